@@ -1,0 +1,50 @@
+"""chainrule fits small neural networks to tables, and shows every number on the way.
+
+Importing this package costs NumPy only; everything else loads on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from chainrule._errors import (
+    ChainruleError,
+    ConfigurationError,
+    DataError,
+    ModelFileError,
+    TrainingError,
+)
+from chainrule.heart.gradient_check import GradientCheck, check_gradient
+from chainrule.heart.network import Network
+from chainrule.training.objective import Objective
+
+if TYPE_CHECKING:
+    from chainrule.training.minimize import Fit, minimize
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ChainruleError",
+    "ConfigurationError",
+    "DataError",
+    "Fit",
+    "GradientCheck",
+    "ModelFileError",
+    "Network",
+    "Objective",
+    "TrainingError",
+    "check_gradient",
+    "minimize",
+]
+
+_LATER = {
+    "Fit": "chainrule.training.minimize",
+    "minimize": "chainrule.training.minimize",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

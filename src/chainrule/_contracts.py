@@ -1,0 +1,72 @@
+"""The contracts between the rings: what is known at a point, and who may ask.
+
+Nothing here imports anything of ours, so that every ring can speak these words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is known about the cost at one point θ.
+
+    Unpacks to exactly what was asked for: order 0 gives ``(J,)``, order 1
+    ``(J, g)``, order 2 ``(J, g, H)``.
+
+    Attributes
+    ----------
+    J : float
+        The cost.
+    g : ndarray (p,) or None
+        The gradient dJ/dθ.
+    H : ndarray (p, p) or None
+        The Gauss-Newton approximation of d²J/dθ².
+    """
+
+    J: float
+    g: Array | None = None
+    H: Array | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.J
+        if self.g is not None:
+            yield self.g
+        if self.H is not None:
+            yield self.H
+
+    def __add__(self, other: Evaluation) -> Evaluation:
+        """Add two sums over different rows; both must know the same things."""
+        return Evaluation(
+            self.J + other.J,
+            None if self.g is None or other.g is None else self.g + other.g,
+            None if self.H is None or other.H is None else self.H + other.H,
+        )
+
+
+class ObjectiveProtocol(Protocol):
+    """All an optimizer may know of a problem."""
+
+    def evaluate(self, theta: Array, order: int) -> Evaluation:
+        """Return the cost and its derivatives up to `order` at `theta`."""
+
+
+@runtime_checkable
+class SeedProtocol(Protocol):
+    """The vocabulary of the tutorial: any class with these four can be checked and trained."""
+
+    def getParams(self) -> Array: ...
+
+    def setParams(self, params: Array) -> None: ...
+
+    def costFunction(self, X: Array, y: Array) -> float: ...
+
+    def computeGradients(self, X: Array, y: Array) -> Array: ...

@@ -1,0 +1,298 @@
+"""A network: its layers, its functions, and θ seen as weights W[l] and biases b[l].
+
+A `Network` holds no numbers that are learned. They live in one vector θ, and
+`weights` lays matrices over it as views::
+
+    θ = W[1].ravel(), b[1], W[2].ravel(), b[2], …          (no b without biases)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError, DataError
+from chainrule.heart import chain_rule
+from chainrule.heart.activations import Activation, activation
+from chainrule.heart.chain_rule import Gradients, Trace
+from chainrule.heart.outputs import Output, output
+
+MOST_PARAMETERS = 10**8
+
+
+@dataclass(frozen=True)
+class Network:
+    """A layered feed-forward network, any number of layers of any width.
+
+    Parameters
+    ----------
+    layers : sequence of int
+        Units of every layer, from the inputs to the outputs: ``[2, 3, 1]``.
+    hidden : str or sequence of str, default "tanh"
+        Activation of the hidden layers, one for all or one for each: sigmoid,
+        tanh, relu, softplus, silu, identity.
+    output : str, default "identity"
+        Output function: identity, sigmoid, softmax, exp.
+    loss : str, optional
+        squared, cross_entropy or poisson; the canonical one of the output if left out.
+    bias : bool, default True
+        Whether each layer adds a bias b[l].
+
+    Raises
+    ------
+    ConfigurationError
+        If a width is not a positive integer, or a name does not exist.
+
+    Examples
+    --------
+    The tutorial's network, 2 inputs, 3 hidden units and 1 output:
+
+    >>> import chainrule
+    >>> net = chainrule.Network([2, 3, 1], hidden="sigmoid", output="sigmoid",
+    ...                         loss="squared", bias=False)
+    >>> theta = net.initial(seed=0)
+    >>> net.forward(theta, [[0.3, 1.0]]).z[2].shape
+    (1, 3)
+    """
+
+    layers: Sequence[int]
+    hidden: str | Activation | Sequence[str | Activation] = "tanh"
+    output: str = "identity"
+    loss: str | None = None
+    bias: bool = True
+    functions: dict[int, Any] = field(init=False, repr=False, compare=False)
+    pair: Output = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        layers = _widths(self.layers)
+        n_hidden = len(layers) - 2
+        many = isinstance(self.hidden, Sequence) and not isinstance(self.hidden, str)
+        asked = list(self.hidden) if many else [self.hidden] * n_hidden  # type: ignore[arg-type]
+        if len(asked) != n_hidden:
+            raise ConfigurationError(
+                f"{len(asked)} activations for {n_hidden} hidden layers; "
+                "give one name for all of them, or one for each"
+            )
+        chosen = [activation(name) for name in asked]  # type: ignore[arg-type]
+        pair = output(self.output, self.loss)
+        settle = object.__setattr__
+        settle(self, "layers", layers)
+        settle(self, "hidden", tuple(f.name for f in chosen))
+        settle(self, "loss", pair.loss)
+        settle(self, "bias", bool(self.bias))
+        settle(self, "pair", pair)
+        settle(self, "functions", {**dict(enumerate(chosen, start=2)), len(layers): pair.y_hat})
+        if self.n_parameters > MOST_PARAMETERS:
+            raise ConfigurationError(
+                f"layers {list(layers)} need {self.n_parameters:,} weights "
+                f"({self.n_parameters * 8 / 2**30:,.0f} GiB); at most {MOST_PARAMETERS:,} are "
+                "allowed, so make the layers narrower"
+            )
+
+    # ------------------------------------------------------------ the parameters
+
+    @property
+    def n_layers(self) -> int:
+        """L, counting the input layer."""
+        return len(self.layers)
+
+    @property
+    def n_parameters(self) -> int:
+        """p, the length of θ."""
+        return sum(
+            (d_in + self.bias) * d_out
+            for d_in, d_out in zip(self.layers, self.layers[1:], strict=False)
+        )
+
+    def blocks(self) -> dict[str, slice]:
+        """Return where each matrix and bias lies in θ: ``{"W[1]": slice(0, 6), …}``."""
+        blocks, start = {}, 0
+        for l, (d_in, d_out) in enumerate(zip(self.layers, self.layers[1:], strict=False), start=1):
+            for name, size in ((f"W[{l}]", d_in * d_out), (f"b[{l}]", d_out * self.bias)):
+                if size:
+                    blocks[name] = slice(start, start + size)
+                    start += size
+        return blocks
+
+    def weights(self, theta: Any) -> tuple[dict[int, Any], dict[int, Any]]:
+        """Return W and b as views of θ: writing to ``W[1]`` changes θ.
+
+        Parameters
+        ----------
+        theta : ndarray (p,)
+
+        Returns
+        -------
+        W : dict of ndarray, W[l] (d[l], d[l+1])
+        b : dict of ndarray, b[l] (d[l+1],); empty without biases
+        """
+        theta = np.asarray(theta)
+        if theta.shape != (self.n_parameters,):
+            raise DataError(
+                f"theta has shape {theta.shape}; layers {list(self.layers)} with "
+                f"bias={self.bias} take ({self.n_parameters},)"
+            )
+        W, b, start = {}, {}, 0
+        for l, (d_in, d_out) in enumerate(zip(self.layers, self.layers[1:], strict=False), start=1):
+            W[l] = theta[start : start + d_in * d_out].reshape(d_in, d_out)
+            start += d_in * d_out
+            if self.bias:
+                b[l] = theta[start : start + d_out]
+                start += d_out
+        return W, b
+
+    def is_weight(self) -> Array:
+        """Return 1 for each entry of θ that is a weight, 0 for each bias: what L2 penalizes."""
+        mask = np.ones(self.n_parameters)
+        for name, block in self.blocks().items():
+            if name.startswith("b"):
+                mask[block] = 0.0
+        return mask
+
+    def initial(self, seed: int | np.random.Generator | None = 0, scheme: str = "scaled") -> Array:
+        """Draw a starting point θ.
+
+        Parameters
+        ----------
+        seed : int, Generator or None, default 0
+            The same seed gives the same θ, everywhere; None gives a new one every time.
+        scheme : {"scaled", "normal"}
+            ``"scaled"``: W[l] ~ N(0, 1/d[l]) so that z[l+1] has unit variance for
+            standardized inputs; hidden biases ~ U(-1, 1), because equal ones make
+            tanh units copies of each other; output biases 0 (LeCun et al. 1998,
+            Efficient BackProp, sec. 4.6). ``"normal"``: every entry ~ N(0, 1), as the
+            tutorial draws them.
+
+        Returns
+        -------
+        ndarray (p,)
+        """
+        rng = np.random.default_rng(seed)
+        if scheme == "normal":
+            return rng.standard_normal(self.n_parameters)
+        if scheme != "scaled":
+            raise ConfigurationError(f"unknown scheme {scheme!r}; choose scaled or normal")
+        theta = np.empty(self.n_parameters)
+        W, b = self.weights(theta)
+        for l in W:
+            W[l][:] = rng.standard_normal(W[l].shape) / np.sqrt(self.layers[l - 1])
+            if self.bias:
+                last = l == self.n_layers - 1
+                b[l][:] = 0.0 if last else rng.uniform(-1.0, 1.0, b[l].shape)
+        return theta
+
+    # ------------------------------------------------------------ the equations
+
+    def forward(self, theta: Any, X: ArrayLike) -> Trace:
+        """Carry X through the network and keep everything on the way.
+
+        Parameters
+        ----------
+        theta : ndarray (p,)
+        X : array_like (n, d[1])
+
+        Returns
+        -------
+        Trace
+            ``trace.z[2..L]``, ``trace.a[1..L]`` and ``trace.y_hat``.
+        """
+        W, b = self.weights(theta)
+        return chain_rule.forward(self.inputs(X), W, b, self.functions)
+
+    def backward(
+        self, theta: Any, trace: Trace, Y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Gradients:
+        """Propagate the error at the output back to every weight.
+
+        Parameters
+        ----------
+        theta : ndarray (p,)
+        trace : Trace
+            From `forward`, at the same θ.
+        Y : array_like (n, d[L])
+            Targets.
+        sample_weight : array_like (n,), optional
+            One weight for each row; all 1 if left out.
+
+        Returns
+        -------
+        Gradients
+            ``grads.delta[2..L]``, ``grads.dJdW[1..L-1]``, ``grads.dJdb`` and
+            ``grads.vector``, all of the cost without penalty.
+        """
+        W, b = self.weights(theta)
+        z_L = trace.z[self.n_layers]
+        delta_L = self.pair.delta(z_L, self.targets(Y, len(z_L)))
+        if sample_weight is not None:
+            delta_L = np.asarray(sample_weight, dtype=np.float64)[:, None] * delta_L
+        return chain_rule.backward(delta_L, trace, W, b, self.functions)
+
+    def cost(
+        self, theta: Any, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Any:
+        """Return J = Σ_i w_i ℓ(y_i, ŷ_i): a sum over rows and outputs, one float.
+
+        For the squared loss J = ½ Σ (y - ŷ)².
+        """
+        z_L = self.forward(theta, X).z[self.n_layers]
+        losses = self.pair.cost(z_L, self.targets(Y, len(z_L)))
+        J = losses.sum() if sample_weight is None else np.asarray(sample_weight) @ losses
+        return J if np.iscomplexobj(J) else float(J)
+
+    def jacobian(self, theta: Any, X: ArrayLike) -> Any:
+        """Return dŷ/dθ, (n, d[L], p): how every output of every row depends on every weight."""
+        trace = self.forward(theta, X)
+        W, b = self.weights(theta)
+        slope = self.pair.slope(trace.z[self.n_layers])
+        return chain_rule.jacobian(slope, trace, W, b, self.functions)
+
+    # ------------------------------------------------------------ checked arguments
+
+    def inputs(self, X: ArrayLike) -> Array:
+        """Return X as a float matrix (n, d[1]), or raise DataError."""
+        return _matrix(X, self.layers[0], "X", "inputs")
+
+    def targets(self, Y: ArrayLike, n: int) -> Array:
+        """Return Y as a float matrix (n, d[L]), or raise DataError."""
+        Y = np.asarray(Y)
+        if Y.ndim == 1 and self.layers[-1] == 1:
+            Y = Y[:, None]
+        Y = _matrix(Y, self.layers[-1], "Y", "outputs")
+        if len(Y) != n:
+            raise DataError(f"X has {n} rows and Y has {len(Y)}; they must have the same rows")
+        return Y
+
+
+def _widths(layers: Any) -> tuple[int, ...]:
+    try:
+        widths = tuple(layers)
+    except TypeError:
+        widths = ()
+    if len(widths) < 2:
+        raise ConfigurationError(
+            f"layers {layers!r} is not a network; give at least inputs and outputs, as in [2, 3, 1]"
+        )
+    for width in widths:
+        whole = isinstance(width, int | np.integer) and not isinstance(width, bool)
+        if not whole or width < 1:
+            raise ConfigurationError(
+                f"layer width {width!r} in {list(widths)} must be a whole number of at least 1"
+            )
+    return tuple(int(width) for width in widths)
+
+
+def _matrix(A: Any, columns: int, name: str, what: str) -> Array:
+    try:
+        A = np.asarray(A, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} is not a matrix of numbers: {error}") from None
+    if A.ndim != 2 or A.shape[1] != columns:
+        raise DataError(
+            f"{name} has shape {A.shape}; a network with {columns} {what} takes (rows, {columns})"
+        )
+    return A

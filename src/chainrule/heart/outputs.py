@@ -1,0 +1,243 @@
+"""Output functions with their losses: ŷ(z), ℓ(y, z) and what backpropagation needs.
+
+A pair is written in terms of z = z[L], the last layer before its function, because
+only there can the cross-entropies be computed without losing digits: with ŷ rounded
+to 1 the logarithm of 1 - ŷ is gone, with z it is not.
+
+    output    loss           ℓ(y, z), summed over outputs   δ = ∂ℓ/∂z    Λ
+    identity  squared        ½ (y - ŷ)²                     ŷ - y        I
+    sigmoid   squared        ½ (y - ŷ)²                     (ŷ - y) f'   f'²
+    sigmoid   cross_entropy  log(1 + exp z) - y z           ŷ - y        f'
+    softmax   cross_entropy  Σ y · log Σ exp z - Σ y z      ŷ Σ y - y    Σ y (diag ŷ - ŷ ŷᵀ)
+    exp       poisson        exp z - y z                    ŷ - y        ŷ
+
+Λ (K x K for each row) is the curvature that Gauss-Newton uses: ∂²ℓ/∂z² for the
+canonical pairs, and (∂ŷ/∂z)² for a squared loss (Bishop 1995, secs. 4.8, 4.10, 6.9;
+Schraudolph 2002, Neural Computation 14:1723, on the generalized Gauss-Newton matrix).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError
+from chainrule.heart import activations
+
+_LOG_LARGEST = float(np.log(np.finfo(np.float64).max))
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output function together with its loss.
+
+    All functions work row by row on z and Y of shape (n, K).
+
+    Attributes
+    ----------
+    name, loss : str
+        The names by which a network asks for the pair.
+    y_hat : callable
+        z -> ŷ, (n, K).
+    cost : callable
+        (z, Y) -> ℓ, (n,).
+    delta : callable
+        (z, Y) -> ∂ℓ/∂z, (n, K).
+    slope : callable
+        z -> ∂ŷ/∂z, (n, K, K).
+    curvature : callable
+        (z, Y) -> Λ, (n, K, K).
+    cost_of_constant : callable
+        (Y, mean) -> ℓ, (n,), of predicting the weighted mean of Y for every row.
+    least_cost : callable
+        Y -> ℓ, (n,), of predicting Y itself.
+    accepts : callable
+        Y -> bool, whether Y can be a target of this loss.
+    domain : str
+        The targets it accepts, in words.
+    """
+
+    name: str
+    loss: str
+    y_hat: Callable[[Any], Any]
+    cost: Callable[[Any, Array], Any]
+    delta: Callable[[Any, Array], Any]
+    slope: Callable[[Array], Array]
+    curvature: Callable[[Array, Array], Array]
+    cost_of_constant: Callable[[Array, Array], Array]
+    least_cost: Callable[[Array], Array]
+    accepts: Callable[[Array], bool]
+    domain: str
+
+
+# ---------------------------------------------------------------- output functions
+
+
+def _softmax(z: Any) -> Any:
+    e = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def _exp(z: Any) -> Any:
+    return np.exp(z) if np.iscomplexobj(z) else np.exp(np.minimum(z, _LOG_LARGEST))
+
+
+def _diagonal(d: Array) -> Array:
+    """Return (n, K) as n diagonal matrices, (n, K, K)."""
+    return d[..., None] * np.eye(d.shape[-1])
+
+
+def _softmax_slope(z: Array) -> Array:
+    p = _softmax(z)
+    return _diagonal(p) - p[..., :, None] * p[..., None, :]
+
+
+# ---------------------------------------------------------------- losses, from z
+
+
+def _log_sum_exp(z: Any) -> Any:
+    top = z.real.max(axis=-1, keepdims=True)
+    return (top + np.log(np.exp(z - top).sum(axis=-1, keepdims=True)))[..., 0]
+
+
+def _binary_cross_entropy(z: Any, Y: Array) -> Any:
+    return (activations.softplus(z) - Y * z).sum(axis=-1)
+
+
+def _cross_entropy(z: Any, Y: Array) -> Any:
+    return Y.sum(axis=-1) * _log_sum_exp(z) - (Y * z).sum(axis=-1)
+
+
+def _poisson(z: Any, Y: Array) -> Any:
+    return (_exp(z) - Y * z).sum(axis=-1)
+
+
+def _entropy(Y: Array) -> Array:
+    """Return -Σ y log y over the outputs, with 0 log 0 = 0."""
+    return -(Y * np.log(np.where(Y > 0, Y, 1.0))).sum(axis=-1)
+
+
+def _half_squares(Y: Array, mean: Array) -> Array:
+    half: Array = 0.5 * ((Y - mean) ** 2).sum(axis=-1)
+    return half
+
+
+def _no_cost(Y: Array) -> Array:
+    return np.zeros(len(Y))
+
+
+def _log(p: Array) -> Array:
+    return np.log(np.maximum(p, np.finfo(np.float64).tiny))
+
+
+def _any_number(Y: Array) -> bool:
+    return True
+
+
+def _unit_interval(Y: Array) -> bool:
+    return bool(np.all((Y >= 0) & (Y <= 1)))
+
+
+def _not_negative(Y: Array) -> bool:
+    return bool(np.all(Y >= 0))
+
+
+# ---------------------------------------------------------------- the pairs
+
+
+def _squared(name: str, y_hat: Callable[[Any], Any], prime: Callable[[Any], Any]) -> Output:
+    return Output(
+        name=name,
+        loss="squared",
+        y_hat=y_hat,
+        cost=lambda z, Y: 0.5 * ((y_hat(z) - Y) ** 2).sum(axis=-1),
+        delta=lambda z, Y: (y_hat(z) - Y) * prime(z),
+        slope=lambda z: _diagonal(prime(z)),
+        curvature=lambda z, Y: _diagonal(prime(z) ** 2),
+        cost_of_constant=_half_squares,
+        least_cost=_no_cost,
+        accepts=_any_number,
+        domain="any finite number",
+    )
+
+
+_sigmoid, _identity = activations.sigmoid, activations.identity
+
+OUTPUTS = {
+    (o.name, o.loss): o
+    for o in (
+        _squared("identity", _identity, _identity.prime),
+        _squared("sigmoid", _sigmoid, _sigmoid.prime),
+        Output(
+            name="sigmoid",
+            loss="cross_entropy",
+            y_hat=_sigmoid,
+            cost=_binary_cross_entropy,
+            delta=lambda z, Y: _sigmoid(z) - Y,
+            slope=lambda z: _diagonal(_sigmoid.prime(z)),
+            curvature=lambda z, Y: _diagonal(_sigmoid.prime(z)),
+            cost_of_constant=lambda Y, mean: (-Y * _log(mean) - (1 - Y) * _log(1 - mean)).sum(-1),
+            least_cost=lambda Y: _entropy(Y) + _entropy(1.0 - Y),
+            accepts=_unit_interval,
+            domain="numbers from 0 to 1",
+        ),
+        Output(
+            name="softmax",
+            loss="cross_entropy",
+            y_hat=_softmax,
+            cost=_cross_entropy,
+            delta=lambda z, Y: _softmax(z) * Y.sum(axis=-1, keepdims=True) - Y,
+            slope=_softmax_slope,
+            curvature=lambda z, Y: Y.sum(axis=-1)[..., None, None] * _softmax_slope(z),
+            cost_of_constant=lambda Y, mean: -(Y * _log(mean)).sum(axis=-1),
+            least_cost=_entropy,
+            accepts=_unit_interval,
+            domain="numbers from 0 to 1, one column per class",
+        ),
+        Output(
+            name="exp",
+            loss="poisson",
+            y_hat=_exp,
+            cost=_poisson,
+            delta=lambda z, Y: _exp(z) - Y,
+            slope=lambda z: _diagonal(_exp(z)),
+            curvature=lambda z, Y: _diagonal(_exp(z)),
+            cost_of_constant=lambda Y, mean: (mean - Y * _log(mean)).sum(axis=-1),
+            least_cost=lambda Y: Y.sum(axis=-1) + _entropy(Y),
+            accepts=_not_negative,
+            domain="numbers that are not negative",
+        ),
+    )
+}
+
+CANONICAL_LOSS = {
+    "identity": "squared",
+    "sigmoid": "cross_entropy",
+    "softmax": "cross_entropy",
+    "exp": "poisson",
+}
+
+
+def output(name: str, loss: str | None = None) -> Output:
+    """Return the pair of output function `name` and `loss` (default: the canonical one).
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such output, or if the two do not go together.
+    """
+    if name not in CANONICAL_LOSS:
+        raise ConfigurationError(
+            f"unknown output {name!r}; choose one of {', '.join(CANONICAL_LOSS)}"
+        )
+    pair = (name, CANONICAL_LOSS[name] if loss is None else loss)
+    if pair not in OUTPUTS:
+        losses = ", ".join(known for output_name, known in OUTPUTS if output_name == name)
+        raise ConfigurationError(
+            f"output {name!r} does not go with loss {loss!r}; its losses are: {losses}"
+        )
+    return OUTPUTS[pair]

@@ -1,0 +1,90 @@
+"""A student's own class, seen as an objective.
+
+Any object with the tutorial's four methods (getParams, setParams, costFunction,
+computeGradients) can be checked and trained. It is handed copies only, and what it
+returns is checked, because such classes are where mistakes are made.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule._contracts import Array, Evaluation, SeedProtocol
+from chainrule._errors import DataError
+
+
+class SeedObjective:
+    """The cost of a foreign network on X and Y, as a function of θ alone.
+
+    Parameters
+    ----------
+    network : SeedProtocol
+        An object with getParams, setParams, costFunction and computeGradients.
+    X, Y : array_like
+        Passed on unchanged to its methods.
+    """
+
+    def __init__(self, network: SeedProtocol, X: ArrayLike, Y: ArrayLike) -> None:
+        self.network = network
+        self.X = np.asarray(X, dtype=np.float64)
+        self.Y = np.asarray(Y, dtype=np.float64)
+
+    @property
+    def theta(self) -> Array:
+        """The parameters the object holds now, copied."""
+        return np.array(self.network.getParams(), dtype=np.float64).ravel()
+
+    @theta.setter
+    def theta(self, theta: Array) -> None:
+        self.network.setParams(np.array(theta))
+
+    def evaluate(self, theta: ArrayLike, order: int = 1) -> Evaluation:
+        """Return the cost and, for order 1, the gradient that the object claims."""
+        if order > 1:
+            raise DataError(
+                f"{type(self.network).__name__} has no second derivatives; order {order} was asked"
+            )
+        theta = np.asarray(theta, dtype=np.float64)
+        with np.errstate(all="ignore"):
+            self.theta = theta
+            J = self._one_number(self.network.costFunction(self.X, self.Y))
+            if order == 0:
+                return Evaluation(J)
+            g = np.array(self.network.computeGradients(self.X, self.Y), dtype=np.float64).ravel()
+        if g.shape != theta.shape:
+            raise DataError(
+                f"computeGradients of {type(self.network).__name__} returned {g.size} numbers "
+                f"for {theta.size} weights; there must be one for each"
+            )
+        return Evaluation(J, g)
+
+    def predict(self) -> Array | None:
+        """Return what the object predicts for X with its present weights, if it can say."""
+        forward = getattr(self.network, "forward", None)
+        if forward is None:
+            return None
+        with np.errstate(all="ignore"):
+            return np.asarray(forward(self.X), dtype=np.float64)
+
+    def blocks(self) -> dict[str, slice]:
+        """Return where W1, W2, … lie in its vector: matrices that tile it, in their order."""
+        names = [name for name in vars(self.network) if re.fullmatch(r"W\d+", name)]
+        blocks, start = {}, 0
+        for name in sorted(names, key=lambda name: int(name[1:])):
+            size = np.size(getattr(self.network, name))
+            blocks[f"W[{name[1:]}]"] = slice(start, start + size)
+            start += size
+        return blocks if start == self.theta.size else {}
+
+    def _one_number(self, J: Any) -> float:
+        J = np.asarray(J, dtype=np.float64)
+        if J.size != 1:
+            raise DataError(
+                f"costFunction of {type(self.network).__name__} returned {J.size} numbers; "
+                "a cost is one number, so sum over the outputs too"
+            )
+        return float(J.reshape(()))

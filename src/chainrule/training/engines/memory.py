@@ -1,0 +1,47 @@
+"""The engine for rows in memory: a kernel summed over blocks of rows.
+
+Where blocks begin, and the order in which they are added, depend on the number of
+rows alone, so that the bits of a result never depend on who computed which block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from chainrule._contracts import Array, Evaluation
+from chainrule.heart.network import Network
+
+Kernel = Callable[[Network, Array, Array, Array, Array, int], Evaluation]
+
+BLOCK_ROWS = 1024
+
+
+def evaluate(
+    kernel: Kernel, net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int
+) -> Evaluation:
+    """Sum `kernel` over the rows, block by block.
+
+    Parameters
+    ----------
+    kernel : callable
+        ``kernel(net, theta, X, Y, w, order) -> Evaluation`` of one block.
+    net, theta, X, Y, w, order
+        As the kernel takes them, for all rows.
+    """
+    return _tree_sum(
+        [kernel(net, theta, X[rows], Y[rows], w[rows], order) for rows in _blocks(len(X))]
+    )
+
+
+def _blocks(n: int) -> list[slice]:
+    return [slice(i, min(i + BLOCK_ROWS, n)) for i in range(0, n, BLOCK_ROWS)]
+
+
+def _tree_sum(parts: Sequence[Evaluation]) -> Evaluation:
+    """Add neighbours, then the sums of neighbours: rounding grows as log n, not as n."""
+    while len(parts) > 1:
+        parts = [
+            parts[i] + parts[i + 1] if i + 1 < len(parts) else parts[i]
+            for i in range(0, len(parts), 2)
+        ]
+    return parts[0]

@@ -1,0 +1,50 @@
+"""The reference kernel: what one block of rows adds to J, g and H, in plain NumPy.
+
+This is the slow truth that ships. Every other kernel has the same signature and is
+judged against it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule._contracts import Array, Evaluation
+from chainrule.heart import chain_rule
+from chainrule.heart.network import Network
+
+
+def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int) -> Evaluation:
+    """Evaluate the cost of a block of rows, without penalty.
+
+    Parameters
+    ----------
+    net : Network
+    theta : ndarray (p,)
+    X : ndarray (n, d[1])
+    Y : ndarray (n, d[L])
+    w : ndarray (n,)
+        Sample weights.
+    order : {0, 1, 2}
+        0 gives J; 1 J and g; 2 J, g and the generalized Gauss-Newton matrix
+        H = Σ_i w_i (dz_i/dθ)ᵀ Λ_i (dz_i/dθ), with z = z[L] and Λ the curvature of the loss.
+
+    Returns
+    -------
+    Evaluation
+    """
+    W, b = net.weights(theta)
+    trace = chain_rule.forward(X, W, b, net.functions)
+    z_L = trace.z[net.n_layers]
+    J = float(w @ net.pair.cost(z_L, Y))
+    if order == 0:
+        return Evaluation(J)
+    delta_L = w[:, None] * net.pair.delta(z_L, Y)
+    g = chain_rule.backward(delta_L, trace, W, b, net.functions).vector
+    if order == 1:
+        return Evaluation(J, g)
+    n, K = z_L.shape
+    dz = chain_rule.jacobian(np.broadcast_to(np.eye(K), (n, K, K)), trace, W, b, net.functions)
+    curvature = w[:, None, None] * net.pair.curvature(z_L, Y)
+    p = net.n_parameters
+    H = dz.reshape(n * K, p).T @ (curvature @ dz).reshape(n * K, p)
+    return Evaluation(J, g, 0.5 * (H + H.T))

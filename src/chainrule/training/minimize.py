@@ -1,0 +1,240 @@
+"""From an objective and a starting point to a `Fit`, by any method.
+
+The method walks; the recorder writes down; the stopping rules stop; and before the
+word "converged" is used, `convergence` looks for objections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule._contracts import Array, ObjectiveProtocol, SeedProtocol
+from chainrule._errors import ConfigurationError, DataError, TrainingError
+from chainrule.heart.seed_protocol import SeedObjective
+from chainrule.training import convergence
+from chainrule.training.history import History
+from chainrule.training.optimizers.descent import GradientDescent
+from chainrule.training.optimizers.problem import Optimizer
+from chainrule.training.optimizers.scipy_ import BFGS, LBFGS
+from chainrule.training.optimizers.stopping import (
+    GradientTest,
+    IterationLimit,
+    Rule,
+    Termination,
+    TimeLimit,
+    relative_gradient,
+)
+from chainrule.training.recorder import Callback, Recorder
+
+METHODS = ("auto", "bfgs", "lbfgs", "gd")
+MOST_FOR_BFGS = 300  # beyond, the O(p³) update of SciPy's BFGS costs more than it saves
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a minimization found, and how.
+
+    Attributes
+    ----------
+    theta : ndarray (p,)
+        The best finite point seen.
+    cost : float
+        J there.
+    gradient : ndarray (p,)
+        dJ/dθ there.
+    history : History
+        Every iteration, the starting point first.
+    termination : Termination
+        Why it stopped; ``termination.converged`` says whether this is an optimum.
+    n_evaluations : int
+        Evaluations of the cost, each with its gradient.
+    method : str
+        The method that was used.
+    """
+
+    theta: Array
+    cost: float
+    gradient: Array
+    history: History
+    termination: Termination
+    n_evaluations: int
+    method: str
+
+    @property
+    def converged(self) -> bool:
+        """Whether this is an optimum as far as numbers can show."""
+        return self.termination.converged
+
+    @property
+    def n_iterations(self) -> int:
+        """Iterations, the start not counted."""
+        return len(self.history) - 1
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method}: J = {self.cost:.10g}, max|g| = {np.max(np.abs(self.gradient)):.1e} "
+            f"after {self.n_iterations} iterations, {self.n_evaluations} evaluations\n"
+            f"{self.termination}"
+        )
+
+
+def minimize(
+    objective: ObjectiveProtocol | SeedProtocol,
+    theta: ArrayLike,
+    Y: ArrayLike | None = None,
+    *,
+    method: str | Optimizer = "auto",
+    tol: float = 1e-9,
+    max_iter: int | None = None,
+    max_time: float | None = None,
+    callback: Callback | None = None,
+) -> Fit:
+    """Minimize a cost.
+
+    Called as ``minimize(objective, theta)``, or ``minimize(obj, X, Y)`` for any object
+    that speaks the tutorial's protocol; that one starts from the weights it holds and
+    ends with the best ones found.
+
+    Parameters
+    ----------
+    objective : Objective, or an object with getParams, setParams, costFunction, computeGradients
+    theta : array_like (p,)
+        The start; the inputs X when `objective` is such an object.
+    Y : array_like, optional
+        The targets, for such an object.
+    method : {"auto", "bfgs", "lbfgs", "gd"} or Optimizer, default "auto"
+        auto takes bfgs up to 300 parameters and lbfgs beyond. An optimizer carries its
+        own options: ``GradientDescent(step=3.0)``.
+    tol : float, default 1e-9
+        Converged when max |g_j| max(1, |θ_j|) is at most `tol` times the cost there is to
+        explain (``objective.scale``; for other objects the cost at the start).
+    max_iter : int, optional
+        Iteration limit: 10,000 if left out.
+    max_time : float, optional
+        Time limit in seconds.
+    callback : callable, optional
+        Called as ``callback(theta, iteration)`` at the start and after every iteration.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    TrainingError
+        If the cost is not finite at the start, or no step lowered it: an untrained
+        network is never returned.
+    ConfigurationError
+        If the method or a limit does not exist.
+
+    Examples
+    --------
+    >>> import chainrule
+    >>> net = chainrule.Network([1, 2, 1])
+    >>> X, Y = [[-1.0], [0.0], [0.5], [1.0]], [[0.0], [1.0], [0.3], [0.1]]
+    >>> objective = chainrule.Objective(net, X, Y, alpha=0.01)
+    >>> fit = chainrule.minimize(objective, net.initial(seed=0))
+    >>> fit.converged
+    True
+    """
+    if Y is None:
+        if not hasattr(objective, "evaluate"):
+            raise DataError(
+                f"{type(objective).__name__} has no evaluate(theta, order); pass an Objective, "
+                "or minimize(obj, X, Y) for an object with the tutorial's methods"
+            )
+        start = np.array(theta, dtype=np.float64)
+        return _minimize(objective, start, method, tol, max_iter, max_time, callback)
+    if not isinstance(objective, SeedProtocol):
+        raise DataError(
+            f"{type(objective).__name__} lacks one of getParams, setParams, costFunction, "
+            "computeGradients; add it, or pass an Objective and theta"
+        )
+    foreign = SeedObjective(objective, theta, Y)
+    start = foreign.theta
+    try:
+        fit = _minimize(foreign, start, method, tol, max_iter, max_time, callback)
+    except BaseException:
+        foreign.theta = start
+        raise
+    foreign.theta = fit.theta
+    return fit
+
+
+def _minimize(
+    objective: ObjectiveProtocol,
+    theta: Array,
+    method: str | Optimizer,
+    tol: float,
+    max_iter: int | None,
+    max_time: float | None,
+    callback: Callback | None,
+) -> Fit:
+    optimizer = _optimizer(method, len(theta))
+    limit = 10_000 if max_iter is None else max_iter
+    if limit < 1:
+        raise ConfigurationError(f"max_iter is {max_iter}; it must be at least 1")
+    if not tol > 0:
+        raise ConfigurationError(f"tol is {tol!r}; it must be greater than 0")
+    scale = getattr(objective, "scale", None)
+    if scale is None:
+        scale = abs(objective.evaluate(theta, 0).J)
+    gradient_test = GradientTest(tol, scale)
+    rules: list[Rule] = [gradient_test, IterationLimit(limit)]
+    if max_time is not None:
+        rules.append(TimeLimit(max_time))
+    recorder = Recorder(objective, theta, rules, callback)
+    if not np.isfinite(recorder.J):
+        raise TrainingError(
+            "the cost or its gradient is not finite at the starting point; start from smaller "
+            "weights, or scale the data"
+        )
+    termination = recorder.termination
+    if termination is None:
+        termination = _run(optimizer, recorder, theta, scale)
+    if termination.converged:
+        objection = convergence.objection(objective, recorder.theta, recorder.J)
+        termination = objection or termination
+    elif recorder.history[0].cost <= recorder.J:
+        raise TrainingError(
+            f"no step of {optimizer.name} lowered the cost from its start, J = {recorder.J:.6g} "
+            f"({termination.inequality}); use a smaller step, another start or scaled data"
+        )
+    return Fit(
+        theta=recorder.theta,
+        cost=recorder.J,
+        gradient=recorder.g,
+        history=recorder.history,
+        termination=termination,
+        n_evaluations=recorder.n_evaluations,
+        method=optimizer.name,
+    )
+
+
+def _run(optimizer: Optimizer, recorder: Recorder, theta: Array, scale: float) -> Termination:
+    """Let the optimizer walk; name what ended it."""
+    inverse_hessian = None
+    try:
+        inverse_hessian = optimizer.run(recorder, theta)
+    except KeyboardInterrupt:
+        return Termination("interrupted", f"iteration {recorder.n_iterations}")
+    if recorder.termination is not None:
+        return recorder.termination
+    size = relative_gradient(recorder.theta, recorder.g, scale)
+    return convergence.below_rounding(
+        recorder.theta, recorder.J, recorder.g, scale, inverse_hessian
+    ) or Termination("stalled", f"relative gradient {size:.1e}, and no lower point found")
+
+
+def _optimizer(method: str | Optimizer, p: int) -> Optimizer:
+    if not isinstance(method, str):
+        return method
+    if method == "auto":
+        return BFGS() if p <= MOST_FOR_BFGS else LBFGS()
+    available: dict[str, Optimizer] = {"bfgs": BFGS(), "lbfgs": LBFGS(), "gd": GradientDescent()}
+    if method not in available:
+        raise ConfigurationError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
+    return available[method]

@@ -1,0 +1,131 @@
+"""When to stop: every rule a small object, every stop a name, a sentence, an inequality.
+
+A rule is asked after each iteration and answers None or a `Termination`. Every test
+is written so that NaN does not pass it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from chainrule._contracts import Array
+
+SENTENCES = {
+    "converged": "The gradient is zero in every direction that matters: this is an optimum.",
+    "rounding": "No step can lower the cost by more than its own rounding: this is an optimum.",
+    "max_iter": "The iteration limit was reached before the gradient vanished.",
+    "time_limit": "The time limit was reached before the gradient vanished.",
+    "interrupted": "Training was interrupted; these are the best weights until then.",
+    "stalled": "No step lowered the cost any more, but the gradient has not vanished.",
+    "saddle": "The gradient has vanished, but the cost curves downward in some direction: a "
+    "saddle, not a minimum. Start from other weights.",
+    "flat": "The gradient has vanished, and so has the curvature, while cost is left that this "
+    "network could explain. Start from other weights.",
+    "saturated": "Units are saturated on every row and pass no gradient, so a small gradient "
+    "proves nothing. Scale the data, add a penalty (alpha), or start from smaller weights.",
+    "no_better_than_mean": "The fit is no better than predicting the mean target. Start from "
+    "other weights, check the scale of the targets, or give it inputs that matter.",
+}
+
+
+@dataclass(frozen=True)
+class Termination:
+    """Why training stopped.
+
+    Attributes
+    ----------
+    name : str
+        One of the keys of `SENTENCES`.
+    inequality : str
+        The inequality that held, with its numbers.
+    """
+
+    name: str
+    inequality: str
+
+    @property
+    def sentence(self) -> str:
+        """What it means and what helps."""
+        return SENTENCES[self.name]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the point is an optimum as far as numbers can show."""
+        return self.name in ("converged", "rounding")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.sentence} ({self.inequality})"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the rules may look at after an iteration."""
+
+    iteration: int
+    theta: Array
+    J: float
+    g: Array
+    seconds: float
+
+
+class Rule(Protocol):
+    """A stopping rule."""
+
+    def __call__(self, state: State) -> Termination | None:
+        """Return why to stop now, or None."""
+
+
+def relative_gradient(theta: Array, g: Array, scale: float) -> float:
+    """Return max |g_j| max(1, |θ_j|) / scale.
+
+    To first order, the share of the cost there is to explain that changing any one
+    weight by all of its size could still move. It depends neither on the unit of the
+    targets nor on the number of rows.
+    """
+    return float(np.max(np.abs(g) * np.maximum(1.0, np.abs(theta)))) / scale
+
+
+@dataclass(frozen=True)
+class GradientTest:
+    """Converged when the relative gradient is at most `tol`."""
+
+    tol: float
+    scale: float
+
+    def __call__(self, state: State) -> Termination | None:
+        """Return why to stop now, or None."""
+        if not self.scale > 0:
+            return None
+        size = relative_gradient(state.theta, state.g, self.scale)
+        if size <= self.tol:
+            return Termination("converged", f"relative gradient {size:.2e} <= {self.tol:g}")
+        return None
+
+
+@dataclass(frozen=True)
+class IterationLimit:
+    """Stop at `max_iter` iterations."""
+
+    max_iter: int
+
+    def __call__(self, state: State) -> Termination | None:
+        """Return why to stop now, or None."""
+        if state.iteration >= self.max_iter:
+            return Termination("max_iter", f"{state.iteration} iterations >= {self.max_iter}")
+        return None
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """Stop after `max_time` seconds."""
+
+    max_time: float
+
+    def __call__(self, state: State) -> Termination | None:
+        """Return why to stop now, or None."""
+        if state.seconds >= self.max_time:
+            return Termination("time_limit", f"{state.seconds:.2f} s >= {self.max_time:g} s")
+        return None

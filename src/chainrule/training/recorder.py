@@ -1,0 +1,118 @@
+"""One run of an optimizer on an objective, recorded.
+
+The recorder stands between the two: it evaluates no point twice, counts, keeps the
+history and the best finite point seen, and asks the stopping rules.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
+from chainrule.training.history import History, Iteration
+from chainrule.training.optimizers.stopping import Rule, State, Termination
+
+Callback = Callable[[Array, Iteration], None]
+
+
+class Recorder:
+    """What an optimizer sees of the problem, and what is left when it has finished.
+
+    Parameters
+    ----------
+    objective : ObjectiveProtocol
+    theta : ndarray (p,)
+        The starting point; it is evaluated and becomes row 0 of the history.
+    rules : sequence of Rule
+    callback : callable, optional
+        Called as ``callback(theta, iteration)`` for every row of the history.
+
+    Attributes
+    ----------
+    theta, J, g
+        The best finite point seen so far.
+    termination : Termination or None
+        Set when a rule fired.
+    """
+
+    def __init__(
+        self,
+        objective: ObjectiveProtocol,
+        theta: Array,
+        rules: Sequence[Rule],
+        callback: Callback | None = None,
+    ) -> None:
+        self._objective = objective
+        self._rules = rules
+        self._callback = callback
+        self._started = time.perf_counter()
+        self._known: dict[bytes, Evaluation] = {}
+        self._rows: list[Iteration] = []
+        self._last = theta
+        self._worst = -np.inf
+        self.n_evaluations = 0
+        self.termination: Termination | None = None
+        self.J = np.inf
+        self.theta, self.g = theta, np.full_like(theta, np.nan)
+        self._evaluate(theta)
+        if np.isfinite(self.J):
+            self.accept(theta)
+
+    @property
+    def history(self) -> History:
+        """The iterations so far."""
+        return History(tuple(self._rows))
+
+    @property
+    def n_iterations(self) -> int:
+        """Iterations so far; the start is not one."""
+        return max(len(self._rows) - 1, 0)
+
+    def evaluate(self, theta: Array) -> tuple[float, Array]:
+        """Return J and g at `theta`.
+
+        A cost that is not finite is replaced by one ten times worse than any seen, with no
+        gradient, so that a line search turns back without computing with NaN.
+        """
+        J, g = self._evaluate(theta)
+        if np.isfinite(J) and np.all(np.isfinite(g)):
+            return J, g
+        return self._worst + 10 * (1 + abs(self._worst)), np.zeros_like(g)
+
+    def accept(self, theta: Array) -> bool:
+        """Record `theta` as the next iteration; return True if training should stop."""
+        J, g = self._evaluate(theta)
+        before = self._rows[-1] if self._rows else None
+        self._rows.append(
+            Iteration(
+                iteration=len(self._rows),
+                cost=J,
+                change=J - before.cost if before else 0.0,
+                max_gradient=float(np.max(np.abs(g))),
+                step=float(np.linalg.norm(theta - self._last)),
+                n_evaluations=self.n_evaluations,
+                seconds=time.perf_counter() - self._started,
+            )
+        )
+        self._last = np.array(theta)
+        self._known = {self._last.tobytes(): Evaluation(J, g)}
+        if self._callback is not None:
+            self._callback(self._last.copy(), self._rows[-1])
+        state = State(self.n_iterations, self._last, J, g, self._rows[-1].seconds)
+        self.termination = next(filter(None, (rule(state) for rule in self._rules)), None)
+        return self.termination is not None
+
+    def _evaluate(self, theta: Array) -> Evaluation:
+        key = np.asarray(theta, dtype=np.float64).tobytes()
+        if key not in self._known:
+            found = self._objective.evaluate(theta, 1)
+            self.n_evaluations += 1
+            self._known[key] = found
+            if found.g is not None and np.isfinite(found.J) and np.all(np.isfinite(found.g)):
+                self._worst = max(self._worst, found.J)
+                if found.J < self.J:
+                    self.theta, self.J, self.g = np.array(theta), found.J, found.g
+        return self._known[key]
