@@ -175,7 +175,7 @@ def _check(
         up, down = theta.copy(), theta.copy()
         up[j] += h
         down[j] -= h
-        return (evaluate(up, 0).J - evaluate(down, 0).J) / (up[j] - down[j])
+        return (evaluate(up, 0).J - evaluate(down, 0).J) / float(up[j] - down[j])
 
     numeric, uncertainty, steps = np.empty((3, len(theta)))
     for j, size in enumerate(np.maximum(1.0, np.abs(theta))):

@@ -288,11 +288,12 @@ def _widths(layers: Any) -> tuple[int, ...]:
 
 def _matrix(A: Any, columns: int, name: str, what: str) -> Array:
     try:
-        A = np.asarray(A, dtype=np.float64)
+        matrix: Array = np.asarray(A, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} is not a matrix of numbers: {error}") from None
-    if A.ndim != 2 or A.shape[1] != columns:
+    if matrix.ndim != 2 or matrix.shape[1] != columns:
         raise DataError(
-            f"{name} has shape {A.shape}; a network with {columns} {what} takes (rows, {columns})"
+            f"{name} has shape {matrix.shape}; a network with {columns} {what} takes "
+            f"(rows, {columns})"
         )
-    return A
+    return matrix

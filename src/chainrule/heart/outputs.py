@@ -59,6 +59,8 @@ class Output:
         Y -> bool, whether Y can be a target of this loss.
     domain : str
         The targets it accepts, in words.
+    equation, delta_equation : str
+        ℓ and δ as the worked example prints them.
     """
 
     name: str
@@ -72,6 +74,8 @@ class Output:
     least_cost: Callable[[Array], Array]
     accepts: Callable[[Array], bool]
     domain: str
+    equation: str
+    delta_equation: str = "y_hat - y"
 
 
 # ---------------------------------------------------------------- output functions
@@ -88,12 +92,12 @@ def _exp(z: Any) -> Any:
 
 def _diagonal(d: Array) -> Array:
     """Return (n, K) as n diagonal matrices, (n, K, K)."""
-    return d[..., None] * np.eye(d.shape[-1])
+    return np.asarray(d[..., None] * np.eye(d.shape[-1]))
 
 
 def _softmax_slope(z: Array) -> Array:
-    p = _softmax(z)
-    return _diagonal(p) - p[..., :, None] * p[..., None, :]
+    p: Array = _softmax(z)
+    return np.asarray(_diagonal(p) - p[..., :, None] * p[..., None, :])
 
 
 # ---------------------------------------------------------------- losses, from z
@@ -118,12 +122,11 @@ def _poisson(z: Any, Y: Array) -> Any:
 
 def _entropy(Y: Array) -> Array:
     """Return -Σ y log y over the outputs, with 0 log 0 = 0."""
-    return -(Y * np.log(np.where(Y > 0, Y, 1.0))).sum(axis=-1)
+    return np.asarray(-(Y * np.log(np.where(Y > 0, Y, 1.0))).sum(axis=-1))
 
 
 def _half_squares(Y: Array, mean: Array) -> Array:
-    half: Array = 0.5 * ((Y - mean) ** 2).sum(axis=-1)
-    return half
+    return np.asarray(0.5 * ((Y - mean) ** 2).sum(axis=-1))
 
 
 def _no_cost(Y: Array) -> Array:
@@ -150,6 +153,7 @@ def _not_negative(Y: Array) -> bool:
 
 
 def _squared(name: str, y_hat: Callable[[Any], Any], prime: Callable[[Any], Any]) -> Output:
+    slope = "" if name == "identity" else f" * {name}'(z)"
     return Output(
         name=name,
         loss="squared",
@@ -162,6 +166,8 @@ def _squared(name: str, y_hat: Callable[[Any], Any], prime: Callable[[Any], Any]
         least_cost=_no_cost,
         accepts=_any_number,
         domain="any finite number",
+        equation="½ (y - y_hat)²",
+        delta_equation=f"-(y - y_hat){slope}",
     )
 
 
@@ -184,6 +190,7 @@ OUTPUTS = {
             least_cost=lambda Y: _entropy(Y) + _entropy(1.0 - Y),
             accepts=_unit_interval,
             domain="numbers from 0 to 1",
+            equation="log(1 + exp z) - y z",
         ),
         Output(
             name="softmax",
@@ -197,6 +204,7 @@ OUTPUTS = {
             least_cost=_entropy,
             accepts=_unit_interval,
             domain="numbers from 0 to 1, one column per class",
+            equation="log Σ exp z - Σ y z",
         ),
         Output(
             name="exp",
@@ -210,6 +218,7 @@ OUTPUTS = {
             least_cost=lambda Y: Y.sum(axis=-1) + _entropy(Y),
             accepts=_not_negative,
             domain="numbers that are not negative",
+            equation="exp z - y z",
         ),
     )
 }

@@ -141,7 +141,7 @@ def minimize(
     True
     """
     if Y is None:
-        if not hasattr(objective, "evaluate"):
+        if isinstance(objective, SeedProtocol) or not hasattr(objective, "evaluate"):
             raise DataError(
                 f"{type(objective).__name__} has no evaluate(theta, order); pass an Objective, "
                 "or minimize(obj, X, Y) for an object with the tutorial's methods"

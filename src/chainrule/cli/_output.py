@@ -1,0 +1,96 @@
+"""What the commands print: text, JSON and CSV to stdout, progress and notes to stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import numpy as np
+
+from chainrule._contracts import Array
+
+# what could move the cursor, recolor or reorder a terminal: control characters of
+# both sets, but not newline, and the marks that turn the direction of writing
+_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_QUIET_SECONDS = 1.0
+
+
+def printable(text: str) -> str:
+    """Return text with everything escaped that could command a terminal."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def say(text: str) -> None:
+    """Print a result to stdout."""
+    click.echo(printable(text))
+
+
+def note(text: str) -> None:
+    """Print a remark to stderr."""
+    click.echo(f"Note: {printable(text)}", err=True)
+
+
+def say_json(document: dict[str, Any]) -> None:
+    """Print a document to stdout; what is not finite becomes null."""
+    click.echo(json.dumps(_plain(document), ensure_ascii=True, allow_nan=False, indent=1))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def csv_text(names: Sequence[str], columns: Array) -> str:
+    """Return a table as CSV with exact floats.
+
+    A name that a spreadsheet would run as a formula gets a leading apostrophe.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["'" + name if name.startswith(_FORMULA_STARTS) else name for name in names])
+    writer.writerows([repr(float(x)) for x in row] for row in columns)
+    return text.getvalue()
+
+
+class Progress:
+    """A line on stderr for whatever takes longer than a second; silent off a terminal."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._started = time.monotonic()
+        self._status: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def update(self, state: str) -> None:
+        """Say how far it has got."""
+        if not sys.stderr.isatty() or time.monotonic() - self._started < _QUIET_SECONDS:
+            return
+        if self._status is None:
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("")
+            self._status.start()
+        self._status.update(printable(f"{self._what}: {state}"))
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()

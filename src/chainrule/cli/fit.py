@@ -1,0 +1,224 @@
+"""chainrule fit: a table in, a trained model out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+
+from chainrule._errors import ConfigurationError, DataError
+from chainrule.cli._input import table_from
+from chainrule.cli._output import Progress, note, say, say_json
+from chainrule.heart.activations import ACTIVATIONS
+from chainrule.heart.network import Network
+from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
+from chainrule.model_file import save_model
+from chainrule.report.summary import scores, summary
+from chainrule.tables.scaling import KINDS
+from chainrule.training.minimize import METHODS, minimize
+from chainrule.training.model import Trained, train
+
+
+@click.command(name="fit")
+@click.argument("table")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    required=True,
+    help="Column to predict; may be given several times.",
+)
+@click.option("--out", required=True, help="Where to write the model (JSON).")
+@click.option(
+    "--hidden",
+    default="3",
+    show_default=True,
+    help="Units of the hidden layers: 3, or 8,4 for two layers, or 0 for none.",
+)
+@click.option(
+    "--activation",
+    default="tanh",
+    show_default=True,
+    help=f"Of the hidden layers, one or one for each: {', '.join(ACTIVATIONS)}.",
+)
+@click.option(
+    "--output",
+    "output_name",
+    default="identity",
+    show_default=True,
+    type=click.Choice(list(CANONICAL_LOSS)),
+    help="Output function.",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(sorted({loss for _, loss in OUTPUTS})),
+    help="Loss; the canonical one of the output if left out.",
+)
+@click.option(
+    "--bias/--no-bias", default=True, show_default=True, help="Whether units have biases."
+)
+@click.option(
+    "--scale",
+    default="standard",
+    show_default=True,
+    type=click.Choice(KINDS),
+    help="Scaling of inputs and targets; it becomes part of the model.",
+)
+@click.option(
+    "--alpha",
+    default=1e-4,
+    show_default=True,
+    type=float,
+    help="L2 penalty ½ alpha Σ W² on the weights (lambda).",
+)
+@click.option(
+    "--method",
+    default="auto",
+    show_default=True,
+    type=click.Choice(METHODS),
+    help="How to minimize.",
+)
+@click.option(
+    "--restarts", default=10, show_default=True, type=int, help="Random starts; the best is kept."
+)
+@click.option("--seed", default=0, show_default=True, type=int, help="Of the random starts.")
+@click.option("--max-iter", type=int, help="Iterations for each start. [default: 10000]")
+@click.option("--max-time", type=float, help="Seconds for all starts together.")
+@click.option("--drop", multiple=True, help="Column to leave out; may be given several times.")
+@click.option(
+    "--allow-unconverged",
+    is_flag=True,
+    help="Write the model and exit 0 even if training did not converge.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    table: str,
+    targets: tuple[str, ...],
+    out: str,
+    hidden: str,
+    activation: str,
+    output_name: str,
+    loss: str | None,
+    bias: bool,
+    as_json: bool,
+    allow_unconverged: bool,
+    drop: tuple[str, ...],
+    **options: Any,
+) -> int:
+    """Fit a network to TABLE (CSV or TSV, plain or gzipped; - for stdin) and write the model.
+
+    Every column that is neither --target nor --drop is an input. Exits 1 if training did
+    not converge; the weights are then kept in a file of their own, beside --out.
+    """
+    data = table_from(table)
+    data.require([*targets, *drop])
+    _require_different(targets, "--target")
+    inputs = tuple(name for name in data.names if name not in {*targets, *drop})
+    if not inputs:
+        raise DataError(f"{data.source} has no column left as an input; it needs at least one")
+    network = Network(
+        [len(inputs), *_widths(hidden), len(targets)],
+        hidden=_activations(activation, len(_widths(hidden))),
+        output=output_name,
+        loss=loss,
+        bias=bias,
+    )
+    X, Y = data.numbers(inputs), data.numbers(targets)
+    with Progress(f"fitting {network.n_parameters} weights to {len(data)} rows") as progress:
+        trained = train(
+            X,
+            Y,
+            network,
+            _runner(progress, options),
+            input_names=inputs,
+            target_names=targets,
+            scale=options["scale"],
+            alpha=options["alpha"],
+            n_restarts=options["restarts"],
+            seed=options["seed"],
+        )
+    kept = trained.fit.converged or allow_unconverged
+    path = out if kept else f"{out}.unconverged"
+    save_model(trained.model, path)
+    score = scores(trained.model, X, Y)
+    if as_json:
+        say_json(_document(trained, score, path))
+    else:
+        say(summary(trained.model))
+        for name, of in score.items():
+            say(f"on the rows it was fitted to: {name} rmse {of['rmse']:.6g}, R² {of['r2']:.6f}")
+        say(f"wrote {path}")
+    if not trained.fit.converged:
+        note(
+            f"training did not converge: {trained.fit.termination}"
+            + ("" if kept else f" {out} was not written; --allow-unconverged writes it.")
+        )
+    return 0 if kept else 1
+
+
+def _widths(hidden: str) -> list[int]:
+    try:
+        widths = [int(width) for width in hidden.split(",")]
+    except ValueError:
+        raise ConfigurationError(
+            f"--hidden {hidden!r} is not a list of widths; write 3, or 8,4 for two layers"
+        ) from None
+    return [] if widths == [0] else widths
+
+
+def _activations(names: str, n_hidden: int) -> list[str]:
+    listed = [name.strip() for name in names.split(",")]
+    return listed * n_hidden if len(listed) == 1 else listed
+
+
+def _require_different(names: tuple[str, ...], option: str) -> None:
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"{option} names a column twice; name each once")
+
+
+def _runner(progress: Progress, options: dict[str, Any]) -> Callable[..., Any]:
+    """Return minimize with the options bound, one deadline for all starts."""
+    max_time = options["max_time"]
+    if max_time is not None and not max_time > 0:
+        raise ConfigurationError(f"--max-time is {max_time:g}; it must be more than 0 seconds")
+    deadline = None if max_time is None else time.monotonic() + max_time
+    starts = 0
+
+    def run(objective: Any, theta: Any) -> Any:
+        nonlocal starts
+        starts += 1
+        left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
+        start = f"start {starts} of {options['restarts']}"
+        return partial(minimize, method=options["method"], max_iter=options["max_iter"])(
+            objective,
+            theta,
+            max_time=left,
+            callback=lambda _, row: progress.update(
+                f"{start}, iteration {row.iteration}, J = {row.cost:.6g}"
+            ),
+        )
+
+    return run
+
+
+def _document(trained: Trained, score: dict[str, Any], path: str) -> dict[str, Any]:
+    fit, record = trained.fit, trained.model.training
+    return {
+        "model": path,
+        "converged": fit.converged,
+        "termination": {**record["termination"], "sentence": fit.termination.sentence},
+        "cost": fit.cost,
+        "max_gradient": record["max_gradient"],
+        "method": fit.method,
+        "iterations": fit.n_iterations,
+        "evaluations": fit.n_evaluations,
+        "restarts": record["restarts"],
+        "agreeing": trained.restarts.n_agree,
+        "rows": record["rows"],
+        "weights": trained.model.network.n_parameters,
+        "inputs": list(trained.model.input_names),
+        "scores": score,
+    }

@@ -1,0 +1,121 @@
+"""chainrule plot: a model on a table, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+import numpy as np
+from matplotlib.figure import Figure
+
+from chainrule._errors import DataError
+from chainrule.cli._input import inputs_of, model_and_table, one_of, targets_of
+from chainrule.cli._output import say, say_json
+from chainrule.pictures import costs, diagram, predictions, surfaces
+from chainrule.pictures.style import save
+from chainrule.tables.reading import Table
+from chainrule.training.model import Model
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be drawn."""
+
+    model: Model
+    table: Table
+    target: int
+    x: str | None
+    y: str | None
+
+    @property
+    def name(self) -> str:
+        """The target that is drawn."""
+        return self.model.target_names[self.target]
+
+    def truth_and_prediction(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return one target of the table and its prediction, (n,) each."""
+        Y = targets_of(self.model, self.table)
+        predicted = self.model.predict(inputs_of(self.model, self.table))
+        return Y[:, self.target], predicted[:, self.target]
+
+
+def _cost(r: Request) -> Figure:
+    history = r.model.training.get("history")
+    if not history:
+        raise DataError("this model has no training history to draw; fit it with chainrule fit")
+    J = np.array(history["cost"])
+    return costs.cost_over_iterations({"J": J}, "The cost over the iterations")
+
+
+def _surface(r: Request) -> surfaces.Surface:
+    names = r.model.input_names
+    if len(names) < 2:
+        raise DataError(f"a surface needs two inputs; the model has only {names[0]!r}: --kind fit")
+    X = inputs_of(r.model, r.table)
+    i = one_of(names, r.x, "input")
+    j = one_of(names, r.y, "input") if r.y is not None else next(k for k in (1, 0) if k != i)
+    if i == j:
+        raise DataError(f"--x and --y are both {names[i]!r}; give two different inputs")
+    held = np.median(X, axis=0)
+    x, y = (np.linspace(X[:, k].min(), X[:, k].max(), surfaces.GRID) for k in (i, j))
+    for k, line in ((i, x), (j, y)):
+        if line[0] == line[-1]:
+            raise DataError(f"input {names[k]!r} does not vary in the table; choose with --x, --y")
+    grid = np.tile(held, (surfaces.GRID**2, 1))
+    grid[:, i], grid[:, j] = (A.ravel() for A in np.meshgrid(x, y))
+    z = r.model.predict(grid)[:, r.target].reshape(surfaces.GRID, surfaces.GRID)
+    others = [f"{names[k]} = {held[k]:.4g}" for k in range(len(names)) if k not in (i, j)]
+    note = "at the medians " + ", ".join(others[:4]) + (" …" if len(others) > 4 else "")
+    return surfaces.Surface(
+        x,
+        y,
+        z,
+        np.column_stack([X[:, i], X[:, j], targets_of(r.model, r.table)[:, r.target]]),
+        (names[i], names[j], r.name),
+        note if others else "",
+    )
+
+
+def _network(r: Request) -> Figure:
+    W, b = r.model.network.weights(r.model.theta)
+    return diagram.network_diagram(W, b, r.model.input_names, r.model.target_names)
+
+
+KINDS: dict[str, Callable[[Request], Figure]] = {
+    "cost": _cost,
+    "contour": lambda r: surfaces.contour(_surface(r)),
+    "surface": lambda r: surfaces.surface_3d(_surface(r)),
+    "fit": lambda r: predictions.fit(*r.truth_and_prediction(), r.name),
+    "residuals": lambda r: predictions.residuals(*r.truth_and_prediction(), r.name),
+    "network": _network,
+}
+
+
+@click.command(name="plot")
+@click.argument("model")
+@click.argument("table")
+@click.option("--kind", required=True, type=click.Choice(list(KINDS)), help="What to draw.")
+@click.option("--out", required=True, help="Where to write the picture: .png, .pdf or .svg.")
+@click.option("--target", help="Which target to draw; the first if left out.")
+@click.option("--x", help="First input of contour and surface.")
+@click.option("--y", help="Second input of contour and surface.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+def command(
+    model: str,
+    table: str,
+    kind: str,
+    out: str,
+    target: str | None,
+    x: str | None,
+    y: str | None,
+    as_json: bool,
+) -> None:
+    """Draw MODEL on TABLE."""
+    trained, data = model_and_table(model, table)
+    which = one_of(trained.target_names, target, "target")
+    save(KINDS[kind](Request(trained, data, which, x, y)), out)
+    if as_json:
+        say_json({"kind": kind, "file": out})
+    else:
+        say(f"wrote {out}")

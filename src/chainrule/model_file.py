@@ -1,0 +1,319 @@
+"""Models as files: readable JSON, exact floats, a checksum over every byte.
+
+Data only: no object is ever reconstructed by name, nothing is imported, nothing falls
+back to another format. Sizes are computed from the layers and compared, numbers must
+be finite, keys must be exactly the known ones. See docs/model-file.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import ChainruleError, DataError, ModelFileError
+from chainrule._files import read_bytes, write_atomically
+from chainrule.heart.network import Network
+from chainrule.tables.scaling import Scaling
+from chainrule.training.model import Model
+
+VERSION = 1
+_ZEROS = "0" * 64
+_HEADER = re.compile(
+    rb'\A\{\n "format": "chainrule-model",\n "version": ([0-9]{1,9}),\n'
+    rb' "checksum": "sha256:([0-9a-f]{64})",\n'
+)
+_LARGEST_FILE = 2**30
+_MOST_LAYERS = 64
+_WIDEST_LAYER = 2**20
+_LONGEST_NAME = 10_000
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write a model to a file, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written; an old file of that name is then untouched.
+    """
+    write_atomically(path, dump_model(model))
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model from a file.
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be read, is damaged, foreign, or newer than this version.
+    """
+    try:
+        content = read_bytes(path)
+    except DataError as error:
+        raise ModelFileError(str(error)) from None
+    return parse_model(content, str(path))
+
+
+def dump_model(model: Model) -> bytes:
+    """Return the bytes of a model file."""
+    W, b = model.network.weights(model.theta)
+    weights = {}
+    for l in W:
+        weights[f"W[{l}]"] = W[l].tolist()
+        if l in b:
+            weights[f"b[{l}]"] = b[l].tolist()
+    net = model.network
+    content = {
+        "format": "chainrule-model",
+        "version": VERSION,
+        "checksum": f"sha256:{_ZEROS}",
+        "network": {
+            "layers": list(net.layers),
+            "hidden": list(net.hidden),  # type: ignore[arg-type]
+            "output": net.output,
+            "loss": net.loss,
+            "bias": net.bias,
+        },
+        "inputs": _dump_columns(model.input_names, model.input_scaling),
+        "targets": _dump_columns(model.target_names, model.target_scaling),
+        "weights": weights,
+        "training": model.training,
+    }
+    text = _dump_readably(content).encode()
+    return text.replace(_ZEROS.encode(), hashlib.sha256(text).hexdigest().encode(), 1)
+
+
+def parse_model(content: bytes, source: str = "the model") -> Model:
+    """Return the model in the bytes of a model file; `source` names it in messages.
+
+    Raises
+    ------
+    ModelFileError
+        If it is damaged, foreign, or newer than this version.
+    """
+    header = _HEADER.match(content[:200])
+    if header is None:
+        raise ModelFileError(
+            f"{source} is not a chainrule model file; give one written by 'chainrule fit'"
+        )
+    version, digest = int(header[1]), header[2]
+    if version > VERSION:
+        raise ModelFileError(
+            f"{source} has format version {version}; this chainrule reads up to {VERSION}, so "
+            "install a newer one"
+        )
+    if len(content) > _LARGEST_FILE:
+        raise ModelFileError(f"{source} has {len(content):,} bytes; at most {_LARGEST_FILE:,}")
+    blank = content.replace(digest, _ZEROS.encode(), 1)
+    if hashlib.sha256(blank).hexdigest().encode() != digest:
+        raise ModelFileError(
+            f"{source} is damaged: its checksum does not match its content; take a copy that is "
+            "whole, or fit again"
+        )
+    try:
+        return _build(json.loads(content, object_pairs_hook=_once, parse_constant=_no_constant))
+    except RecursionError:
+        raise ModelFileError(f"{source} is not a valid model: nested too deeply") from None
+    except (ChainruleError, ValueError, OverflowError) as error:
+        raise ModelFileError(f"{source} is not a valid model: {error}") from None
+
+
+# ---------------------------------------------------------------- writing
+
+
+def _dump_columns(names: tuple[str, ...], scaling: Scaling) -> dict[str, Any]:
+    return {
+        "names": list(names),
+        "scaling": scaling.kind,
+        "center": scaling.center.tolist(),
+        "scale": scaling.scale.tolist(),
+    }
+
+
+def _dump_readably(content: dict[str, Any]) -> str:
+    """Return JSON with one line for each entry, two levels deep; floats are exact."""
+
+    def line(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    def entry(key: str, value: Any) -> str:
+        if not isinstance(value, dict) or not value:
+            return f" {line(key)}: {line(value)}"
+        inner = ",\n".join(f"  {line(k)}: {line(v)}" for k, v in value.items())
+        return f" {line(key)}: {{\n{inner}\n }}"
+
+    return "{\n" + ",\n".join(entry(*item) for item in content.items()) + "\n}\n"
+
+
+# ---------------------------------------------------------------- reading, strictly
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a finite number")
+
+
+def _build(content: Any) -> Model:
+    top = _object(
+        content,
+        "file",
+        {
+            "format",
+            "version",
+            "checksum",
+            "network",
+            "inputs",
+            "targets",
+            "weights",
+            "training",
+        },
+    )
+    net = _network(top["network"])
+    input_names, input_scaling = _columns(top["inputs"], "inputs", net.layers[0])
+    target_names, target_scaling = _columns(top["targets"], "targets", net.layers[-1])
+    return Model(
+        net,
+        _weights(top["weights"], net),
+        input_scaling,
+        target_scaling,
+        input_names,
+        target_names,
+        _training(top["training"]),
+    )
+
+
+def _network(content: Any) -> Network:
+    spec = _object(content, "network", {"layers", "hidden", "output", "loss", "bias"})
+    layers = _list(spec["layers"], "layers", lambda n: _integer(n, "layer width"))
+    if len(layers) > _MOST_LAYERS or any(width > _WIDEST_LAYER for width in layers):
+        raise ValueError(f"more than {_MOST_LAYERS} layers, or one wider than {_WIDEST_LAYER}")
+    if not isinstance(spec["bias"], bool):
+        raise ValueError("bias must be true or false")
+    return Network(
+        layers,
+        hidden=_list(spec["hidden"], "hidden", _name),
+        output=_name(spec["output"]),
+        loss=_name(spec["loss"]),
+        bias=spec["bias"],
+    )
+
+
+def _columns(content: Any, what: str, d: int) -> tuple[tuple[str, ...], Scaling]:
+    spec = _object(content, what, {"names", "scaling", "center", "scale"})
+    names = tuple(_list(spec["names"], f"names of {what}", _name))
+    if len(names) != d or len(set(names)) != d:
+        raise ValueError(f"{what} needs {d} different names, found {len(set(names))}")
+    center = _numbers(spec["center"], (d,), f"center of {what}")
+    scale = _numbers(spec["scale"], (d,), f"scale of {what}")
+    if np.any(scale < 0):
+        raise ValueError(f"a scale of {what} is negative")
+    return names, Scaling(_name(spec["scaling"]), center, scale)
+
+
+def _weights(content: Any, net: Network) -> Array:
+    theta = np.empty(net.n_parameters)
+    W, b = net.weights(theta)
+    views = {f"W[{l}]": W[l] for l in W} | {f"b[{l}]": b[l] for l in b}
+    spec = _object(content, "weights", set(views))
+    for name, view in views.items():
+        view[...] = _numbers(spec[name], view.shape, name)
+    return theta
+
+
+def _training(content: Any) -> dict[str, Any]:
+    if content == {}:
+        return {}
+    spec = _object(
+        content,
+        "training",
+        {
+            "rows",
+            "alpha",
+            "seed",
+            "method",
+            "cost",
+            "baseline_cost",
+            "max_gradient",
+            "termination",
+            "evaluations",
+            "restarts",
+            "agreeing",
+            "history",
+        },
+    )
+    for key in ("rows", "seed", "evaluations", "agreeing"):
+        _integer(spec[key], key)
+    for key in ("alpha", "cost", "baseline_cost", "max_gradient"):
+        _number(spec[key], key)
+    _name(spec["method"])
+    termination = _object(spec["termination"], "termination", {"name", "inequality"})
+    _name(termination["name"]), _name(termination["inequality"])
+    for run in _list(spec["restarts"], "restarts", lambda run: run):
+        run = _object(run, "restart", {"cost", "termination", "iterations", "evaluations"})
+        _number(0 if run["cost"] is None else run["cost"], "cost")
+        _name(run["termination"])
+        _integer(run["iterations"], "iterations"), _integer(run["evaluations"], "evaluations")
+    history = _object(spec["history"], "history", {"cost", "max_gradient", "step", "evaluations"})
+    n = len(_list(history["cost"], "history", lambda value: value))
+    for name, column in history.items():
+        _numbers(column, (n,), f"history of {name}")
+    return spec
+
+
+def _object(value: Any, what: str, keys: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict) or set(value) != keys:
+        found = sorted(value) if isinstance(value, dict) else type(value).__name__
+        raise ValueError(f"{what} must have exactly the keys {sorted(keys)}, found {found}")
+    return value
+
+
+def _list(value: Any, what: str, each: Callable[[Any], Any]) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{what} must be a list")
+    return [each(item) for item in value]
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+        raise ValueError(f"expected a text of at most {_LONGEST_NAME} characters")
+    return value
+
+
+def _integer(value: Any, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{what} must be a whole number of at least 0")
+    return value
+
+
+def _number(value: Any, what: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"{what} must be a number")
+    number = float(value)
+    if not np.isfinite(number):
+        raise ValueError(f"{what} must be finite")
+    return number
+
+
+def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Array:
+    rows = _list(value, what, lambda row: row)
+    if len(shape) == 1:
+        found = np.array([_number(x, what) for x in rows], dtype=np.float64)
+        if found.shape != shape:
+            raise ValueError(f"{what} has {len(rows)} numbers, the layers need {shape[0]}")
+        return found
+    if len(rows) != shape[0]:
+        raise ValueError(f"{what} has {len(rows)} rows, the layers need {shape[0]}")
+    return np.array([_numbers(row, shape[1:], what) for row in rows]).reshape(shape)

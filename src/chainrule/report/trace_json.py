@@ -1,0 +1,85 @@
+"""The trace: one forward and backward pass with every number, as plain data.
+
+This is the JSON that the worked example prints and that pages read. Its format is
+versioned and described in docs/trace-json.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule.training.model import Model
+
+VERSION = 1
+
+
+def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict[str, Any]:
+    """Return the forward pass, and with targets the backward pass, of some rows.
+
+    Parameters
+    ----------
+    model : Model
+    X : ndarray (n, inputs)
+        In the user's units.
+    Y : ndarray (n, targets) or None
+        In the user's units; without them there is no cost and no backward pass.
+    rows : list of int
+        The number of each row in its table, counted from 1.
+
+    Returns
+    -------
+    dict
+        Of names, numbers and nested lists only.
+    """
+    net, theta = model.network, model.theta
+    W, b = net.weights(theta)
+    scaled = model.input_scaling.transform(X)
+    trace = net.forward(theta, scaled)
+    document: dict[str, Any] = {
+        "format": "chainrule-trace",
+        "version": VERSION,
+        "network": {
+            "layers": list(net.layers),
+            "hidden": list(net.hidden),  # type: ignore[arg-type]
+            "output": net.output,
+            "loss": net.loss,
+            "bias": net.bias,
+        },
+        "inputs": _columns(model.input_names, model.input_scaling),
+        "targets": _columns(model.target_names, model.target_scaling),
+        "rows": rows,
+        "X": X.tolist(),
+        "weights": _by_name("W", W) | _by_name("b", b),
+        "forward": _by_name("z", trace.z) | _by_name("a", trace.a),
+        "prediction": model.predict(X).tolist(),
+    }
+    if Y is None:
+        return document
+    Y_scaled = model.target_scaling.transform(Y)
+    grads = net.backward(theta, trace, Y_scaled)
+    document |= {
+        "Y": np.asarray(Y).tolist(),
+        "Y_scaled": Y_scaled.tolist(),
+        "losses": net.pair.cost(trace.z[net.n_layers], Y_scaled).tolist(),
+        "J": net.cost(theta, scaled, Y_scaled),
+        "backward": _by_name("delta", grads.delta)
+        | _by_name("dJdW", grads.dJdW)
+        | _by_name("dJdb", grads.dJdb),
+    }
+    return document
+
+
+def _columns(names: tuple[str, ...], scaling: Any) -> dict[str, Any]:
+    return {
+        "names": list(names),
+        "scaling": scaling.kind,
+        "center": scaling.center.tolist(),
+        "scale": scaling.scale.tolist(),
+    }
+
+
+def _by_name(letter: str, matrices: Any) -> dict[str, Any]:
+    return {f"{letter}[{l}]": matrices[l].tolist() for l in sorted(matrices)}

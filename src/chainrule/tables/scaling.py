@@ -1,0 +1,127 @@
+"""Scaling that belongs to the model: from the user's units to the network's, and back.
+
+    scaled = (value - center) / scale            value = scaled * scale + center
+
+    kind       center    scale
+    none       0         1
+    max        0         max |value|, the tutorial's X / amax(X), safe for negatives
+    standard   mean      standard deviation (divided by n)
+
+A column that does not vary has nothing to tell: its scale is 0 and it is sent to 0,
+whatever its value later. Everything is computed after shifting the exponent by a
+power of two, which is exact, so that 1e-300 and 1e300 are units like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError
+
+KINDS = ("none", "max", "standard")
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """The scaling of the columns of a matrix.
+
+    Attributes
+    ----------
+    kind : {"none", "max", "standard"}
+    center, scale : ndarray (d,)
+        In the unit of each column. A scale of 0 marks a column that is ignored.
+
+    Examples
+    --------
+    >>> from chainrule.tables.scaling import fit_scaling
+    >>> hours = fit_scaling("max", [[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
+    >>> hours.transform([[5.0, 2.5]])
+    array([[0.5, 0.5]])
+    >>> hours.inverse([[0.5, 0.5]])
+    array([[5. , 2.5]])
+    """
+
+    kind: str
+    center: Array
+    scale: Array
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigurationError(
+                f"unknown scaling {self.kind!r}; choose one of {', '.join(KINDS)}"
+            )
+
+    @property
+    def ignored(self) -> NDArray[np.bool_]:
+        """Which columns do not vary and are therefore sent to 0, (d,) of bool."""
+        return np.equal(self.scale, 0.0)
+
+    def transform(self, A: ArrayLike) -> Array:
+        """Return A, (n, d), in the scale of the network."""
+        center, scale, exponent = self._shifted()
+        shifted: Array = np.ldexp(np.asarray(A, dtype=np.float64), -exponent)
+        with np.errstate(over="ignore"):
+            scaled: Array = (shifted - center) / np.where(self.ignored, 1.0, scale)
+        scaled[..., self.ignored] = 0.0
+        return scaled
+
+    def inverse(self, A: ArrayLike) -> Array:
+        """Return A, (n, d), from the scale of the network, in the user's units."""
+        center, scale, exponent = self._shifted()
+        with np.errstate(over="ignore"):
+            values: Array = np.ldexp(np.asarray(A, dtype=np.float64) * scale + center, exponent)
+        return values
+
+    def _shifted(self) -> tuple[Array, Array, Array]:
+        exponent = np.frexp(self.scale)[1]
+        return np.ldexp(self.center, -exponent), np.ldexp(self.scale, -exponent), exponent
+
+
+def fit_scaling(kind: str, A: ArrayLike) -> Scaling:
+    """Measure the scaling of the columns of A.
+
+    Parameters
+    ----------
+    kind : {"none", "max", "standard"}
+    A : array_like (n, d)
+        Finite numbers.
+
+    Returns
+    -------
+    Scaling
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such kind.
+    """
+    A = np.asarray(A, dtype=np.float64)
+    zeros, ones = np.zeros(A.shape[1]), np.ones(A.shape[1])
+    if kind == "none":
+        return Scaling(kind, zeros, ones)
+    if kind == "max":
+        return Scaling(kind, zeros, np.max(np.abs(A), axis=0))
+    if kind != "standard":
+        return Scaling(kind, zeros, ones)  # refuses the name
+    exponent = np.frexp(np.max(np.abs(A), axis=0))[1]
+    B = np.ldexp(A, -exponent)
+    mean = B.mean(axis=0)
+    mean = mean + (B - mean).mean(axis=0)  # the second pass removes the rounding of the first
+    variance = ((B - mean) ** 2).mean(axis=0)
+    constant = variance <= _rounding_of_variance(len(B), mean, variance)
+    center = np.where(constant, A[0], np.ldexp(mean, exponent))
+    return Scaling(kind, center, np.where(constant, 0.0, np.ldexp(np.sqrt(variance), exponent)))
+
+
+def _rounding_of_variance(n: int, mean: Array, variance: Array) -> Array:
+    """Return the variance that rounding alone can produce in a constant column.
+
+    Chan, Golub & LeVeque (1983), The American Statistician 37:242, eq. 1.4 and sec. 3:
+    relative n·eps of the two-pass sum, plus the square of what the mean is off by.
+    """
+    return np.asarray(n * _EPS * variance + (n * mean * _EPS) ** 2)

@@ -1,0 +1,114 @@
+"""Several starts, one answer: the lottery of the starting point, ended and reported.
+
+Restart r always begins at the same weights, however many restarts there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError, TrainingError
+from chainrule.training.minimize import Fit
+from chainrule.training.objective import Objective
+
+AGREE = 1e-6
+
+
+@dataclass(frozen=True)
+class Restart:
+    """How one start ended.
+
+    Attributes
+    ----------
+    cost : float
+        NaN if it failed.
+    termination : str
+        The name of its Termination, or "failed".
+    n_iterations, n_evaluations : int
+    """
+
+    cost: float
+    termination: str
+    n_iterations: int
+    n_evaluations: int
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """The best of several fits, and how all of them ended.
+
+    Attributes
+    ----------
+    best : Fit
+        The lowest cost; among costs that agree, one that converged.
+    runs : tuple of Restart
+        One for each start, in order.
+    n_agree : int
+        How many starts ended at the cost of the best, to a millionth of what there is to
+        explain.
+    """
+
+    best: Fit
+    runs: tuple[Restart, ...]
+    n_agree: int
+
+    def __str__(self) -> str:
+        if len(self.runs) == 1:
+            return "1 start"
+        return f"{self.n_agree} of {len(self.runs)} starts agree on the lowest cost"
+
+
+def minimize_from_starts(
+    objective: Objective,
+    run: Callable[[Objective, Array], Fit],
+    n_restarts: int,
+    seed: int,
+    scheme: str = "scaled",
+) -> Restarts:
+    """Minimize from `n_restarts` random starts.
+
+    Parameters
+    ----------
+    objective : Objective
+    run : callable
+        (objective, theta) -> Fit.
+    n_restarts : int
+    seed : int
+    scheme : str
+        As `Network.initial` takes it.
+
+    Raises
+    ------
+    TrainingError
+        If every start failed; it says how the last one did.
+    """
+    if n_restarts < 1:
+        raise ConfigurationError(f"restarts is {n_restarts}; it must be at least 1")
+    if seed < 0:
+        raise ConfigurationError(f"seed is {seed}; it must not be negative")
+    fits, runs = [], []
+    failure = None
+    for source in np.random.SeedSequence(seed).spawn(n_restarts):
+        theta = objective.net.initial(np.random.default_rng(source), scheme)
+        try:
+            fit = run(objective, theta)
+        except TrainingError as error:
+            failure = error
+            runs.append(Restart(float("nan"), "failed", 0, 0))
+            continue
+        fits.append(fit)
+        runs.append(Restart(fit.cost, fit.termination.name, fit.n_iterations, fit.n_evaluations))
+        if fit.termination.name == "interrupted":
+            break
+    if not fits:
+        assert failure is not None
+        raise failure
+    margin = AGREE * objective.scale
+    lowest = min(fit.cost for fit in fits)
+    agreeing = [fit for fit in fits if fit.cost <= lowest + margin]
+    best = min(agreeing, key=lambda fit: (not fit.converged, fit.cost))
+    return Restarts(best, tuple(runs), len(agreeing))
