@@ -69,6 +69,8 @@ def group() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code."""
+    if sys.stdout is None:  # the shell closed it before we began
+        return _fail("there is no standard output to write to", 2)
     try:
         code = _run(arguments)
         sys.stdout.flush()

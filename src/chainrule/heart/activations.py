@@ -47,8 +47,10 @@ class Activation:
     Examples
     --------
     >>> from chainrule.heart.activations import sigmoid
-    >>> sigmoid(0.0), sigmoid.prime(0.0)
-    (0.5, 0.25)
+    >>> sigmoid([-1.0, 0.0, 1.0])
+    array([0.26894142, 0.5       , 0.73105858])
+    >>> float(sigmoid.prime(0.0))
+    0.25
     """
 
     name: str

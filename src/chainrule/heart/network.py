@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -104,15 +105,12 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """p, the length of θ."""
-        return sum(
-            (d_in + self.bias) * d_out
-            for d_in, d_out in zip(self.layers, self.layers[1:], strict=False)
-        )
+        return sum((d_in + self.bias) * d_out for d_in, d_out in pairwise(self.layers))
 
     def blocks(self) -> dict[str, slice]:
         """Return where each matrix and bias lies in θ: ``{"W[1]": slice(0, 6), …}``."""
         blocks, start = {}, 0
-        for l, (d_in, d_out) in enumerate(zip(self.layers, self.layers[1:], strict=False), start=1):
+        for l, (d_in, d_out) in enumerate(pairwise(self.layers), start=1):
             for name, size in ((f"W[{l}]", d_in * d_out), (f"b[{l}]", d_out * self.bias)):
                 if size:
                     blocks[name] = slice(start, start + size)
@@ -138,7 +136,7 @@ class Network:
                 f"bias={self.bias} take ({self.n_parameters},)"
             )
         W, b, start = {}, {}, 0
-        for l, (d_in, d_out) in enumerate(zip(self.layers, self.layers[1:], strict=False), start=1):
+        for l, (d_in, d_out) in enumerate(pairwise(self.layers), start=1):
             W[l] = theta[start : start + d_in * d_out].reshape(d_in, d_out)
             start += d_in * d_out
             if self.bias:

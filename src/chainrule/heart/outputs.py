@@ -11,6 +11,9 @@ to 1 the logarithm of 1 - ŷ is gone, with z it is not.
     softmax   cross_entropy  Σ y · log Σ exp z - Σ y z      ŷ Σ y - y    Σ y (diag ŷ - ŷ ŷᵀ)
     exp       poisson        exp z - y z                    ŷ - y        ŷ
 
+With ŷ near 1 the difference ŷ - y of the cross-entropies would cancel as well; it is
+computed as ŷ (1 - y) - y (1 - ŷ), where 1 - ŷ comes from z and not from ŷ.
+
 Λ (K x K for each row) is the curvature that Gauss-Newton uses: ∂²ℓ/∂z² for the
 canonical pairs, and (∂ŷ/∂z)² for a squared loss (Bishop 1995, secs. 4.8, 4.10, 6.9;
 Schraudolph 2002, Neural Computation 14:1723, on the generalized Gauss-Newton matrix).
@@ -82,8 +85,20 @@ class Output:
 
 
 def _softmax(z: Any) -> Any:
-    e = np.exp(z - z.real.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    return _softmax_and_rest(z)[0]
+
+
+def _softmax_and_rest(z: Any) -> tuple[Any, Any]:
+    """Return p and 1 - p, the latter as the sum of the others, which does not cancel."""
+    with np.errstate(over="ignore"):  # exp(-inf) = 0 is meant
+        e = np.exp(z - z.real.max(axis=-1, keepdims=True))
+    total = e.sum(axis=-1, keepdims=True)
+    return e / total, _others(e) / total
+
+
+def _others(A: Any) -> Any:
+    """Return, for each entry, the sum of all others in its row."""
+    return A @ (1.0 - np.eye(A.shape[-1]))
 
 
 def _exp(z: Any) -> Any:
@@ -96,8 +111,9 @@ def _diagonal(d: Array) -> Array:
 
 
 def _softmax_slope(z: Array) -> Array:
-    p: Array = _softmax(z)
-    return np.asarray(_diagonal(p) - p[..., :, None] * p[..., None, :])
+    p, rest = _softmax_and_rest(z)
+    off_diagonal = p[..., :, None] * p[..., None, :] * (1.0 - np.eye(p.shape[-1]))
+    return np.asarray(_diagonal(p * rest) - off_diagonal)
 
 
 # ---------------------------------------------------------------- losses, from z
@@ -105,7 +121,9 @@ def _softmax_slope(z: Array) -> Array:
 
 def _log_sum_exp(z: Any) -> Any:
     top = z.real.max(axis=-1, keepdims=True)
-    return (top + np.log(np.exp(z - top).sum(axis=-1, keepdims=True)))[..., 0]
+    with np.errstate(over="ignore"):
+        e = np.exp(z - top)
+    return (top + np.log(e.sum(axis=-1, keepdims=True)))[..., 0]
 
 
 def _binary_cross_entropy(z: Any, Y: Array) -> Any:
@@ -114,6 +132,15 @@ def _binary_cross_entropy(z: Any, Y: Array) -> Any:
 
 def _cross_entropy(z: Any, Y: Array) -> Any:
     return Y.sum(axis=-1) * _log_sum_exp(z) - (Y * z).sum(axis=-1)
+
+
+def _binary_delta(z: Any, Y: Array) -> Any:
+    return activations.sigmoid(z) * (1.0 - Y) - Y * activations.sigmoid(-z)
+
+
+def _softmax_delta(z: Any, Y: Array) -> Any:
+    p, rest = _softmax_and_rest(z)
+    return p * _others(Y) - Y * rest
 
 
 def _poisson(z: Any, Y: Array) -> Any:
@@ -183,7 +210,7 @@ OUTPUTS = {
             loss="cross_entropy",
             y_hat=_sigmoid,
             cost=_binary_cross_entropy,
-            delta=lambda z, Y: _sigmoid(z) - Y,
+            delta=_binary_delta,
             slope=lambda z: _diagonal(_sigmoid.prime(z)),
             curvature=lambda z, Y: _diagonal(_sigmoid.prime(z)),
             cost_of_constant=lambda Y, mean: (-Y * _log(mean) - (1 - Y) * _log(1 - mean)).sum(-1),
@@ -197,7 +224,7 @@ OUTPUTS = {
             loss="cross_entropy",
             y_hat=_softmax,
             cost=_cross_entropy,
-            delta=lambda z, Y: _softmax(z) * Y.sum(axis=-1, keepdims=True) - Y,
+            delta=_softmax_delta,
             slope=_softmax_slope,
             curvature=lambda z, Y: Y.sum(axis=-1)[..., None, None] * _softmax_slope(z),
             cost_of_constant=lambda Y, mean: -(Y * _log(mean)).sum(axis=-1),

@@ -132,7 +132,9 @@ def read_table(path: str, content: bytes | None = None) -> Table:
         raise DataError(f"{path} is empty; a table has a line of column names and rows of numbers")
     delimiter = _delimiter(text.splitlines()[0])
     csv.field_size_limit(_LONGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
     rows, lines = [], []
     try:
         names = tuple(name.strip() for name in next(reader))

@@ -64,8 +64,8 @@ class Scaling:
     def transform(self, A: ArrayLike) -> Array:
         """Return A, (n, d), in the scale of the network."""
         center, scale, exponent = self._shifted()
-        shifted: Array = np.ldexp(np.asarray(A, dtype=np.float64), -exponent)
         with np.errstate(over="ignore"):
+            shifted: Array = np.ldexp(np.asarray(A, dtype=np.float64), -exponent)
             scaled: Array = (shifted - center) / np.where(self.ignored, 1.0, scale)
         scaled[..., self.ignored] = 0.0
         return scaled

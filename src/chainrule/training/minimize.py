@@ -32,6 +32,13 @@ from chainrule.training.recorder import Callback, Recorder
 METHODS = ("auto", "bfgs", "lbfgs", "gd")
 MOST_FOR_BFGS = 300  # beyond, the O(p³) update of SciPy's BFGS costs more than it saves
 
+ADVICE = {
+    "stalled": "use a smaller step, another start or scaled data",
+    "max_iter": "allow more iterations, or use a smaller step",
+    "time_limit": "allow more time",
+    "interrupted": "let it run",
+}
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -201,7 +208,7 @@ def _minimize(
     elif recorder.history[0].cost <= recorder.J:
         raise TrainingError(
             f"no step of {optimizer.name} lowered the cost from its start, J = {recorder.J:.6g} "
-            f"({termination.inequality}); use a smaller step, another start or scaled data"
+            f"({termination.inequality}); {ADVICE.get(termination.name, ADVICE['stalled'])}"
         )
     return Fit(
         theta=recorder.theta,

@@ -53,10 +53,11 @@ class Model:
             If the number of columns differs, or a prediction is not finite.
         """
         X = self.network.inputs(X)
+        scaled = self.input_scaling.transform(X)
         with np.errstate(over="ignore", invalid="ignore"):
-            scaled = self.network.forward(self.theta, self.input_scaling.transform(X)).y_hat
-            Y = self.target_scaling.inverse(scaled)
-        bad = np.flatnonzero(~np.isfinite(Y).all(axis=1))
+            Y = self.target_scaling.inverse(self.network.forward(self.theta, scaled).y_hat)
+        finite = np.isfinite(scaled).all(axis=1) & np.isfinite(Y).all(axis=1)
+        bad = np.flatnonzero(~finite)
         if len(bad):
             raise DataError(
                 f"the prediction for row {bad[0] + 1} is not finite; its inputs are too far from "

@@ -102,7 +102,7 @@ def minimize_from_starts(
             continue
         fits.append(fit)
         runs.append(Restart(fit.cost, fit.termination.name, fit.n_iterations, fit.n_evaluations))
-        if fit.termination.name == "interrupted":
+        if fit.termination.name in ("interrupted", "time_limit"):
             break
     if not fits:
         assert failure is not None

@@ -53,20 +53,45 @@ class LBFGS:
 def _run(
     problem: Problem, theta: Array, method: str, options: dict[str, float]
 ) -> Callable[[Array], Array] | None:
+    """Minimize, starting afresh where the line search fails, as long as that helps.
+
+    A failed line search is most often the fault of an inverse Hessian that has gone bad;
+    the steepest way down is then still open.
+    """
+    stopped, iterations = False, 0
+    here, g = theta, problem.evaluate(theta)[1]
+    curvature = 0.0
+
     def after_iteration(intermediate_result: optimize.OptimizeResult) -> None:
-        if problem.accept(intermediate_result.x):
+        nonlocal stopped, iterations, here, g, curvature
+        iterations += 1
+        s, y = intermediate_result.x - here, problem.evaluate(intermediate_result.x)[1] - g
+        here, g = here + s, g + y
+        curvature = float(s @ y) / max(float(y @ y), 1e-300)
+        stopped = problem.accept(intermediate_result.x)
+        if stopped:
             raise StopIteration
 
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # that a line search failed is not a warning but a result, and judged as one
-        warnings.simplefilter("ignore")
-        result = optimize.minimize(
-            problem.evaluate,
-            theta,
-            jac=True,
-            method=method,
-            callback=after_iteration,
-            options=options,
-        )
-    inverse_hessian = result.hess_inv
+    inverse_hessian = None
+    while not stopped:
+        iterations = 0
+        if method == "BFGS" and curvature > 0:
+            # the size of the last step (Nocedal & Wright 2006, eq. 6.20)
+            options["hess_inv0"] = curvature * np.eye(len(theta))
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            # that a line search failed is not a warning but a result, and judged as one
+            warnings.simplefilter("ignore")
+            result = optimize.minimize(
+                problem.evaluate,
+                theta,
+                jac=True,
+                method=method,
+                callback=after_iteration,
+                options=options,
+            )
+        if iterations == 0:
+            break
+        theta, inverse_hessian = result.x, result.hess_inv
+    if inverse_hessian is None:
+        return None
     return lambda g: np.asarray(inverse_hessian @ g)

@@ -1,0 +1,42 @@
+# Everything on a fresh machine: python3 with venv, and make. uv is used where present.
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test check bench clean
+
+help:
+	@echo "make demo    the tutorial's story: numbers, checks, figures (in demo/)"
+	@echo "make test    lint, types and all tests"
+	@echo "make check   lint and types only"
+	@echo "make bench   benchmarks, into benchmarks/RESULTS.md"
+	@echo "make clean   remove what the above have made"
+
+$(READY): pyproject.toml
+	@rm -f $(READY)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing $(VENV) && \
+	  uv pip install --quiet --python $(PYTHON) --editable '.[dev]'; \
+	else \
+	  python3 -m venv $(VENV) && \
+	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'; \
+	fi
+	@touch $(READY)
+
+demo: $(READY)
+	@$(VENV)/bin/chainrule demo --out demo
+
+check: $(READY)
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+
+test: check
+	@$(PYTHON) -m pytest -n 2
+
+bench: $(READY)
+	@$(PYTHON) benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

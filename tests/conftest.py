@@ -1,0 +1,46 @@
+"""Shared by all tests: the tutorial's data and network, and how hypothesis searches."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import chainrule
+
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("night", max_examples=5000, deadline=None)
+settings.load_profile("ci")
+
+
+@pytest.fixture
+def seed_net():
+    """Return the tutorial's 2-3-1 network."""
+    return chainrule.Network(
+        [2, 3, 1], hidden="sigmoid", output="sigmoid", loss="squared", bias=False
+    )
+
+
+@pytest.fixture
+def seed_data():
+    """Return the tutorial's three rows, scaled as there."""
+    X = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]]) / [10.0, 5.0]
+    Y = np.array([[75.0], [82.0], [93.0]]) / 100
+    return X, Y
+
+
+@pytest.fixture
+def four_rows():
+    """Return the four rows of the tutorial's series, scaled by their maximum."""
+    X = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0], [6.0, 1.5]]) / [10.0, 5.0]
+    Y = np.array([[75.0], [82.0], [93.0], [70.0]]) / 100
+    return X, Y
+
+
+@pytest.fixture
+def noisy_rows():
+    """Return 60 rows of a smooth function of 2 inputs with noise: an ordinary regression."""
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((60, 2))
+    Y = np.sin(X[:, :1]) + 0.5 * X[:, 1:] ** 2 + 0.1 * rng.standard_normal((60, 1))
+    return X, Y

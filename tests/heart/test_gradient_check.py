@@ -1,0 +1,149 @@
+"""The gradient check: passes what is right, names the layer of what is wrong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule import ConfigurationError, DataError, Objective, check_gradient
+from chainrule._contracts import Evaluation
+from random_problems import random_problem
+from students import NotBackpropagation, Student, VectorCost, WrongPenalty
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_every_kind_of_network_passes(seed):
+    net, theta, X, Y, w = random_problem(seed)
+    check = check_gradient(Objective(net, X, Y, alpha=0.1, sample_weight=w), theta)
+    assert check.passed, str(check)
+    assert sorted(check.by_layer) == list(range(1, net.n_layers))
+
+
+def test_the_tutorials_step_gives_the_tutorials_ratio(seed_net, seed_data):
+    objective = Objective(seed_net, *seed_data)
+    ratios = []
+    for seed in range(200):
+        theta = np.random.RandomState(seed).randn(9)  # the starts of the published numbers
+        check = check_gradient(objective, theta, step=1e-4)
+        assert check.passed
+        ratios.append(check.ratio)
+    # published for this network: median 2.1e-10, never above 9.1e-9
+    assert max(ratios) < 1e-8
+    assert 1e-10 < np.median(ratios) < 4e-10
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3, 5])
+def test_several_outputs(outputs):
+    rng = np.random.default_rng(outputs)
+    net = chainrule.Network([3, 4, outputs])
+    objective = Objective(net, rng.standard_normal((9, 3)), rng.standard_normal((9, outputs)))
+    assert check_gradient(objective, net.initial(seed=0)).ratio < 1e-8
+
+
+@dataclass
+class _Spoiled:
+    """An objective whose gradient is wrong by a factor in one block."""
+
+    good: Objective
+    block: str
+    factor: float
+
+    @property
+    def net(self):
+        return self.good.net
+
+    def evaluate(self, theta, order):
+        found = self.good.evaluate(theta, order)
+        if order == 0:
+            return found
+        g = found.g.copy()
+        g[self.net.blocks()[self.block]] *= self.factor
+        return Evaluation(found.J, g)
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-6, 0.5, -1.0, 3.0])
+@pytest.mark.parametrize(("block", "layer"), [("W[1]", 1), ("b[2]", 2), ("W[3]", 3)])
+def test_one_wrong_block_is_named(noisy_rows, block, layer, factor):
+    net = chainrule.Network([2, 4, 3, 1])
+    check = check_gradient(
+        _Spoiled(Objective(net, *noisy_rows), block, factor), net.initial(seed=0)
+    )
+    assert check.broken == (layer,)
+    assert not check.passed
+    assert "BROKEN" in str(check).splitlines()[layer]
+    assert f"wrong in layer {layer}" in str(check)
+
+
+def test_a_right_class_of_a_student_passes_and_keeps_its_weights(seed_data):
+    student = Student((2, 3, 4, 1), penalty=0.1)
+    before = student.getParams()
+    check = check_gradient(student, *seed_data)
+    assert check.passed, str(check)
+    assert sorted(check.by_layer) == [1, 2, 3]
+    assert np.array_equal(student.getParams(), before)
+
+
+def test_the_penalty_of_the_wrong_layer_is_found(seed_data):
+    check = check_gradient(WrongPenalty((2, 3, 4, 1), penalty=0.1), *seed_data)
+    assert check.broken == (1, 2, 3)
+    assert check_gradient(WrongPenalty((2, 3, 4, 1), penalty=0.0), *seed_data).passed
+
+
+def test_what_is_not_backpropagation_is_found_in_its_layers(seed_data):
+    check = check_gradient(NotBackpropagation((2, 3, 3, 1)), *seed_data)
+    assert check.broken == (1, 2)  # the output layer, 3, is right
+    assert "wrong in layer 1, 2" in str(check)
+
+
+def test_a_cost_that_is_not_one_number_is_explained(seed_data):
+    X, _ = seed_data
+    with pytest.raises(DataError, match="returned 2 numbers; a cost is one number, so sum over"):
+        check_gradient(VectorCost((2, 3, 2)), X, np.full((3, 2), 0.5))
+
+
+def test_a_gradient_of_the_wrong_length_is_explained(seed_data):
+    student = Student()
+    student.computeGradients = lambda X, y: np.zeros(4)
+    with pytest.raises(DataError, match="returned 4 numbers for 9 weights"):
+        check_gradient(student, *seed_data)
+
+
+def test_the_optimum_itself_is_not_called_wrong(seed_net, seed_data):
+    # there the gradient is zero, a ratio means nothing, and the differences say so
+    objective = Objective(seed_net, *seed_data, alpha=1e-4)
+    fit = chainrule.minimize(objective, seed_net.initial(0))
+    check = check_gradient(objective, fit.theta)
+    assert check.ratio > 1e-8
+    assert check.passed, str(check)
+    assert "as far as differences of costs this small can tell" in str(check)
+
+
+def test_kinks_of_relu_are_stepped_around():
+    rng = np.random.default_rng(0)
+    net = chainrule.Network([3, 20, 1], hidden="relu")
+    objective = Objective(net, rng.standard_normal((500, 3)), rng.standard_normal((500, 1)))
+    theta = net.initial(seed=0)
+    assert check_gradient(objective, theta).passed
+    assert not check_gradient(objective, theta, step=1e-2).by_layer[1] < 1e-8
+
+
+def test_a_cost_too_rough_to_differentiate_is_undecided_not_passed():
+    class Rough:
+        def evaluate(self, theta, order):
+            noise = np.random.default_rng(abs(hash(theta.tobytes())) % 2**32).random()
+            return Evaluation(noise, np.ones(3) if order else None)
+
+    check = check_gradient(Rough(), np.zeros(3))
+    assert not check.passed
+
+
+def test_wrong_calls_are_explained(seed_net, seed_data):
+    objective = Objective(seed_net, *seed_data)
+    theta = seed_net.initial(0)
+    with pytest.raises(ConfigurationError, match=r"step is -1\.0; it must be greater than 0"):
+        check_gradient(objective, theta, step=-1.0)
+    with pytest.raises(DataError, match="object lacks one of getParams"):
+        check_gradient(object(), *seed_data)
+    with pytest.raises(DataError, match="not finite at these weights"):
+        check_gradient(objective, np.full(9, np.nan))

@@ -1,0 +1,136 @@
+"""Reading tables: what is right is read exactly, what is not is named with its line."""
+
+import gzip
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainrule import DataError
+from chainrule.tables.reading import read_table
+
+GOOD = "sleep,study,score\n3,5,75\n5,1,82\n10,2,93\n"
+
+
+def parse(text):
+    return read_table("t.csv", text if isinstance(text, bytes) else text.encode())
+
+
+def numbers(text):
+    table = parse(text)
+    return table.numbers(table.names).tolist()
+
+
+EXPECTED = [[3, 5, 75], [5, 1, 82], [10, 2, 93]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD,
+        GOOD.replace("\n", "\r\n"),
+        GOOD.rstrip("\n"),
+        GOOD + "\n\n",
+        GOOD.replace(",", ";"),
+        GOOD.replace(",", "\t"),
+        GOOD.replace(",", " , "),
+        GOOD.replace("3,", '"3", ').replace("score", '"score"'),
+        b"\xef\xbb\xbf" + GOOD.encode(),
+        GOOD.encode("utf-16"),
+        gzip.compress(GOOD.encode()),
+    ],
+)
+def test_one_table_in_many_dresses(content):
+    assert parse(content).names == ("sleep", "study", "score")
+    assert numbers(content) == EXPECTED
+
+
+def test_from_a_file(tmp_path):
+    (tmp_path / "scores.csv").write_text(GOOD)
+    table = read_table(str(tmp_path / "scores.csv"))
+    assert len(table) == 3
+    assert table.numbers(["score", "sleep"]).tolist() == [[75, 3], [82, 5], [93, 10]]
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_floats_survive_to_the_last_bit(values):
+    found = parse("x\n" + "\n".join(map(repr, values)) + "\n").numbers(["x"])[:, 0]
+    assert found.tobytes() == np.array(values).tobytes()
+
+
+@pytest.mark.parametrize("cell", ["1", "-1", "+1", "1.", ".5", "1e5", "1E-5", "007", " 2 "])
+def test_numbers_as_people_write_them(cell):
+    assert numbers(f"x,y\n{cell},0\n") == [[float(cell), 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("", "the value is missing; fill it in, or remove the row"),
+        ("NA", "'NA' marks a missing value"),
+        ("nan", "'nan' marks a missing value"),
+        ("inf", "'inf' is not finite"),
+        ("-Infinity", "'-Infinity' is not finite"),
+        ("1e400", "'1e400' is larger than any float64"),
+        ('"1,5"', "'1,5' is not a number; is it a decimal comma"),
+        ("red", "'red' is not a number; only numbers can be used"),
+        ("1_000", "is not a number"),
+        ("0x10", "is not a number"),
+        ("1d5", "is not a number"),
+        ("٣", "is not a number"),
+        ("5%", "is not a number"),
+        ("−5", "is not a number"),
+        ("1 2", "is not a number"),
+    ],
+)
+def test_what_is_not_a_number_is_named_with_its_place(cell, message):
+    with pytest.raises(DataError, match=r"t\.csv, column 'b', row 2 \(line 3\): ") as caught:
+        numbers(f"a,b\n1,2\n3,{cell}\n")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "t.csv is empty"),
+        (" \n\n", "t.csv is empty"),
+        ("a,b\n", "t.csv has column names but no rows"),
+        ("a,b\n1,2,3\n", r"line 2: 3 cells where the first line has 2 names \(delimiter: comma\)"),
+        ("a,b\n1,2\n3\n4,5\n", "line 3: 1 cells where the first line has 2 names"),
+        ("a,b\n1,2\n\n4,5\n", "line 3: 0 cells"),
+        ("a,b,a\n1,2,3\n", "the column name 'a' occurs more than once"),
+        ("a,,c\n1,2,3\n", "column 2 has no name"),
+        ("3,5,75\n5,1,82\n", r"the first line \('3', '5', '75'\) holds numbers, not column names"),
+        ('a,b\n1,"2\n', "line 2: unexpected end of data"),
+        (b"a,b\n1,2\n" + b"\xff\xfe,3\n", "line 3: byte 0xff is not utf-8"),
+        ("a,b\n1,\0\n", "it has a zero byte"),
+        (b"\x1f\x8b\x08broken", "t.csv is a damaged gzip file"),
+    ],
+)
+def test_what_is_not_a_table_is_refused(content, message):
+    with pytest.raises(DataError, match=message):
+        parse(content)
+
+
+def test_quoted_line_breaks_keep_the_line_numbers_right():
+    with pytest.raises(DataError, match=r"row 2 \(line 4\)"):
+        numbers('a,"b\nc"\n1,2\n3,x\n')
+
+
+def test_missing_columns_are_listed_with_those_there_are():
+    with pytest.raises(DataError, match="no column 'grade'; its columns are 'sleep', 'study', 'sc"):
+        parse(GOOD).numbers(["grade"])
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("no/such.csv", "cannot read .*: no such file"), (".", "cannot read '.': is a directory")],
+)
+def test_unreadable_files(path, message):
+    with pytest.raises(DataError, match=message):
+        read_table(path)
+
+
+def test_a_column_of_text_that_is_not_asked_for_does_no_harm():
+    assert parse("name,x\nAnna,1\n").numbers(["x"]).tolist() == [[1.0]]

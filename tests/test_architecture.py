@@ -1,0 +1,166 @@
+"""The rings: imports point down, nothing goes in circles, starting is light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chainrule
+
+SOURCE = Path(chainrule.__file__).parent
+
+# from the ground up; a module may import from its own ring and from those before it
+RINGS = [
+    ["_errors"],
+    ["_contracts", "_files"],
+    ["heart"],
+    ["tables"],
+    ["training"],
+    ["statistics"],
+    ["model_file", "tutorial", "pictures"],
+    ["report"],
+    ["cli"],
+    ["__init__", "__main__"],
+]
+INSIDE_TRAINING = [
+    ["history", "kernels", "engines", "optimizers"],
+    ["recorder", "objective"],
+    ["convergence"],
+    ["minimize"],
+    ["restarts"],
+    ["model"],
+]
+# where loading late keeps starting light
+MAY_IMPORT_LATE = {"chainrule.__init__", "chainrule.__main__", "chainrule.cli._run"}
+
+
+def module_name(path):
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(("chainrule", *parts))
+
+
+MODULES = {module_name(path): ast.parse(path.read_text()) for path in SOURCE.rglob("*.py")}
+
+
+def imported_by(tree, anywhere=True):
+    """Return our own modules that a tree imports, under the names of their files."""
+    nodes = ast.walk(tree) if anywhere else ast.iter_child_nodes(tree)
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("chainrule"):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                names.add(inner if inner in MODULES else node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.startswith("chainrule")}
+    return {
+        name if name in MODULES else f"{name}.__init__"
+        for name in names
+        if name in MODULES or f"{name}.__init__" in MODULES
+    }
+
+
+def ring_of(module, rings, depth=1):
+    part = module.split(".")[depth]
+    return next(i for i, ring in enumerate(rings) if part in ring)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_point_down(module):
+    for target in imported_by(MODULES[module]):
+        if target == "chainrule.__init__":
+            assert module.startswith("chainrule.cli."), module  # the version, for people
+            continue
+        assert ring_of(target, RINGS) <= ring_of(module, RINGS), f"{module} imports {target}"
+        both = [m.split(".")[1] == "training" and m.count(".") > 1 for m in (module, target)]
+        if all(both) and not module.endswith("__init__"):
+            assert ring_of(target, INSIDE_TRAINING, 2) <= ring_of(module, INSIDE_TRAINING, 2)
+
+
+def test_optimizers_know_no_network_and_networks_no_optimizer():
+    for module, tree in MODULES.items():
+        targets = imported_by(tree)
+        if ".optimizers." in module:
+            assert not any(".heart." in t or ".objective" in t for t in targets), module
+        if ".heart." in module:
+            assert not any(".training." in t for t in targets), module
+
+
+def test_reports_and_pictures_are_all_that_load_heavy_libraries():
+    for module, tree in MODULES.items():
+        for node in ast.walk(tree):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for name in names:
+                library = name.split(".")[0]
+                if library in ("matplotlib", "mpl_toolkits"):
+                    assert module.split(".")[1] in ("pictures", "report", "cli"), module
+                if library in ("click", "rich"):
+                    assert module.split(".")[1] == "cli", module
+
+
+def test_no_cycles():
+    graph = {name: imported_by(tree, anywhere=False) for name, tree in MODULES.items()}
+    visiting, done = [], set()
+
+    def visit(name):
+        assert name not in visiting, " -> ".join([*visiting[visiting.index(name) :], name])
+        if name in done:
+            return
+        visiting.append(name)
+        for target in graph[name]:
+            visit(target)
+        visiting.pop()
+        done.add(name)
+
+    for name in graph:
+        visit(name)
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - MAY_IMPORT_LATE))
+def test_no_function_imports_our_own_modules(module):
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.FunctionDef):
+            assert not imported_by(node), f"{module}.{node.name}"
+
+
+def test_importing_the_package_costs_numpy_only():
+    code = (
+        "import sys; import chainrule; chainrule.Network([2, 3, 1]); "
+        "print(sorted({m.split('.')[0] for m in sys.modules} & "
+        "{'scipy', 'sklearn', 'matplotlib', 'click', 'rich', 'pandas', 'polars'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_all_is_sorted_and_true():
+    assert sorted(chainrule.__all__) == chainrule.__all__
+    for name in chainrule.__all__:
+        assert getattr(chainrule, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = chainrule.nothing
+
+
+def test_line_budgets():
+    sizes = {path: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
+    assert sizes[SOURCE / "heart" / "chain_rule.py"] <= 150
+    for path, size in sizes.items():
+        assert size <= 500, f"{path.name} has {size} lines: does it hold more than one subject?"
+
+
+def test_everything_public_is_documented():
+    for module, tree in MODULES.items():
+        if module == "chainrule._contracts":  # whose protocols speak for themselves
+            continue
+        for node in tree.body:
+            members = node.body if isinstance(node, ast.ClassDef) else []
+            for item in [node, *members]:
+                if not isinstance(item, ast.ClassDef | ast.FunctionDef):
+                    continue
+                if not item.name.startswith("_") and not node.name.startswith("_"):
+                    decorators = " ".join(map(ast.unparse, item.decorator_list))
+                    again = "overload" in decorators or "setter" in decorators
+                    assert again or ast.get_docstring(item), f"{module}.{item.name}"

@@ -1,0 +1,120 @@
+"""What the documents show runs, and is what comes out."""
+
+import contextlib
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import chainrule
+from chainrule.cli import run
+from chainrule.cli._run import COMMANDS
+from chainrule.heart.chain_rule import forward
+from chainrule.training.optimizers.stopping import SENTENCES
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def same_but_for_the_last_digits(shown, printed):
+    """Compare texts number by number: rounding differs from machine to machine."""
+    number = r"[+-]?\d+\.?\d*(?:e[+-]?\d+)?"
+    assert re.sub(number, "#", shown) == re.sub(number, "#", printed)
+    for a, b in zip(re.findall(number, shown), re.findall(number, printed), strict=True):
+        tiny = max(abs(float(a)), abs(float(b))) < 1e-8
+        assert tiny or float(b) == pytest.approx(float(a), rel=1e-4)
+
+
+def test_the_session_with_a_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("scores.csv").write_text("sleep,study,score\n3,5,75\n5,1,82\n10,2,93\n")
+    _, session = blocks("console")
+    for command, shown in re.findall(r"\$ chainrule (.*)\n((?:[^$].*\n)*)", session):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            assert run(shlex.split(command)) == 0
+        if shown:
+            same_but_for_the_last_digits(shown, printed.getvalue())
+    for command in re.findall(r"`chainrule (explain.*?)`", README.replace("\n", " ")):
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert run(shlex.split(command)) == 0
+
+
+def test_the_python_example(capsys):
+    (example,) = blocks("python")
+    exec(compile(example, "README.md", "exec"), {})
+    (shown,) = blocks("text")
+    assert capsys.readouterr().out == shown
+
+
+def test_the_readme_names_only_what_exists():
+    for name in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"chainrule\.([A-Z]\w+|check_gradient|minimize)", README):
+        assert name in chainrule.__all__
+    for command in re.findall(r"`(explain|show|plot|check|fit|predict|demo)`", README):
+        assert command in COMMANDS
+    for path in re.findall(r"`(src/[^`]+)`", README):
+        lines = len((ROOT / path).read_text().splitlines())
+        assert f"one file of {lines} lines" in README.replace("\n", " ")
+
+
+def test_notation_and_linter_agree():
+    notation = (ROOT / "docs" / "notation.md").read_text()
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    listed = re.search(r"extend-ignore-names = \[(.*?)\]", pyproject, re.S)[1]
+    tutorial = {"getParams", "setParams", "costFunction", "computeGradients"}
+    for name in set(re.findall(r'"(\w+)"', listed)) - tutorial:
+        assert re.search(rf"`{name}[`\[]", notation), f"{name} is not in docs/notation.md"
+
+
+def test_the_documented_formats_are_those_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("scores.csv").write_text("sleep,study,score\n3,5,75\n5,1,82\n10,2,93\n")
+    run(["fit", "scores.csv", "--target", "score", "--out", "m.json", "--restarts", "1"])
+    capsys.readouterr()
+    run(["explain", "m.json", "scores.csv", "--json"])
+    written = {
+        "model-file.md": json.loads(Path("m.json").read_text()),
+        "trace-json.md": json.loads(capsys.readouterr().out),
+    }
+    for name, document in written.items():
+        rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / name).read_text(), re.M)
+        assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set(document)
+
+
+def test_every_documented_parameter_exists():
+    import inspect
+
+    for thing in (chainrule.Network, chainrule.Objective, chainrule.check_gradient,
+                  chainrule.minimize, forward, chainrule.Network.backward):  # fmt: skip
+        documented = re.search(
+            r"Parameters\n\s+-+\n(.*?)(?:\n\s*\n\s*\w+\n\s*-+|\Z)", thing.__doc__, re.S
+        )
+        if documented is None:
+            continue
+        indent = re.match(r"\s*", documented[1])[0]
+        names = re.findall(rf"^{indent}(\w[\w, ]*) :", documented[1], re.M)
+        arguments = inspect.signature(thing).parameters
+        for name in ", ".join(names).split(", "):
+            assert name in arguments, f"{thing.__name__} documents {name!r}"
+
+
+def test_changelog_and_vision_are_kept_short():
+    vision = (ROOT / "VISION.md").read_text()
+    assert len(re.findall(r"^\d+\. ", vision, re.M)) == 10
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+    assert len(README.splitlines()) < 100
+
+
+def test_every_stop_is_a_sentence_people_can_act_on():
+    for name, sentence in SENTENCES.items():
+        assert sentence[0].isupper(), name
+        assert 40 < len(sentence) < 220, name

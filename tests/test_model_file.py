@@ -1,0 +1,282 @@
+"""Model files: exact, strict, whole or not at all."""
+
+import hashlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import chainrule._files as files
+from chainrule import DataError, ModelFileError, Network, minimize
+from chainrule.model_file import dump_model, load_model, parse_model, save_model
+from chainrule.training.model import Model, train
+
+
+@pytest.fixture(scope="module")
+def model():
+    X = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
+    Y = np.array([[75.0], [82.0], [93.0]])
+
+    def run(objective, theta):
+        return minimize(objective, theta, max_iter=15)
+
+    names = {"input_names": ("sleep", "study"), "target_names": ("score",)}
+    return train(X, Y, Network([2, 3, 1]), run, n_restarts=2, **names).model
+
+
+HEAD = b'{\n "format": "chainrule-model",\n "version": 1,\n "checksum": "sha256:'
+
+
+def resealed(body):
+    """Return a file with this body under a right checksum: what only a strict reader stops."""
+    whole = HEAD + b"0" * 64 + b'",\n' + body
+    return whole.replace(b"0" * 64, hashlib.sha256(whole).hexdigest().encode(), 1)
+
+
+def test_round_trip_is_exact(model, tmp_path):
+    path = tmp_path / "model.json"
+    save_model(model, path)
+    again = load_model(path)
+    assert again.theta.tobytes() == model.theta.tobytes()
+    assert again.network == model.network
+    assert again.input_names == model.input_names
+    assert again.training == model.training
+    assert dump_model(again) == path.read_bytes()
+    X = np.array([[4.0, 2.0], [7.0, 3.0]])
+    assert again.predict(X).tobytes() == model.predict(X).tobytes()
+
+
+def test_it_is_readable_json(model):
+    document = json.loads(dump_model(model))
+    assert document["network"]["layers"] == [2, 3, 1]
+    assert document["inputs"]["names"] == ["sleep", "study"]
+    assert len(document["weights"]["W[1]"]) == 2
+
+
+def test_extreme_weights_survive(model):
+    theta = model.theta.copy()
+    theta[:4] = [5e-324, -1.7976931348623157e308, 0.1 + 0.2, -0.0]
+    extreme = Model(**{**vars(model), "theta": theta})
+    assert parse_model(dump_model(extreme)).theta.tobytes() == theta.tobytes()
+
+
+def test_every_flipped_bit_is_detected(model):
+    content = bytearray(dump_model(Model(**{**vars(model), "training": {}})))
+    for i in range(len(content)):
+        for bit in range(8):
+            content[i] ^= 1 << bit
+            with pytest.raises(ModelFileError):
+                parse_model(bytes(content))
+            content[i] ^= 1 << bit
+    parse_model(bytes(content))
+
+
+def test_every_truncation_is_detected(model):
+    content = dump_model(model)
+    for length in range(0, len(content), 7):
+        with pytest.raises(ModelFileError):
+            parse_model(content[:length])
+    with pytest.raises(ModelFileError):
+        parse_model(content + b" ")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"no json",
+        b"\x80\x04\x95pickle",
+        b"PK\x03\x04",
+        b'{"format": "a"}',
+        b"[" * 10**5,
+    ],
+)
+def test_foreign_files_are_refused(content):
+    with pytest.raises(ModelFileError, match="is not a chainrule model file"):
+        parse_model(content, "m.json")
+
+
+def test_newer_versions_are_refused_clearly(model):
+    newer = dump_model(model).replace(b'"version": 1', b'"version": 2')
+    with pytest.raises(
+        ModelFileError, match=r"m\.json has format version 2; this chainrule reads up"
+    ):
+        parse_model(newer, "m.json")
+
+
+def spoil(model, **changes):
+    document = json.loads(dump_model(model))
+    for path, value in changes.items():
+        at = document
+        *parents, last = path.split("__")
+        for key in parents:
+            at = at[key]
+        at[last] = value
+    kept = {k: v for k, v in document.items() if k not in ("format", "version", "checksum")}
+    return resealed(json.dumps(kept).encode()[1:])
+
+
+def test_resealing_alone_is_accepted(model):
+    assert parse_model(spoil(model)).theta.tobytes() == model.theta.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network__layers": [2, 4, 1]}, "W\\[1\\] has 3 numbers, the layers need 4"),
+        ({"network__layers": [2, 2.5, 1]}, "layer width must be a whole number"),
+        ({"network__layers": [2] * 70}, "more than 64 layers"),
+        ({"network__layers": [2, 2**21, 1]}, "wider than 1048576"),
+        ({"network__hidden": ["evil"]}, "unknown activation 'evil'"),
+        ({"network__hidden": "tanh"}, "hidden must be a list"),
+        ({"network__output": "os.system"}, "unknown output 'os.system'"),
+        ({"network__bias": 1}, "bias must be true or false"),
+        ({"inputs__names": ["a"]}, "inputs needs 2 different names"),
+        ({"inputs__names": ["a", "a"]}, "inputs needs 2 different names"),
+        ({"inputs__names": ["a", "b" * 20000]}, "at most 10000 characters"),
+        ({"inputs__scale": [1.0, -1.0]}, "a scale of inputs is negative"),
+        ({"inputs__scaling": "__import__"}, "unknown scaling"),
+        ({"targets__center": ["1"]}, "center of targets must be a number"),
+        ({"weights": {}}, "weights must have exactly the keys"),
+        ({"extra": 1}, "file must have exactly the keys"),
+        ({"training__rows": -1}, "rows must be a whole number of at least 0"),
+        ({"training__history": {}}, "history must have exactly the keys"),
+        ({"training__cost": True}, "cost must be a number"),
+        ({"training": []}, "training must have exactly the keys"),
+    ],
+)
+def test_a_right_checksum_does_not_excuse_wrong_content(model, changes, message):
+    with pytest.raises(ModelFileError, match=message):
+        parse_model(spoil(model, **changes))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b'"alpha": 0.0001', b'"alpha": NaN', "NaN is not a finite number"),
+        (b'"alpha": 0.0001', b'"alpha": 1e999', "alpha must be finite"),
+        (b'"alpha": 0.0001', b'"alpha": 0.0001, "alpha": 0.1', "a key occurs twice"),
+        (b'"alpha": 0.0001', b'"alpha": ' + b"9" * 5000, "is not a valid model"),
+        (b'"alpha": 0.0001', b'"alpha": ' + b"[" * 100_000, "is not a valid model"),
+    ],
+)
+def test_json_tricks_are_refused(model, old, new, message):
+    body = dump_model(model).split(b"\n", 4)[4]
+    assert old in body
+    with pytest.raises(ModelFileError, match=message):
+        parse_model(resealed(body.replace(old, new)))
+
+
+# ---------------------------------------------------------------- saving
+
+
+def test_missing_and_unwritable_places(model, tmp_path):
+    with pytest.raises(ModelFileError, match=r"cannot read .*: no such file"):
+        load_model(tmp_path / "none.json")
+    with pytest.raises(ModelFileError, match="is a directory"):
+        load_model(tmp_path)
+    with pytest.raises(DataError, match=r"cannot write .*: no such file or directory"):
+        save_model(model, tmp_path / "no" / "m.json")
+    with pytest.raises(DataError, match="it is a folder; give a file name"):
+        save_model(model, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["write", "fsync", "replace", "fchmod", "close"])
+@pytest.mark.parametrize("forever", [True, False])
+def test_the_old_model_survives_every_failing_call(model, tmp_path, monkeypatch, name, forever):
+    path = tmp_path / "model.json"
+    path.write_bytes(b"the old one")
+    real, calls, fail_at = getattr(os, name), 0, 1
+
+    def failing(*arguments, **options):
+        nonlocal calls
+        calls += 1
+        if calls == fail_at or (forever and calls > fail_at):
+            raise OSError(28, "No space left on device")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(files.os, name, failing)
+    while True:  # fail at the first call, the second, ... until it comes through untouched
+        calls = 0
+        failure = None
+        try:
+            save_model(model, path)
+        except DataError as error:
+            failure = str(error)
+        if failure is None:
+            break
+        assert "no space left" in failure
+        assert path.read_bytes() in (b"the old one", dump_model(model))
+        assert [p.name for p in tmp_path.iterdir()] == ["model.json"]
+        fail_at += 1
+    assert fail_at > 1
+    assert path.read_bytes() == dump_model(model)
+
+
+def test_short_writes_succeed(model, tmp_path, monkeypatch):
+    real = os.write
+    monkeypatch.setattr(files.os, "write", lambda handle, data: real(handle, data[:100]))
+    save_model(model, tmp_path / "m.json")
+    assert load_model(tmp_path / "m.json").theta.tobytes() == model.theta.tobytes()
+
+
+CHILD = """
+import os, signal, sys
+import chainrule._files as files
+real = files.os.{call}
+def dying(*a, **k):
+    os.kill(os.getpid(), signal.SIGKILL)
+files.os.{call} = dying
+files.write_atomically(sys.argv[1], b"new" * 1000)
+"""
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+def test_a_killed_save_keeps_the_old_file_and_is_swept_up(tmp_path, call):
+    path = tmp_path / "model.json"
+    path.write_bytes(b"the old one")
+    done = subprocess.run([sys.executable, "-c", CHILD.format(call=call), str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"the old one"
+    assert len(list(tmp_path.iterdir())) == 2  # what the killed process left
+    files.write_atomically(path, b"the next one")
+    assert [p.name for p in tmp_path.iterdir()] == ["model.json"]
+    assert path.read_bytes() == b"the next one"
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_bytes(b"the old one")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(DataError, match=r"cannot write .*: file too large"):
+            files.write_atomically(path, b"x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == b"the old one"
+    assert [p.name for p in tmp_path.iterdir()] == ["model.json"]
+
+
+def test_permissions_and_links_are_kept(tmp_path):
+    real = tmp_path / "real.json"
+    real.write_bytes(b"old")
+    real.chmod(0o640)
+    (tmp_path / "link.json").symlink_to(real)
+    files.write_atomically(tmp_path / "link.json", b"new")
+    assert (tmp_path / "link.json").is_symlink()
+    assert real.read_bytes() == b"new"
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_writer_that_still_runs_is_left_alone(tmp_path):
+    other = tmp_path / ".m.json.tmp-1-busy"  # process 1 always runs
+    other.write_bytes(b"half")
+    files.write_atomically(tmp_path / "m.json", b"whole")
+    assert other.exists()
