@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -39,7 +40,7 @@ class LBFGS:
 
     def run(self, problem: Problem, theta: Array) -> Callable[[Array], Array] | None:
         """Minimize; return g -> H⁻¹ g as estimated at the end."""
-        options = {
+        options: dict[str, Any] = {
             "gtol": 0.0,
             "ftol": 0.0,
             "maxiter": _NO_LIMIT,
@@ -51,7 +52,7 @@ class LBFGS:
 
 
 def _run(
-    problem: Problem, theta: Array, method: str, options: dict[str, float]
+    problem: Problem, theta: Array, method: str, options: dict[str, Any]
 ) -> Callable[[Array], Array] | None:
     """Minimize, starting afresh where the line search fails, as long as that helps.
 
