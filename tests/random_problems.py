@@ -10,7 +10,9 @@ from chainrule.heart.outputs import OUTPUTS
 def random_targets(rng, pair, n, K):
     """Return targets the pair accepts."""
     if pair.name == "softmax":
-        return np.eye(K)[rng.integers(K, size=n)]
+        classes = np.eye(K)[rng.integers(K, size=n)]
+        # shares need not be all or nothing, nor sum to 1
+        return classes if rng.integers(2) else rng.random((n, K))
     if pair.loss == "cross_entropy":
         return rng.random((n, K))
     if pair.loss == "poisson":

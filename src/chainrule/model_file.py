@@ -69,20 +69,13 @@ def dump_model(model: Model) -> bytes:
         weights[f"W[{l}]"] = W[l].tolist()
         if l in b:
             weights[f"b[{l}]"] = b[l].tolist()
-    net = model.network
     content = {
         "format": "chainrule-model",
         "version": VERSION,
         "checksum": f"sha256:{_ZEROS}",
-        "network": {
-            "layers": list(net.layers),
-            "hidden": list(net.hidden),  # type: ignore[arg-type]
-            "output": net.output,
-            "loss": net.loss,
-            "bias": net.bias,
-        },
-        "inputs": _dump_columns(model.input_names, model.input_scaling),
-        "targets": _dump_columns(model.target_names, model.target_scaling),
+        "network": model.network.as_dict(),
+        "inputs": {"names": list(model.input_names), **model.input_scaling.as_dict()},
+        "targets": {"names": list(model.target_names), **model.target_scaling.as_dict()},
         "weights": weights,
         "training": model.training,
     }
@@ -126,15 +119,6 @@ def parse_model(content: bytes, source: str = "the model") -> Model:
 
 
 # ---------------------------------------------------------------- writing
-
-
-def _dump_columns(names: tuple[str, ...], scaling: Scaling) -> dict[str, Any]:
-    return {
-        "names": list(names),
-        "scaling": scaling.kind,
-        "center": scaling.center.tolist(),
-        "scale": scaling.scale.tolist(),
-    }
 
 
 def _dump_readably(content: dict[str, Any]) -> str:

@@ -143,7 +143,7 @@ def test_wrong_calls_are_explained(seed_net, seed_data):
     theta = seed_net.initial(0)
     with pytest.raises(ConfigurationError, match=r"step is -1\.0; it must be greater than 0"):
         check_gradient(objective, theta, step=-1.0)
-    with pytest.raises(DataError, match="object lacks one of getParams"):
+    with pytest.raises(DataError, match="object lacks getParams, setParams, costFunction"):
         check_gradient(object(), *seed_data)
     with pytest.raises(DataError, match="not finite at these weights"):
         check_gradient(objective, np.full(9, np.nan))

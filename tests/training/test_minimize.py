@@ -229,7 +229,7 @@ def test_wrong_calls_are_explained(seed_net, seed_data):
             minimize(objective, theta, **options)
     with pytest.raises(DataError, match="list has no evaluate"):
         minimize([1, 2], theta)
-    with pytest.raises(DataError, match="lacks one of getParams"):
+    with pytest.raises(DataError, match="lacks getParams, setParams, costFunction"):
         minimize(object(), *seed_data)
     with pytest.raises(DataError, match=r"minimize\(obj, X, Y\)"):
         minimize(Student(), theta)

@@ -7,7 +7,6 @@ import click
 from chainrule.cli._input import model_from
 from chainrule.cli._output import say, say_json
 from chainrule.report.summary import summary, termination_of
-from chainrule.tables.scaling import Scaling
 
 
 @click.command(name="show")
@@ -23,22 +22,12 @@ def command(model: str, as_json: bool) -> None:
     stop = termination_of(trained)
     say_json(
         {
-            "layers": trained.network.layers,
-            "hidden": trained.network.hidden,
-            "output": trained.network.output,
-            "loss": trained.network.loss,
-            "bias": trained.network.bias,
+            **trained.network.as_dict(),
             "parameters": trained.network.n_parameters,
-            "inputs": trained.input_names,
-            "targets": trained.target_names,
-            "input_scaling": _scaling(trained.input_scaling),
-            "target_scaling": _scaling(trained.target_scaling),
+            "inputs": {"names": trained.input_names, **trained.input_scaling.as_dict()},
+            "targets": {"names": trained.target_names, **trained.target_scaling.as_dict()},
             "converged": stop.converged if stop else None,
             "training": {key: value for key, value in trained.training.items() if key != "history"},
             "weights": {f"W[{l}]": W[l] for l in W} | {f"b[{l}]": b[l] for l in b},
         }
     )
-
-
-def _scaling(scaling: Scaling) -> dict[str, object]:
-    return {"kind": scaling.kind, "center": scaling.center, "scale": scaling.scale}

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, SeedProtocol
 from chainrule._errors import ConfigurationError, DataError
-from chainrule.heart.seed_protocol import SeedObjective
+from chainrule.heart.seed_protocol import seed_objective
 
 _STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
 _EPS = float(np.finfo(np.float64).eps)
@@ -144,12 +144,7 @@ def check_gradient(
         problem: Any = objective
         blocks = problem.net.blocks() if hasattr(problem, "net") else {}
         return _check(problem.evaluate, np.asarray(theta, np.float64), blocks, step, tolerance)
-    if not isinstance(objective, SeedProtocol):
-        raise DataError(
-            f"{type(objective).__name__} lacks one of getParams, setParams, costFunction, "
-            "computeGradients; add it, or pass an Objective and theta"
-        )
-    foreign = SeedObjective(objective, theta, Y)
+    foreign = seed_objective(objective, theta, Y)
     here = foreign.theta
     try:
         return _check(foreign.evaluate, here, foreign.blocks(), step, tolerance)

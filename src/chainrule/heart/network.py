@@ -95,6 +95,16 @@ class Network:
                 "allowed, so make the layers narrower"
             )
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what makes this network, as plain data: ``Network(**net.as_dict())`` equals it."""
+        return {
+            "layers": list(self.layers),
+            "hidden": list(self.hidden),  # type: ignore[arg-type]
+            "output": self.output,
+            "loss": self.loss,
+            "bias": self.bias,
+        }
+
     # ------------------------------------------------------------ the parameters
 
     @property

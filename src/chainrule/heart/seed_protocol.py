@@ -16,6 +16,25 @@ from numpy.typing import ArrayLike
 from chainrule._contracts import Array, Evaluation, SeedProtocol
 from chainrule._errors import DataError
 
+METHODS = ("getParams", "setParams", "costFunction", "computeGradients")
+
+
+def seed_objective(network: object, X: ArrayLike, Y: ArrayLike) -> SeedObjective:
+    """Return a foreign network on X and Y as an objective.
+
+    Raises
+    ------
+    DataError
+        If it lacks one of the four methods.
+    """
+    if not isinstance(network, SeedProtocol):
+        missing = [name for name in METHODS if not hasattr(network, name)]
+        raise DataError(
+            f"{type(network).__name__} lacks {', '.join(missing)}; add what is missing, or pass an "
+            "Objective and theta"
+        )
+    return SeedObjective(network, X, Y)
+
 
 class SeedObjective:
     """The cost of a foreign network on X and Y, as a function of θ alone.

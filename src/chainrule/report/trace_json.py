@@ -41,15 +41,9 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
     document: dict[str, Any] = {
         "format": "chainrule-trace",
         "version": VERSION,
-        "network": {
-            "layers": list(net.layers),
-            "hidden": list(net.hidden),  # type: ignore[arg-type]
-            "output": net.output,
-            "loss": net.loss,
-            "bias": net.bias,
-        },
-        "inputs": _columns(model.input_names, model.input_scaling),
-        "targets": _columns(model.target_names, model.target_scaling),
+        "network": net.as_dict(),
+        "inputs": {"names": list(model.input_names), **model.input_scaling.as_dict()},
+        "targets": {"names": list(model.target_names), **model.target_scaling.as_dict()},
         "rows": rows,
         "X": X.tolist(),
         "weights": _by_name("W", W) | _by_name("b", b),
@@ -70,15 +64,6 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
         | _by_name("dJdb", grads.dJdb),
     }
     return document
-
-
-def _columns(names: tuple[str, ...], scaling: Any) -> dict[str, Any]:
-    return {
-        "names": list(names),
-        "scaling": scaling.kind,
-        "center": scaling.center.tolist(),
-        "scale": scaling.scale.tolist(),
-    }
 
 
 def _by_name(letter: str, matrices: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ power of two, which is exact, so that 1e-300 and 1e300 are units like any other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,6 +61,14 @@ class Scaling:
     def ignored(self) -> NDArray[np.bool_]:
         """Which columns do not vary and are therefore sent to 0, (d,) of bool."""
         return np.equal(self.scale, 0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return kind, center and scale as plain data."""
+        return {
+            "scaling": self.kind,
+            "center": self.center.tolist(),
+            "scale": self.scale.tolist(),
+        }
 
     def transform(self, A: ArrayLike) -> Array:
         """Return A, (n, d), in the scale of the network."""

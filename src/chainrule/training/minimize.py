@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from chainrule._contracts import Array, ObjectiveProtocol, SeedProtocol
 from chainrule._errors import ConfigurationError, DataError, TrainingError
-from chainrule.heart.seed_protocol import SeedObjective
+from chainrule.heart.seed_protocol import seed_objective
 from chainrule.training import convergence
 from chainrule.training.history import History
 from chainrule.training.optimizers.descent import GradientDescent
@@ -155,12 +155,7 @@ def minimize(
             )
         start = np.array(theta, dtype=np.float64)
         return _minimize(objective, start, method, tol, max_iter, max_time, callback)
-    if not isinstance(objective, SeedProtocol):
-        raise DataError(
-            f"{type(objective).__name__} lacks one of getParams, setParams, costFunction, "
-            "computeGradients; add it, or pass an Objective and theta"
-        )
-    foreign = SeedObjective(objective, theta, Y)
+    foreign = seed_objective(objective, theta, Y)
     start = foreign.theta
     try:
         fit = _minimize(foreign, start, method, tol, max_iter, max_time, callback)

@@ -7,7 +7,8 @@ finds nothing lower.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,40 +60,44 @@ def _run(
     A failed line search is most often the fault of an inverse Hessian that has gone bad;
     the steepest way down is then still open.
     """
-    stopped, iterations = False, 0
-    here, g = theta, problem.evaluate(theta)[1]
-    curvature = 0.0
+    stopped = False
+    # the last two points with their gradients
+    trail = deque([(theta, problem.evaluate(theta)[1])], maxlen=2)
 
     def after_iteration(intermediate_result: optimize.OptimizeResult) -> None:
-        nonlocal stopped, iterations, here, g, curvature
-        iterations += 1
-        s, y = intermediate_result.x - here, problem.evaluate(intermediate_result.x)[1] - g
-        here, g = here + s, g + y
-        curvature = float(s @ y) / max(float(y @ y), 1e-300)
-        stopped = problem.accept(intermediate_result.x)
+        nonlocal stopped
+        here = intermediate_result.x.copy()
+        trail.append((here, problem.evaluate(here)[1]))
+        stopped = problem.accept(here)
         if stopped:
             raise StopIteration
 
     inverse_hessian = None
     while not stopped:
-        iterations = 0
-        if method == "BFGS" and curvature > 0:
-            # the size of the last step (Nocedal & Wright 2006, eq. 6.20)
-            options["hess_inv0"] = curvature * np.eye(len(theta))
+        if method == "BFGS" and len(trail) == 2:
+            options["hess_inv0"] = _size_of_last_step(trail) * np.eye(len(theta))
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # that a line search failed is not a warning but a result, and judged as one
             warnings.simplefilter("ignore")
             result = optimize.minimize(
                 problem.evaluate,
-                theta,
+                trail[-1][0],
                 jac=True,
                 method=method,
                 callback=after_iteration,
                 options=options,
             )
-        if iterations == 0:
+        if result.nit == 0:
             break
-        theta, inverse_hessian = result.x, result.hess_inv
+        inverse_hessian = result.hess_inv
     if inverse_hessian is None:
         return None
     return lambda g: np.asarray(inverse_hessian @ g)
+
+
+def _size_of_last_step(trail: Sequence[tuple[Array, Array]]) -> float:
+    """Return sᵀy / yᵀy, a first guess of H⁻¹ (Nocedal & Wright 2006, eq. 6.20)."""
+    (theta_0, g_0), (theta, g) = trail
+    s, y = theta - theta_0, g - g_0
+    size = float(s @ y) / max(float(y @ y), float(np.finfo(np.float64).tiny))
+    return size if size > 0 else 1.0
