@@ -73,8 +73,8 @@ def run():
     return [
         "## The tutorial's fit, 3 rows, 2-3-1, 50 starts",
         "",
-        f"Agreement: costs at the starts differ by at most {gap:.0e}; {agree} of {len(STARTS)} starts "
-        "end on the same side of J = 1e-4.",
+        f"Agreement: costs at the starts differ by at most {gap:.0e}; {agree} of {len(STARTS)} "
+        "starts end on the same side of J = 1e-4.",
         "",
         "| way | ms per fit | median J reached | tutorial's time / this |",
         "|---|---|---|---|",

@@ -20,7 +20,9 @@ from chainrule.heart.network import Network
 from chainrule.training.objective import Objective
 
 if TYPE_CHECKING:
+    from chainrule.model_file import load_model, save_model
     from chainrule.training.minimize import Fit, minimize
+    from chainrule.training.model import Model
 
 __version__ = "0.1.0"
 
@@ -30,17 +32,23 @@ __all__ = [
     "DataError",
     "Fit",
     "GradientCheck",
+    "Model",
     "ModelFileError",
     "Network",
     "Objective",
     "TrainingError",
     "check_gradient",
+    "load_model",
     "minimize",
+    "save_model",
 ]
 
 _LATER = {
     "Fit": "chainrule.training.minimize",
+    "Model": "chainrule.training.model",
+    "load_model": "chainrule.model_file",
     "minimize": "chainrule.training.minimize",
+    "save_model": "chainrule.model_file",
 }
 
 
@@ -48,3 +56,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -250,7 +250,7 @@ def _training(content: Any) -> dict[str, Any]:
         _number(0 if run["cost"] is None else run["cost"], "cost")
         _name(run["termination"])
         _integer(run["iterations"], "iterations"), _integer(run["evaluations"], "evaluations")
-    history = _object(spec["history"], "history", {"cost", "max_gradient", "step", "evaluations"})
+    history = _object(spec["history"], "history", {"cost", "max_gradient"})
     n = len(_list(history["cost"], "history", lambda value: value))
     for name, column in history.items():
         _numbers(column, (n,), f"history of {name}")

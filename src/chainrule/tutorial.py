@@ -186,6 +186,8 @@ class trainer:
             self.N.setParams(fit.theta)
         else:
             fit = minimize(self.N, X, y, **options)
+        if hasattr(self.N, "forward"):
+            self.N.forward(X)
         self.fit = fit
         self.J = fit.history.cost[1:].tolist()
         self.optimizationResults = OptimizeResult(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import ConfigurationError, DataError, Objective, check_gradient
+from chainrule import ConfigurationError, DataError, Objective, check_gradient, minimize
 from chainrule._contracts import Evaluation
 from random_problems import random_problem
 from students import NotBackpropagation, Student, VectorCost, WrongPenalty
@@ -136,6 +136,51 @@ def test_a_cost_too_rough_to_differentiate_is_undecided_not_passed():
 
     check = check_gradient(Rough(), np.zeros(3))
     assert not check.passed
+    assert check.undecided == (1,)
+    assert "undecided" in str(check).splitlines()[1]
+
+
+def test_a_step_as_large_as_the_weights_is_undecided_not_agreeing(noisy_rows):
+    net = chainrule.Network([2, 3, 1])
+    check = check_gradient(Objective(net, *noisy_rows), net.initial(seed=0), step=1.0)
+    assert 1 in check.undecided
+    assert not check.broken
+
+
+@pytest.mark.parametrize("factor", [-1.0, 2.0, 1 + 1e-5])
+def test_wrong_is_found_also_where_the_gradient_is_small(noisy_rows, factor):
+    net = chainrule.Network([2, 4, 1])
+    objective = Objective(net, *noisy_rows, alpha=0.1)
+    near = minimize(objective, net.initial(0)).theta + 1e-3
+    check = check_gradient(_Spoiled(objective, "W[1]", factor), near)
+    assert check.broken == (1,)
+
+
+def test_a_network_trained_to_an_exact_fit_passes(seed_net, seed_data):
+    objective = Objective(seed_net, *seed_data)
+    fit = minimize(objective, seed_net.initial(0, "normal"))
+    assert fit.cost < 1e-18
+    assert check_gradient(objective, fit.theta).passed
+
+
+def test_large_and_small_weights_get_their_own_step():
+    rng = np.random.default_rng(0)
+    net = chainrule.Network([2, 3, 1], hidden="identity")
+    theta = net.initial(seed=0)
+    theta[:3] *= 1e7
+    objective = Objective(net, [1e-7, 1] * rng.standard_normal((20, 2)), rng.random((20, 1)))
+    check = check_gradient(objective, theta)
+    assert check.passed, str(check)
+    assert np.all(check.steps[:3] >= 0.99e-6 * np.abs(theta[:3]))
+
+
+def test_a_dead_layer_does_not_spoil_the_verdict():
+    net = chainrule.Network([2, 3, 1], hidden="relu")
+    theta = net.initial(seed=0)
+    _, b = net.weights(theta)
+    b[1][:] = -100.0
+    check = check_gradient(Objective(net, np.ones((3, 2)), np.arange(3.0)), theta)
+    assert check.passed, str(check)
 
 
 def test_wrong_calls_are_explained(seed_net, seed_data):

@@ -208,6 +208,9 @@ def test_a_students_own_class_is_trained(seed_data):
     assert fit.cost < 1e-15
     assert np.array_equal(student.getParams(), fit.theta)
     assert student.forward(seed_data[0]) == pytest.approx(seed_data[1], abs=1e-7)
+    kept = fit.theta.copy()
+    student.W1[0, 0] = 99.0  # it keeps views of what it is given, but never of the result
+    assert np.array_equal(fit.theta, kept)
 
 
 def test_a_student_and_the_network_agree(seed_net, seed_data):

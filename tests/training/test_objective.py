@@ -125,6 +125,14 @@ def test_baseline_and_scale(seed_net, seed_data):
     assert counts.scale == pytest.approx(deviance, rel=1e-14)
 
 
+def test_baseline_counts_the_weights():
+    net, X, Y = Network([1, 1]), np.zeros((3, 1)), np.array([[1.0], [2.0], [6.0]])
+    weighted = Objective(net, X, Y, sample_weight=[2.0, 1.0, 3.0])
+    repeated = Objective(net, np.zeros((6, 1)), np.repeat(Y, [2, 1, 3], axis=0))
+    assert weighted.baseline == pytest.approx(repeated.baseline, rel=1e-14)
+    assert weighted.scale == pytest.approx(repeated.scale, rel=1e-14)
+
+
 def test_overflow_is_a_number_not_a_warning(seed_data):
     net = Network([2, 3, 1])
     objective = Objective(net, *seed_data)

@@ -9,6 +9,7 @@ from chainrule._contracts import Array
 from chainrule._errors import DataError, ModelFileError
 from chainrule.cli._output import note
 from chainrule.model_file import load_model, parse_model
+from chainrule.report.summary import termination_of
 from chainrule.tables.reading import Table, read_table
 from chainrule.training.model import Model
 
@@ -22,9 +23,11 @@ def table_from(path: str) -> Table:
 
 def model_from(path: str) -> Model:
     """Read a model from a file, or from stdin for "-"."""
-    if path == "-":
-        return parse_model(sys.stdin.buffer.read(), "stdin")
-    return load_model(path)
+    model = parse_model(sys.stdin.buffer.read(), "stdin") if path == "-" else load_model(path)
+    stop = termination_of(model)
+    if stop is not None and not stop.converged:
+        note(f"the training of this model did not converge: {stop}")
+    return model
 
 
 def model_and_table(model_path: str, table_path: str) -> tuple[Model, Table]:

@@ -45,7 +45,7 @@ def command(model: str, table: str, step: float | None, as_json: bool) -> int:
                 "ratio": check.ratio,
                 "by_layer": check.by_layer,
                 "broken": check.broken,
-                "resolved": check.resolved,
+                "undecided": check.undecided,
                 "tolerance": check.tolerance,
                 "gradient": check.gradient,
                 "numeric": check.numeric,

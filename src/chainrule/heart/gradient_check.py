@@ -26,6 +26,7 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.seed_protocol import seed_objective
 
 _STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+CLEAR = 1e-3
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -35,7 +36,7 @@ class GradientCheck:
 
     A layer passes if ‖g - numeric‖ ≤ tolerance · ‖g + numeric‖ + 10 ‖uncertainty‖: the
     two agree as far as differences of costs can tell. The check passes if every
-    layer does, and if the differences could tell anything at all.
+    layer does that the differences can judge, and if there is one.
 
     Attributes
     ----------
@@ -48,9 +49,12 @@ class GradientCheck:
         The same for each layer: key l stands for W[l] and b[l].
     broken : tuple of int
         The layers that fail.
-    resolved : bool
-        False where the differences are too noisy to judge by.
+    undecided : tuple of int
+        The layers where the differences are too coarse to judge by: the step is too large,
+        the cost too rough, or the gradient far below the rounding of the cost.
     tolerance : float
+    names : dict of str to slice
+        Where each block of weights lies.
     passed : bool
     """
 
@@ -61,14 +65,14 @@ class GradientCheck:
     ratio: float
     by_layer: dict[int, float]
     broken: tuple[int, ...]
-    resolved: bool
+    undecided: tuple[int, ...]
     tolerance: float
     names: dict[str, slice]
 
     @property
     def passed(self) -> bool:
-        """Whether no layer is broken and the differences could tell."""
-        return self.resolved and not self.broken
+        """Whether no layer is broken and at least one could be judged."""
+        return not self.broken and len(self.undecided) < len(self.by_layer)
 
     def __str__(self) -> str:
         lines = ["layer  weights        ratio      gradient    numeric     verdict"]
@@ -78,17 +82,22 @@ class GradientCheck:
                 f"{l:>5}  {', '.join(names):<12} {ratio:9.2e}   "
                 f"{np.linalg.norm(self.gradient[rows]):9.3e}   "
                 f"{np.linalg.norm(self.numeric[rows]):9.3e}   "
-                f"{'BROKEN' if l in self.broken else 'agrees'}"
+                f"{self._verdict_on(l)}"
             )
         lines.append(f"  all  {'':<12} {self.ratio:9.2e}   {self._verdict()}")
         return "\n".join(lines)
+
+    def _verdict_on(self, l: int) -> str:
+        if l in self.broken:
+            return "BROKEN"
+        return "undecided" if l in self.undecided else "agrees"
 
     def _verdict(self) -> str:
         if self.broken:
             where = ", ".join(map(str, self.broken))
             return f"the gradient is wrong in layer {where} (tolerance {self.tolerance:g})"
-        if not self.resolved:
-            return "undecided: the cost is too rough here for differences to judge by"
+        if not self.passed:
+            return "undecided: differences of the cost are too coarse here to judge by"
         if self.ratio > self.tolerance:
             return "the gradient is right, as far as differences of costs this small can tell"
         return f"the gradient is right (tolerance {self.tolerance:g})"
@@ -166,16 +175,19 @@ def _check(
             "nothing to check; start from smaller weights or scale the data"
         )
 
-    def central(j: int, h: float) -> float:
+    def central(j: int, h: float) -> tuple[float, float]:
+        """Return the first and the second difference."""
         up, down = theta.copy(), theta.copy()
         up[j] += h
         down[j] -= h
-        return (evaluate(up, 0).J - evaluate(down, 0).J) / float(up[j] - down[j])
+        above, below, width = evaluate(up, 0).J, evaluate(down, 0).J, float(up[j] - down[j])
+        return (above - below) / width, (above - 2 * J + below) / (0.25 * width**2)
 
-    numeric, uncertainty, steps = np.empty((3, len(theta)))
+    numeric, uncertainty, steps, curvature = np.empty((4, len(theta)))
     for j, size in enumerate(np.maximum(1.0, np.abs(theta))):
         ladder = [2 * step, step] if step is not None else [h * size for h in _STEPS]
-        estimates = [central(j, h) for h in ladder]
+        estimates, curvatures = zip(*(central(j, h) for h in ladder), strict=True)
+        curvature[j] = curvatures[0]
         rounding = [_EPS * abs(J) / h for h in ladder]
         # the error of a central difference falls as h², so the finer of two neighbours
         # is off by at most about what they differ by, and by its own rounding
@@ -183,30 +195,28 @@ def _check(
         best = 1 + int(np.argmin(errors))
         numeric[j], uncertainty[j], steps[j] = estimates[best], errors[best - 1], ladder[best]
 
+    # what a derivative would be if its weight were moved by its own size: how large a
+    # gradient has to be to matter, also where it happens to vanish
+    reach = np.abs(curvature) * np.maximum(1.0, np.abs(theta))
     layers = _layer_rows(blocks, len(theta))
-    by_layer = {l: _ratio(g[rows], numeric[rows]) for l, (rows, _) in layers.items()}
-    broken = tuple(
-        l
-        for l, (rows, _) in layers.items()
-        if not np.linalg.norm(g[rows] - numeric[rows])
-        <= tolerance * np.linalg.norm(g[rows] + numeric[rows])
-        + 10 * np.linalg.norm(uncertainty[rows])
-    )
-    # ten times the uncertainty must stay far below the gradient, or below what rounding
-    # of the cost alone would cause, or agreement within it would mean nothing
-    noise = float(np.linalg.norm(uncertainty))
-    resolved = noise <= 1e-4 * np.linalg.norm(g + numeric) or noise <= 1e-7 * abs(J) * np.sqrt(
-        len(theta)
-    )
+    broken, undecided = [], []
+    for l, (rows, _) in layers.items():
+        difference = np.linalg.norm(g[rows] - numeric[rows])
+        size = np.linalg.norm(g[rows] + numeric[rows])
+        noise = 10 * np.linalg.norm(uncertainty[rows])
+        if not difference <= tolerance * size + noise:
+            broken.append(l)
+        elif difference > 0 and not noise <= CLEAR * (size + np.linalg.norm(reach[rows])):
+            undecided.append(l)
     return GradientCheck(
         gradient=g,
         numeric=numeric,
         uncertainty=uncertainty,
         steps=steps,
         ratio=_ratio(g, numeric),
-        by_layer=by_layer,
-        broken=broken,
-        resolved=bool(resolved),
+        by_layer={l: _ratio(g[rows], numeric[rows]) for l, (rows, _) in layers.items()},
+        broken=tuple(broken),
+        undecided=tuple(undecided),
         tolerance=tolerance,
         names=blocks,
     )

@@ -36,7 +36,7 @@ def cost_over_two_weights(
     with figure(7.0, 5.2) as fig:
         ax = fig.add_subplot()
         levels = np.geomspace(costs.min(), costs.max(), 25)
-        filled = ax.contourf(values, values, costs, levels=levels, cmap="cividis_r", norm="log")
+        filled = ax.contourf(values, values, costs, levels=levels, cmap="cividis", norm="log")
         bar = fig.colorbar(filled, ax=ax, label="cost J (logarithmic)")
         bar.set_ticks([])
         shown = [costs.min(), *np.geomspace(costs.min(), costs.max(), 4)[1:]]

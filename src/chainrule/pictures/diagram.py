@@ -60,21 +60,23 @@ def _positions(layer: int, size: int) -> Array:
 
 def _draw_weights(ax: Axes, W: Array, left: Array, right: Array) -> None:
     largest = np.abs(W).max() or 1.0
-    label = W.size <= MOST_LABELS
-    for i, (x0, y0) in enumerate(left):
-        for j, (x1, y1) in enumerate(right):
+    placed: list[Array] = []
+    for i, start in enumerate(left):
+        for j, end in enumerate(right):
             w = W[i, j]
             color, dash = (BLUE, "-") if w >= 0 else (ORANGE, "--")
             ax.plot(
-                [x0, x1], [y0, y1], dash, color=color, lw=0.4 + 3.6 * abs(w) / largest, zorder=1
+                *zip(start, end, strict=True),
+                dash,
+                color=color,
+                lw=0.4 + 3.6 * abs(w) / largest,
+                zorder=1,
             )
-            if label:
-                # each label at its own place along its line, so that lines which cross
-                # do not put their numbers on top of each other
-                t = 0.24 + 0.18 * ((i + j) % 3) if len(left) > 1 and len(right) > 1 else 0.5
+            if W.size <= MOST_LABELS:
+                placed.append(_free_place(start, end, placed))
                 ax.text(
-                    x0 + t * (x1 - x0),
-                    y0 + t * (y1 - y0),
+                    placed[-1][0],
+                    placed[-1][1],
                     f"{w:.3g}",
                     fontsize=9.5,
                     ha="center",
@@ -83,6 +85,16 @@ def _draw_weights(ax: Axes, W: Array, left: Array, right: Array) -> None:
                     zorder=2,
                     bbox={"facecolor": "white", "alpha": 0.9, "edgecolor": "none", "pad": 0.8},
                 )
+
+
+def _free_place(start: Array, end: Array, placed: Sequence[Array]) -> Array:
+    """Return the point of a line that is farthest from all labels placed before."""
+    line = start + np.linspace(0.22, 0.78, 29)[:, None] * (end - start)
+    if not placed:
+        return np.asarray(line[len(line) // 2])
+    # a label is about five times as wide as it is high
+    apart = (line[:, None] - np.array(placed)[None]) * [2.4, 5.0]
+    return np.asarray(line[np.argmax(np.min(np.sum(apart**2, axis=2), axis=1))])
 
 
 def _draw_units(ax: Axes, spots: Array, size: int, bias: Array | None) -> None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from chainrule._contracts import Array
-from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure
+from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure, see_through
 
 
 def bars(y: Array, y_hat: Array, rows: Sequence[str], ylabel: str, title: str) -> Figure:
@@ -27,6 +27,7 @@ def bars(y: Array, y_hat: Array, rows: Sequence[str], ylabel: str, title: str) -
             ax.bar_label(drawn, fmt="%.3g", padding=2)
         ax.set_xticks(at, rows)
         ax.set(ylabel=ylabel, title=title)
+        ax.set_ylim(top=1.12 * max(y.max(), y_hat.max()))
         ax.grid(False, axis="x")
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return fig
@@ -38,7 +39,7 @@ def fit(y: Array, y_hat: Array, name: str) -> Figure:
     with figure(5.4, 5.0) as fig:
         ax = fig.add_subplot()
         ax.plot([low, high], [low, high], color=BLACK, linewidth=1, linestyle="--", label="y = ŷ")
-        ax.plot(y, y_hat, "o", color=BLUE, alpha=_see_through(len(y)), label=f"{len(y)} rows")
+        ax.plot(y, y_hat, "o", color=BLUE, alpha=see_through(len(y)), label=f"{len(y)} rows")
         ax.set(xlabel=f"{name} in the table", ylabel=f"{name} predicted")
         ax.set_title(f"{name}: prediction against truth")
         ax.set_aspect("equal", adjustable="datalim")
@@ -52,7 +53,7 @@ def residuals(y: Array, y_hat: Array, name: str) -> Figure:
     with figure(9.0, 4.2) as fig:
         left, right = fig.subplots(1, 2, width_ratios=[3, 2], sharey=True)
         left.axhline(0, color=BLACK, linewidth=1)
-        left.plot(y_hat, error, "o", color=BLUE, alpha=_see_through(len(y)))
+        left.plot(y_hat, error, "o", color=BLUE, alpha=see_through(len(y)))
         left.set(xlabel=f"{name} predicted", ylabel=f"error, y - ŷ (unit of {name})")
         left.set_title(f"{name}: errors over predictions")
         right.hist(error, bins="auto", orientation="horizontal", color=BLUE, edgecolor="white")
@@ -60,7 +61,3 @@ def residuals(y: Array, y_hat: Array, name: str) -> Figure:
         right.axhline(0, color=BLACK, linewidth=1)
         right.set(xlabel="rows", title=f"rmse {np.sqrt(np.mean(error**2)):.4g}")
     return fig
-
-
-def _see_through(n: int) -> float:
-    return float(np.clip(60 / n, 0.15, 0.9))

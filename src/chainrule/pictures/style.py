@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -37,6 +38,11 @@ _LOOK: Any = {
     "savefig.dpi": 160,
     "svg.hashsalt": "chainrule",
 }
+
+
+def see_through(n: int) -> float:
+    """Return how opaque n points may be without hiding one another."""
+    return float(np.clip(60 / n, 0.15, 0.9))
 
 
 @contextmanager

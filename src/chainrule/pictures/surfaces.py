@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from chainrule._contracts import Array
-from chainrule.pictures.style import BLACK, ORANGE, figure
+from chainrule.pictures.style import BLACK, ORANGE, figure, see_through
 
 GRID = 100
 MOST_LABELS = 12
@@ -48,60 +49,79 @@ class Surface:
 
 def contour(surface: Surface) -> Figure:
     """Draw lines of equal prediction, labelled in the unit of the target."""
-    with figure() as fig:
+    few = len(surface.points) <= MOST_LABELS
+    with figure(7.0, 4.6) as fig:
         ax = fig.add_subplot()
-        ax.contourf(surface.x, surface.y, surface.z, levels=12, cmap="cividis", alpha=0.35)
-        lines = ax.contour(surface.x, surface.y, surface.z, levels=12, cmap="cividis")
-        ax.clabel(lines, inline=True, fontsize=10, colors=BLACK, fmt="%.4g")
+        filled = ax.contourf(surface.x, surface.y, surface.z, levels=12, cmap="cividis", alpha=0.5)
+        fig.colorbar(filled, ax=ax, label=surface.names[2])
+        lines = ax.contour(
+            surface.x, surface.y, surface.z, levels=filled.levels, colors=BLACK, linewidths=0.8
+        )
+        levels = np.asarray(filled.levels)
+        ax.clabel(lines, levels if few else levels[::2], inline=True, fontsize=10, fmt="%.3g")
         ax.plot(
-            surface.points[:, 0],
-            surface.points[:, 1],
+            *surface.points[:, :2].T,
             "o",
             color=ORANGE,
             mec="white",
-            ms=8,
+            ms=8 if few else 4,
+            alpha=see_through(len(surface.points)),
             clip_on=False,
             zorder=5,
         )
-        if len(surface.points) <= MOST_LABELS:
-            middle = surface.x.mean(), surface.y.mean()
-            for x, y, z in surface.points:
-                # towards the middle, so that points on the frame keep their numbers inside
-                right, up = x > middle[0], y > middle[1]
-                ax.annotate(
-                    f"{z:.4g}",
-                    (x, y),
-                    xytext=(-7 if right else 7, -7 if up else 7),
-                    textcoords="offset points",
-                    ha="right" if right else "left",
-                    va="top" if up else "bottom",
-                    color=BLACK,
-                    fontweight="bold",
-                    bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1},
-                )
+        if few:
+            _write_values(ax, surface)
         ax.set(xlabel=surface.names[0], ylabel=surface.names[1], title=surface.title)
         ax.grid(False)
         ax.margins(0.02)
     return fig
 
 
+def _write_values(ax: Axes, surface: Surface) -> None:
+    """Write the truth beside each point, towards the middle so that it stays in the frame."""
+    middle = surface.x.mean(), surface.y.mean()
+    for x, y, z in surface.points:
+        right, up = x > middle[0], y > middle[1]
+        ax.annotate(
+            f"{z:.4g}",
+            (x, y),
+            xytext=(-7 if right else 7, -7 if up else 7),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top" if up else "bottom",
+            color=BLACK,
+            fontweight="bold",
+            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1},
+        )
+
+
 def surface_3d(surface: Surface) -> Figure:
     """Draw the prediction as a surface with the data on it."""
+    few = len(surface.points) <= MOST_LABELS
     with figure(7.4, 5.8) as fig:
         # drawn in our order: the data on the surface, never lost behind it
         ax = fig.add_subplot(projection="3d", computed_zorder=False)
         xx, yy = np.meshgrid(surface.x, surface.y)
         ax.plot_surface(xx, yy, surface.z, cmap="cividis", alpha=0.8, linewidth=0)
-        x, y, z = surface.points.T
-        floor = surface.z.min()
-        for point in surface.points:
-            ax.plot(*zip((*point[:2], floor), point, strict=True), color=ORANGE, lw=1, zorder=4)
-        ax.scatter(x, y, z, color=ORANGE, edgecolor="white", s=70, depthshade=False, zorder=5)
-        ax.set(xlabel=surface.names[0], ylabel=surface.names[1], zlabel=surface.names[2])
+        if few:
+            floor = surface.z.min()
+            for point in surface.points:
+                ax.plot(*zip((*point[:2], floor), point, strict=True), color=ORANGE, lw=1, zorder=4)
+        ax.scatter(
+            *surface.points.T,
+            color=ORANGE,
+            edgecolor="white",
+            s=70 if few else 14,
+            alpha=see_through(len(surface.points)),
+            depthshade=False,
+            zorder=5,
+        )
+        ax.set_xlabel(surface.names[0], labelpad=10)
+        ax.set_ylabel(surface.names[1], labelpad=10)
+        ax.set_zlabel(surface.names[2], labelpad=12)
         for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-            axis.set_major_locator(MaxNLocator(5))
-        ax.zaxis.labelpad = 8
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         ax.set_title(surface.title, y=0.98)
         ax.view_init(elev=25, azim=-125)
-        ax.set_box_aspect((4, 4, 3), zoom=0.9)
+        ax.set_box_aspect((4, 4, 3), zoom=0.86)
     return fig

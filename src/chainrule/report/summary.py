@@ -10,6 +10,7 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule.training.model import Model
 from chainrule.training.optimizers.stopping import Termination
+from chainrule.training.restarts import agreement
 
 ROWS_PER_WEIGHT = 10
 
@@ -60,7 +61,8 @@ def _lines(model: Model) -> Iterable[str]:
 
 
 def _column_lines(title: str, names: tuple[str, ...], scaling: Any) -> Iterable[str]:
-    yield f"{title:<12} {scaling.kind} scaling: (value - center) / scale"
+    how = "as they are" if scaling.kind == "none" else "(value - center) / scale"
+    yield f"{title:<12} {scaling.kind} scaling: {how}"
     for name, center, scale in zip(names, scaling.center, scaling.scale, strict=True):
         what = "constant: ignored" if scale == 0 else f"center {center:.6g}, scale {scale:.6g}"
         yield f"             {name:<20} {what}"
@@ -85,7 +87,7 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
     )
     starts = len(record["restarts"])
     if starts > 1:
-        yield f"             {record['agreeing']} of {starts} starts agree on the lowest cost"
+        yield f"             {agreement(record['agreeing'], starts)}"
     stop = record["termination"]
     yield f"             {Termination(stop['name'], stop['inequality'])}"
 

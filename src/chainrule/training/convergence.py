@@ -37,11 +37,12 @@ def below_rounding(
     if inverse_hessian is None:
         return None
     decrease = 0.5 * float(g @ inverse_hessian(g))
+    rounding = ROUNDING * abs(J)
     # an inverse Hessian that was only just reset knows nothing; a gradient that is still
     # large exposes it
-    if 0 <= decrease <= ROUNDING * abs(J) and relative_gradient(theta, g, scale) <= 1e-4:
+    if 0 <= decrease <= rounding and relative_gradient(theta, g, scale) <= 1e-4:
         return Termination(
-            "rounding", f"decrease still possible {decrease:.1e} <= {ROUNDING:.1e} |J|"
+            "converged", f"decrease still possible {decrease:.1e} <= {rounding:.1e}, rounding of J"
         )
     return None
 

@@ -202,7 +202,5 @@ def _record(objective: Objective, restarts: Restarts, alpha: float, seed: int) -
         "history": {
             "cost": fit.history.cost.tolist(),
             "max_gradient": fit.history.column("max_gradient").tolist(),
-            "step": fit.history.column("step").tolist(),
-            "evaluations": [row.n_evaluations for row in fit.history],
         },
     }

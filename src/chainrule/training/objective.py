@@ -62,10 +62,10 @@ class Objective:
     """
 
     net: Network
-    X: ArrayLike
-    Y: ArrayLike
+    X: ArrayLike = field(repr=False)
+    Y: ArrayLike = field(repr=False)
     alpha: float = 0.0
-    sample_weight: ArrayLike | None = None
+    sample_weight: ArrayLike | None = field(default=None, repr=False)
     w: Array = field(init=False, repr=False)
     decay: Array = field(init=False, repr=False)
     baseline: float = field(init=False, repr=False)

@@ -15,7 +15,8 @@ from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.training.minimize import Fit
 from chainrule.training.objective import Objective
 
-AGREE = 1e-6
+AGREE = 1e-6  # of the lowest cost
+NOTHING = 1e-9  # of the cost there is to explain
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class Restarts:
     runs : tuple of Restart
         One for each start, in order.
     n_agree : int
-        How many starts ended at the cost of the best, to a millionth of what there is to
-        explain.
+        How many starts converged to the cost of the best, to a millionth of it.
     """
 
     best: Fit
@@ -59,7 +59,14 @@ class Restarts:
     def __str__(self) -> str:
         if len(self.runs) == 1:
             return "1 start"
-        return f"{self.n_agree} of {len(self.runs)} starts agree on the lowest cost"
+        return agreement(self.n_agree, len(self.runs))
+
+
+def agreement(n_agree: int, n_starts: int) -> str:
+    """Return in words how many starts agree."""
+    if n_agree == 1 < n_starts:
+        return f"only 1 of {n_starts} starts reached the lowest cost: more may find a lower one"
+    return f"{n_agree} of {n_starts} starts agree on the lowest cost"
 
 
 def minimize_from_starts(
@@ -107,8 +114,8 @@ def minimize_from_starts(
     if not fits:
         assert failure is not None
         raise failure
-    margin = AGREE * objective.scale
     lowest = min(fit.cost for fit in fits)
+    margin = AGREE * abs(lowest) + NOTHING * objective.scale
     agreeing = [fit for fit in fits if fit.cost <= lowest + margin]
     best = min(agreeing, key=lambda fit: (not fit.converged, fit.cost))
-    return Restarts(best, tuple(runs), len(agreeing))
+    return Restarts(best, tuple(runs), sum(fit.converged for fit in agreeing))

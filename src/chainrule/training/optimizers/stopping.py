@@ -14,12 +14,14 @@ import numpy as np
 from chainrule._contracts import Array
 
 SENTENCES = {
-    "converged": "The gradient is zero in every direction that matters: this is an optimum.",
-    "rounding": "No step can lower the cost by more than its own rounding: this is an optimum.",
-    "max_iter": "The iteration limit was reached before the gradient vanished.",
-    "time_limit": "The time limit was reached before the gradient vanished.",
+    "converged": "The gradient has vanished, and nothing examined speaks against a minimum.",
+    "max_iter": "The iteration limit was reached before the gradient vanished. Allow more "
+    "iterations, or add a penalty (alpha).",
+    "time_limit": "The time limit was reached before the gradient vanished. Allow more time, or "
+    "add a penalty (alpha).",
     "interrupted": "Training was interrupted; these are the best weights until then.",
-    "stalled": "No step lowered the cost any more, but the gradient has not vanished.",
+    "stalled": "No step lowered the cost any more, but the gradient has not vanished. A penalty "
+    "(alpha) or other starting weights may help.",
     "saddle": "The gradient has vanished, but the cost curves downward in some direction: a "
     "saddle, not a minimum. Start from other weights.",
     "flat": "The gradient has vanished, and so has the curvature, while cost is left that this "
@@ -53,8 +55,8 @@ class Termination:
 
     @property
     def converged(self) -> bool:
-        """Whether the point is an optimum as far as numbers can show."""
-        return self.name in ("converged", "rounding")
+        """Whether the point is a minimum as far as numbers can show."""
+        return self.name == "converged"
 
     def __str__(self) -> str:
         return f"{self.name}: {self.sentence} ({self.inequality})"
