@@ -14,11 +14,10 @@ SOURCE = Path(chainrule.__file__).parent
 # from the ground up; a module may import from its own ring and from those before it
 RINGS = [
     ["_errors"],
-    ["_contracts", "_files"],
+    ["_contracts", "_files", "_json"],
     ["heart"],
     ["tables"],
     ["training"],
-    ["statistics"],
     ["model_file", "tutorial", "pictures"],
     ["report"],
     ["cli"],
@@ -27,6 +26,7 @@ RINGS = [
 INSIDE_TRAINING = [
     ["history", "kernels", "engines", "optimizers"],
     ["recorder", "objective"],
+    ["curvature"],
     ["convergence"],
     ["minimize"],
     ["restarts"],

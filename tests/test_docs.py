@@ -36,6 +36,7 @@ def test_the_session_with_a_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("scores.csv").write_text("sleep,study,score\n3,5,75\n5,1,82\n10,2,93\n")
     _, session = blocks("console")
+    assert Path("scores.csv").read_text() in session
     for command, shown in re.findall(r"\$ chainrule (.*)\n((?:[^$].*\n)*)", session):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):

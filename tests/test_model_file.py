@@ -1,5 +1,6 @@
 """Model files: exact, strict, whole or not at all."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -105,7 +107,7 @@ def test_foreign_files_are_refused(content):
 def test_newer_versions_are_refused_clearly(model):
     newer = dump_model(model).replace(b'"version": 1', b'"version": 2')
     with pytest.raises(
-        ModelFileError, match=r"m\.json has format version 2; this chainrule reads up"
+        ModelFileError, match=r"m\.json has format version 2; this chainrule reads 1 to 1"
     ):
         parse_model(newer, "m.json")
 
@@ -139,9 +141,9 @@ def test_resealing_alone_is_accepted(model):
         ({"network__bias": 1}, "bias must be true or false"),
         ({"inputs__names": ["a"]}, "inputs needs 2 different names"),
         ({"inputs__names": ["a", "a"]}, "inputs needs 2 different names"),
-        ({"inputs__names": ["a", "b" * 20000]}, "at most 10000 characters"),
+        ({"inputs__names": ["a", "b" * 20000]}, "of 1 to 10000 characters"),
         ({"inputs__scale": [1.0, -1.0]}, "a scale of inputs is negative"),
-        ({"inputs__scaling": "__import__"}, "unknown scaling"),
+        ({"inputs__scaling": "__import__"}, "not those of scaling"),
         ({"targets__center": ["1"]}, "center of targets must be a number"),
         ({"weights": {}}, "weights must have exactly the keys"),
         ({"extra": 1}, "file must have exactly the keys"),
@@ -149,6 +151,16 @@ def test_resealing_alone_is_accepted(model):
         ({"training__history": {}}, "history must have exactly the keys"),
         ({"training__cost": True}, "cost must be a number"),
         ({"training": []}, "training must have exactly the keys"),
+        ({"training__termination__name": "bogus"}, "unknown termination 'bogus'"),
+        ({"training__rows": 10**400}, "rows must be a whole number"),
+        ({"training__alpha": -5.0}, "alpha must not be negative"),
+        ({"training__agreeing": 99}, "as many as agree"),
+        ({"training__restarts": []}, "at least 1 restart"),
+        ({"training__history": {"cost": [], "max_gradient": []}}, "at least 1 row"),
+        ({"inputs__names": ["a", ""]}, "expected a text of 1 to"),
+        ({"inputs__names": ["a", "\ud800"]}, "characters that cannot be printed"),
+        ({"inputs__names": ["a", "score"]}, "an input and a target have the same name"),
+        ({"inputs__scaling": "none"}, "not those of scaling 'none'"),
     ],
 )
 def test_a_right_checksum_does_not_excuse_wrong_content(model, changes, message):
@@ -275,8 +287,51 @@ def test_permissions_and_links_are_kept(tmp_path):
     assert real.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_writer_that_still_runs_is_left_alone(tmp_path):
-    other = tmp_path / ".m.json.tmp-1-busy"  # process 1 always runs
+def test_a_writer_that_is_still_writing_is_left_alone(tmp_path):
+    other = tmp_path / ".m.json.tmp-busy"
     other.write_bytes(b"half")
+    with open(other, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        files.write_atomically(tmp_path / "m.json", b"whole")
+        assert other.exists()
     files.write_atomically(tmp_path / "m.json", b"whole")
-    assert other.exists()
+    assert not other.exists()
+
+
+def test_many_threads_may_write_one_file(tmp_path):
+    path = tmp_path / "m.json"
+    contents = [bytes([65 + i]) * 5000 for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: files.write_atomically(path, content), contents * 10))
+    assert path.read_bytes() in contents
+    assert [p.name for p in tmp_path.iterdir()] == ["m.json"]
+
+
+def test_pipes_are_written_to_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit((tmp_path / "pipe").read_bytes)
+        files.write_atomically(tmp_path / "pipe", b"through")
+        assert reading.result(timeout=10) == b"through"
+    assert not (tmp_path / "pipe").is_file()
+
+
+@pytest.mark.parametrize("name", ["a**b.json", "[x]?.json", "n" * 240, "new\nline.json"])
+def test_odd_names_are_names(tmp_path, name):
+    neighbour = tmp_path / ".aXb.json.tmp-1"
+    neighbour.write_bytes(b"another file's")
+    files.write_atomically(tmp_path / name, b"whole")
+    assert (tmp_path / name).read_bytes() == b"whole"
+    assert neighbour.exists()
+
+
+def test_what_could_not_be_read_back_is_not_written(model, tmp_path):
+    named = Model(**{**vars(model), "input_names": ("a" * 20_000, "b")})
+    with pytest.raises(DataError, match="nothing was written, as it could not be read back"):
+        save_model(named, tmp_path / "m.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_version_zero_never_was(model):
+    with pytest.raises(ModelFileError, match="has format version 0"):
+        parse_model(dump_model(model).replace(b'"version": 1', b'"version": 0'))

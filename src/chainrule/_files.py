@@ -2,52 +2,74 @@
 
 A file is written beside its target, flushed to the disk, read back, and only then
 renamed over the target: whatever fails, and whenever, the old file is still there.
-What a killed process leaves behind is swept by the next write.
+A writer holds a lock on its unfinished file, so that what a killed process left behind
+can be told from what is still being written, and is swept by the next write.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import os
-import tempfile
-import time
+import secrets
 from pathlib import Path
 
 from chainrule._errors import DataError
 
-_STALE_SECONDS = 3600.0
-
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path`, whole or not at all.
+
+    A target that is not a regular file, such as a pipe or /dev/stdout, is written to
+    directly.
 
     Raises
     ------
     DataError
         If it cannot be written; the old file, if there was one, is untouched.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
+    if str(path).endswith(os.sep) or os.path.isdir(path):
         raise DataError(f"cannot write {str(path)!r}: it is a folder; give a file name")
     try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            with open(path, "wb") as stream:
+                stream.write(content)
+            return
         _sweep(target)
         _write(target, content)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"cannot write {str(path)!r}: {_reason(error)}") from None
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Read a whole file.
+def read_bytes(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+    """Read a whole file, of at most `most` bytes.
 
     Raises
     ------
     DataError
-        If it does not exist or cannot be read.
+        If it does not exist, cannot be read, or is larger.
     """
     try:
+        size = os.stat(path).st_size
+        if most is not None and size > most:
+            raise DataError(f"cannot read {str(path)!r}: it has {size:,} bytes, at most {most:,}")
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {str(path)!r}: {_reason(error)}") from None
+
+
+def require_other_file(out: str, inputs: list[str]) -> None:
+    """Raise DataError if writing `out` would replace one of the files that are read."""
+    for source in inputs:
+        same = False
+        with contextlib.suppress(OSError, ValueError):  # one of them does not exist
+            same = os.path.isfile(out) and os.path.samefile(out, source)
+        if same:
+            raise DataError(
+                f"writing {out!r} would replace {source!r}, which is read; give another name"
+            )
 
 
 def _reason(error: Exception) -> str:
@@ -56,62 +78,53 @@ def _reason(error: Exception) -> str:
 
 
 def _write(target: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=_prefix(target) + f"{os.getpid()}-", dir=target.parent)
+    handle, name = _create_locked(target)
     try:
         try:
             unwritten = memoryview(content)
             while unwritten:
                 unwritten = unwritten[os.write(handle, unwritten) :]
+            if target.exists():
+                os.fchmod(handle, target.stat().st_mode & 0o777)
             os.fsync(handle)
-            os.fchmod(handle, _mode(target))
+            if Path(name).read_bytes() != content:
+                raise OSError("what was written does not read back the same")
+            os.replace(name, target)
         finally:
             os.close(handle)
-        if Path(name).read_bytes() != content:
-            raise OSError("what was written does not read back the same")
-        os.replace(name, target)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    except OSError:
-        pass  # some file systems cannot sync a folder; the file itself is on the disk
-    finally:
-        os.close(folder)
+    with contextlib.suppress(OSError):  # the file is in place; not all systems sync a folder
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _prefix(target: Path) -> str:
-    return f".{target.name}.tmp-"
+    return f".{target.name[:100]}.tmp-"
 
 
-def _mode(target: Path) -> int:
-    """Return the permissions of the file being replaced, or those of any new file."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+def _create_locked(target: Path) -> tuple[int, str]:
+    while True:
+        name = str(target.parent / (_prefix(target) + secrets.token_hex(8)))
+        handle = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, name
+        os.close(handle)  # swept by another writer before it was locked
 
 
 def _sweep(target: Path) -> None:
     """Remove what writers of the same target left behind when they were killed."""
-    for leftover in target.parent.glob(f"{_prefix(target).replace('[', '[[]')}*"):
-        owner = leftover.name.removeprefix(_prefix(target)).partition("-")[0]
+    for leftover in glob.glob(glob.escape(str(target.parent / _prefix(target))) + "*"):
         with contextlib.suppress(OSError):
-            old = time.time() - leftover.stat().st_mtime > _STALE_SECONDS
-            if old or not (owner.isdigit() and _is_running(int(owner))):
-                leftover.unlink()
-
-
-def _is_running(pid: int) -> bool:
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+            handle = os.open(leftover, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(leftover)
+            finally:
+                os.close(handle)

@@ -19,9 +19,11 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule._errors import ChainruleError, DataError, ModelFileError
 from chainrule._files import read_bytes, write_atomically
-from chainrule.heart.network import Network
+from chainrule._json import readable_json
+from chainrule.heart.network import MOST_LAYERS, Network
 from chainrule.tables.scaling import Scaling
 from chainrule.training.model import Model
+from chainrule.training.optimizers.stopping import SENTENCES
 
 VERSION = 1
 _ZEROS = "0" * 64
@@ -30,7 +32,6 @@ _HEADER = re.compile(
     rb' "checksum": "sha256:([0-9a-f]{64})",\n'
 )
 _LARGEST_FILE = 2**30
-_MOST_LAYERS = 64
 _WIDEST_LAYER = 2**20
 _LONGEST_NAME = 10_000
 
@@ -43,7 +44,12 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     DataError
         If it cannot be written; an old file of that name is then untouched.
     """
-    write_atomically(path, dump_model(model))
+    content = dump_model(model)
+    try:
+        parse_model(content, str(path))
+    except ModelFileError as error:
+        raise DataError(f"nothing was written, as it could not be read back: {error}") from None
+    write_atomically(path, content)
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -55,7 +61,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         If the file cannot be read, is damaged, foreign, or newer than this version.
     """
     try:
-        content = read_bytes(path)
+        content = read_bytes(path, _LARGEST_FILE)
     except DataError as error:
         raise ModelFileError(str(error)) from None
     return parse_model(content, str(path))
@@ -79,7 +85,7 @@ def dump_model(model: Model) -> bytes:
         "weights": weights,
         "training": model.training,
     }
-    text = _dump_readably(content).encode()
+    text = readable_json(content).encode()
     return text.replace(_ZEROS.encode(), hashlib.sha256(text).hexdigest().encode(), 1)
 
 
@@ -97,13 +103,11 @@ def parse_model(content: bytes, source: str = "the model") -> Model:
             f"{source} is not a chainrule model file; give one written by 'chainrule fit'"
         )
     version, digest = int(header[1]), header[2]
-    if version > VERSION:
+    if not 1 <= version <= VERSION:
         raise ModelFileError(
-            f"{source} has format version {version}; this chainrule reads up to {VERSION}, so "
+            f"{source} has format version {version}; this chainrule reads 1 to {VERSION}, so "
             "install a newer one"
         )
-    if len(content) > _LARGEST_FILE:
-        raise ModelFileError(f"{source} has {len(content):,} bytes; at most {_LARGEST_FILE:,}")
     blank = content.replace(digest, _ZEROS.encode(), 1)
     if hashlib.sha256(blank).hexdigest().encode() != digest:
         raise ModelFileError(
@@ -116,24 +120,6 @@ def parse_model(content: bytes, source: str = "the model") -> Model:
         raise ModelFileError(f"{source} is not a valid model: nested too deeply") from None
     except (ChainruleError, ValueError, OverflowError) as error:
         raise ModelFileError(f"{source} is not a valid model: {error}") from None
-
-
-# ---------------------------------------------------------------- writing
-
-
-def _dump_readably(content: dict[str, Any]) -> str:
-    """Return JSON with one line for each entry, two levels deep; floats are exact."""
-
-    def line(value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-    def entry(key: str, value: Any) -> str:
-        if not isinstance(value, dict) or not value:
-            return f" {line(key)}: {line(value)}"
-        inner = ",\n".join(f"  {line(k)}: {line(v)}" for k, v in value.items())
-        return f" {line(key)}: {{\n{inner}\n }}"
-
-    return "{\n" + ",\n".join(entry(*item) for item in content.items()) + "\n}\n"
 
 
 # ---------------------------------------------------------------- reading, strictly
@@ -168,6 +154,8 @@ def _build(content: Any) -> Model:
     net = _network(top["network"])
     input_names, input_scaling = _columns(top["inputs"], "inputs", net.layers[0])
     target_names, target_scaling = _columns(top["targets"], "targets", net.layers[-1])
+    if set(input_names) & set(target_names):
+        raise ValueError("an input and a target have the same name")
     return Model(
         net,
         _weights(top["weights"], net),
@@ -182,8 +170,8 @@ def _build(content: Any) -> Model:
 def _network(content: Any) -> Network:
     spec = _object(content, "network", {"layers", "hidden", "output", "loss", "bias"})
     layers = _list(spec["layers"], "layers", lambda n: _integer(n, "layer width"))
-    if len(layers) > _MOST_LAYERS or any(width > _WIDEST_LAYER for width in layers):
-        raise ValueError(f"more than {_MOST_LAYERS} layers, or one wider than {_WIDEST_LAYER}")
+    if len(layers) > MOST_LAYERS or any(width > _WIDEST_LAYER for width in layers):
+        raise ValueError(f"more than {MOST_LAYERS} layers, or one wider than {_WIDEST_LAYER}")
     if not isinstance(spec["bias"], bool):
         raise ValueError("bias must be true or false")
     return Network(
@@ -202,9 +190,12 @@ def _columns(content: Any, what: str, d: int) -> tuple[tuple[str, ...], Scaling]
         raise ValueError(f"{what} needs {d} different names, found {len(set(names))}")
     center = _numbers(spec["center"], (d,), f"center of {what}")
     scale = _numbers(spec["scale"], (d,), f"scale of {what}")
+    kind = _name(spec["scaling"])
     if np.any(scale < 0):
         raise ValueError(f"a scale of {what} is negative")
-    return names, Scaling(_name(spec["scaling"]), center, scale)
+    if (kind != "standard" and center.any()) or (kind == "none" and not np.all(scale == 1)):
+        raise ValueError(f"center and scale of {what} are not those of scaling {kind!r}")
+    return names, Scaling(kind, center, scale)
 
 
 def _weights(content: Any, net: Network) -> Array:
@@ -242,16 +233,25 @@ def _training(content: Any) -> dict[str, Any]:
         _integer(spec[key], key)
     for key in ("alpha", "cost", "baseline_cost", "max_gradient"):
         _number(spec[key], key)
+    if spec["alpha"] < 0 or spec["rows"] < 1:
+        raise ValueError("alpha must not be negative, and rows must be at least 1")
     _name(spec["method"])
     termination = _object(spec["termination"], "termination", {"name", "inequality"})
-    _name(termination["name"]), _name(termination["inequality"])
-    for run in _list(spec["restarts"], "restarts", lambda run: run):
+    _name(termination["inequality"])
+    if _name(termination["name"]) not in SENTENCES:
+        raise ValueError(f"unknown termination {termination['name']!r}")
+    restarts = _list(spec["restarts"], "restarts", lambda run: run)
+    if not len(restarts) >= 1 or spec["agreeing"] > len(restarts):
+        raise ValueError("there must be at least 1 restart, and as many as agree")
+    for run in restarts:
         run = _object(run, "restart", {"cost", "termination", "iterations", "evaluations"})
         _number(0 if run["cost"] is None else run["cost"], "cost")
         _name(run["termination"])
         _integer(run["iterations"], "iterations"), _integer(run["evaluations"], "evaluations")
     history = _object(spec["history"], "history", {"cost", "max_gradient"})
     n = len(_list(history["cost"], "history", lambda value: value))
+    if n < 1:
+        raise ValueError("the history must have at least 1 row, the start")
     for name, column in history.items():
         _numbers(column, (n,), f"history of {name}")
     return spec
@@ -271,13 +271,15 @@ def _list(value: Any, what: str, each: Callable[[Any], Any]) -> list[Any]:
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
-        raise ValueError(f"expected a text of at most {_LONGEST_NAME} characters")
+    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_NAME:
+        raise ValueError(f"expected a text of 1 to {_LONGEST_NAME} characters")
+    if not value.isprintable():
+        raise ValueError(f"{value!r} has characters that cannot be printed")
     return value
 
 
 def _integer(value: Any, what: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
         raise ValueError(f"{what} must be a whole number of at least 0")
     return value
 

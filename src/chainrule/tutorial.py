@@ -1,10 +1,10 @@
 """The tutorial's own vocabulary, so that its cells run as they are typed.
 
 A thin layer over the heart: every number here is computed by `chainrule.Network`,
-`chainrule.minimize` and `chainrule.check_gradient`. Names and signatures are those of
-the tutorial; sizes and a seed are optional. Unlike there, the cost is one number for
-any number of outputs, nothing overflows, `setParams` copies, and a trainer that did
-not reach an optimum says so.
+`chainrule.minimize` and the differences of `chainrule.check_gradient`. Names and
+signatures are those of the tutorial; sizes and a seed are optional. Unlike there, the
+cost is one number for any number of outputs, nothing overflows, `setParams` copies, and
+a trainer that did not reach an optimum says so.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from scipy.optimize import OptimizeResult
 from chainrule._contracts import Array
 from chainrule.heart import activations
 from chainrule.heart.chain_rule import Trace
-from chainrule.heart.gradient_check import check_gradient
+from chainrule.heart.gradient_check import central_differences
 from chainrule.heart.network import Network
+from chainrule.heart.seed_protocol import seed_objective
 from chainrule.training.minimize import minimize
 from chainrule.training.objective import Objective
 
@@ -216,7 +217,15 @@ class trainer:
 
 
 def computeNumericalGradient(N: Any, X: ArrayLike, y: ArrayLike) -> Array:
-    """Return the gradient by central differences with e = 1e-4, as the tutorial takes them."""
+    """Return the gradient by central differences with e = 1e-4, as the tutorial takes them.
+
+    The network is left as it was.
+    """
     if isinstance(N, Neural_Network):
-        return check_gradient(Objective(N.network, X, y), N.getParams(), step=1e-4).numeric
-    return check_gradient(N, X, y, step=1e-4).numeric
+        return central_differences(Objective(N.network, X, y).cost, N.getParams(), 1e-4)
+    objective = seed_objective(N, X, y)
+    here = objective.theta
+    try:
+        return central_differences(lambda theta: objective.evaluate(theta, 0).J, here, 1e-4)
+    finally:
+        objective.theta = here

@@ -1,12 +1,15 @@
 """Bad input: one sentence with what, where and the fix; no traceback, no half-written file."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from chainrule.cli._output import Progress, csv_text, printable
+from chainrule.model_file import load_model
 
 BAD_TABLES = {
     "empty": ("", "is empty"),
@@ -82,7 +85,10 @@ def test_the_largest_and_smallest_floats_fit(run, tmp_path, value):
         (["--max-iter", "0"], "max_iter is 0"),
         (["--max-time", "0"], "--max-time is 0; it must be more than 0 seconds"),
         (["--drop", "coffee"], "has no column 'coffee'"),
-        (["--target", "score"], "--target names a column twice"),
+        (["--hidden", "1_0"], "is not a list of widths"),
+        (["--hidden", "٣"], "is not a list of widths"),
+        (["--hidden", ",".join(["1"] * 70)], "72 layers; at most 64"),
+        (["--target", "score"], "--target and --drop name a column twice"),
         (["--nonsense"], "No such option"),
     ],
 )
@@ -243,6 +249,55 @@ def test_names_cannot_command_the_terminal(run, tmp_path):
     assert refused(done)
     assert "\x1b" not in done.err
     assert "\\x1b[31my\\u202e" in done.err
+
+
+def test_a_file_name_cannot_write_a_second_line(run, tmp_path):
+    done = run("show", tmp_path / "a\nError: gotcha")
+    assert refused(done)
+
+
+def test_the_table_and_the_model_are_not_overwritten(run, model, scores):
+    before = scores.read_bytes(), model.read_bytes()
+    for arguments in (
+        ["fit", scores, "--target", "score", "--out", scores],
+        ["predict", model, scores, "--out", scores],
+        ["predict", model, scores, "--out", model],
+    ):
+        done = run(*arguments)
+        assert refused(done)
+        assert "would replace" in done.err
+    assert (scores.read_bytes(), model.read_bytes()) == before
+
+
+def test_a_console_without_greek(model, scores):
+    command = f"PYTHONIOENCODING=latin-1 {sys.executable} -m chainrule explain {model} {scores}"
+    done = subprocess.run(["bash", "-c", f"{command} --row 1"], capture_output=True, check=True)
+    assert "\\u03a3" in done.stdout.decode("latin-1")
+
+
+def test_a_closed_stdin_and_stderr(model, scores):
+    closed = shell(f"{sys.executable} -m chainrule predict {model} - <&-")
+    assert (closed.returncode, closed.stderr.count("\n")) == (2, 1)
+    assert "there is no standard input to read" in closed.stderr
+    mute = shell(f"{sys.executable} -m chainrule predict {model} none.csv 2>&-")
+    assert mute.returncode == 2
+
+
+def test_a_signal_in_the_middle_of_a_fit_keeps_the_best(scores, tmp_path):
+    out = tmp_path / "m.json"
+    command = [sys.executable, "-m", "chainrule", "fit", str(scores), "--target", "score"]
+    running = subprocess.Popen(
+        [*command, "--restarts", "1000000", "--out", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(4.0)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert "Traceback" not in err
+    assert "interrupted after" in err
+    assert not out.exists()
+    assert load_model(f"{out}.unconverged").network.layers == (2, 3, 1)
 
 
 def test_printable_keeps_newlines_and_letters():

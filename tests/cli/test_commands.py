@@ -1,6 +1,7 @@
 """Every command as its user runs it."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -119,12 +120,37 @@ def test_unconverged_says_so_keeps_the_old_model_and_loses_nothing(run, scores, 
     assert load_model(out).training["termination"]["name"] == "max_iter"
 
 
-def test_a_time_limit_ends_all_starts(run, scores, tmp_path):
+def test_a_time_limit_ends_all_starts_and_says_so(run, scores, tmp_path):
     done = run(
-        "fit", scores, "--target", "score", "--out", tmp_path / "m", "--restarts", 100000,
-        "--max-time", 0.5,
+        "fit", scores, "--target", "score", "--out", tmp_path / "m", "--restarts", 10**12,
+        "--max-time", 1,
     )  # fmt: skip
-    assert done.code in (0, 1)
+    assert done.code == 0
+    assert "time_limit after" in done.err
+    assert "of 1000000000000 starts" in done.err
+
+
+def test_a_model_on_stdout(run, scores, model, tmp_path):
+    done = run("fit", scores, "--target", "score", "--out", "-", "--restarts", 2)
+    assert done.code == 0
+    assert done.out.encode() == model.read_bytes()
+
+
+@pytest.mark.parametrize("unit", ["e300", "e-300"])
+def test_scores_in_any_unit(run, tmp_path, unit):
+    table = tmp_path / "t.csv"
+    table.write_text(f"x,y\n1,1{unit}\n2,2{unit}\n3,4{unit}\n4,3{unit}\n")
+    done = run("fit", table, "--target", "y", "--out", tmp_path / "m", "--hidden", 0, "--alpha", 0)
+    assert done.code == 0
+    assert done.err == ""
+    assert "R² 0.640000" in done.out  # as of 1, 2, 4, 3
+
+
+def test_a_model_that_did_not_converge_says_so_when_it_is_used(run, scores, tmp_path):
+    run("fit", scores, "--target", "score", "--out", tmp_path / "m", "--max-iter", 3)
+    done = run("predict", tmp_path / "m.unconverged", scores)
+    assert done.code == 0
+    assert "Note: the training of this model did not converge: max_iter" in done.err
 
 
 def test_predict(run, model, scores, tmp_path):
@@ -211,6 +237,11 @@ def test_explain_one_row(run, model, scores):
         assert line in done.out
     assert "(5 - 6) / 2.94392 = -0.339683    sleep" in done.out
     assert "(in the table: 82)" in done.out
+    (line,) = [line for line in done.out.splitlines() if line.startswith("    delta[2][1]")]
+    slope, delta = (float(x) for x in re.match(r".* \* (\S+) = (\S+)  ", line).groups())
+    a = float(re.search(r"a\[2\]\[1\] = tanh\(\S+\) = (\S+)", done.out)[1])
+    assert slope == pytest.approx(1 - a * a, rel=1e-4)
+    assert delta != 0
 
 
 def test_explain_all_rows_and_without_target(run, model, scores, tmp_path):

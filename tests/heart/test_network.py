@@ -1,5 +1,8 @@
 """The network: θ and its views, starting points, and what it refuses."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -133,7 +136,7 @@ def test_equal_networks_are_equal():
         (lambda net: net.weights(np.zeros(5)), r"theta has shape \(5,\); .* take \(13,\)"),
         (lambda net: net.forward(np.zeros(13), np.ones((3, 4))), r"X has shape \(3, 4\); .* 2 inp"),
         (lambda net: net.forward(np.zeros(13), np.ones(2)), r"X has shape \(2,\)"),
-        (lambda net: net.forward(np.zeros(13), [["a", "b"]]), "X is not a matrix of numbers"),
+        (lambda net: net.forward(np.zeros(13), [["a", "b"]]), "X holds str32; convert it"),
         (
             lambda net: net.cost(np.zeros(13), np.ones((3, 2)), np.ones((2, 1))),
             "X has 3 rows and Y",
@@ -144,3 +147,43 @@ def test_equal_networks_are_equal():
 def test_wrong_shapes_are_named(call, message):
     with pytest.raises(DataError, match=message):
         call(chainrule.Network([2, 3, 1]))
+
+
+def test_networks_and_objectives_travel(noisy_rows):
+    net = Network([2, 3, 1], hidden="silu", bias=False)
+    objective = chainrule.Objective(net, *noisy_rows, alpha=0.1)
+    again = pickle.loads(pickle.dumps((net, objective)))
+    assert again[0] == net
+    assert again[1].cost(net.initial(0)) == objective.cost(net.initial(0))
+    assert Network(**net.as_dict()) == net
+    assert replace(net, bias=True).bias
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": [2] * 65}, "65 layers; at most 64"),
+        ({"bias": "no"}, "bias is 'no'; it must be True or False"),
+        ({"output": []}, "unknown output"),
+        ({"loss": []}, "does not go with loss"),
+        ({"hidden": [3]}, "unknown activation 3"),
+        ({"output": "softmax"}, "softmax over 1 output is always 1"),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Network(**({"layers": [2, 3, 1]} | options))
+
+
+def test_what_would_be_lost_in_silence_is_refused():
+    net, theta = Network([1, 1]), np.ones(2)
+    with pytest.raises(DataError, match="its mask would be lost"):
+        net.forward(theta, np.ma.masked_equal([[1.0], [999.0]], 999.0))
+    with pytest.raises(DataError, match="X holds complex128"):
+        net.forward(theta, np.array([[1j]]))
+    with pytest.raises(DataError, match=r"sample_weight has shape \(3,\); 2 rows"):
+        net.cost(theta, [[1.0], [2.0]], [1.0, 2.0], sample_weight=[1, 2, 3])
+    with pytest.raises(DataError, match="sample_weight is not a list of numbers"):
+        net.cost(theta, [[1.0]], [1.0], sample_weight="heavy")
+    with pytest.raises(ConfigurationError, match="seed is -1"):
+        net.initial(-1)

@@ -36,6 +36,9 @@ def test_the_trace_obeys_the_equations(seed):
         assert forward[f"z[{l + 1}]"] == pytest.approx(z, rel=1e-13, abs=1e-13)
         dJdW = forward[f"a[{l}]"].T @ backward[f"delta[{l + 1}]"]
         assert backward[f"dJdW[{l}]"] == pytest.approx(dJdW, rel=1e-12, abs=1e-13)
+        if l > 1:
+            back = backward[f"delta[{l + 1}]"] @ weights[f"W[{l}]"].T * backward[f"slope[{l}]"]
+            assert backward[f"delta[{l}]"] == pytest.approx(back, rel=1e-12, abs=1e-13)
     assert t["J"] == pytest.approx(sum(t["losses"]), rel=1e-13)
     assert np.array(t["prediction"]) == pytest.approx(model.predict(X), rel=1e-15)
     assert t["network"]["layers"] == list(net.layers)
@@ -60,8 +63,8 @@ def test_the_sums_of_the_worked_example_add_up():
     )  # fmt: skip
     text = worked_example(trace_json(model, np.array([[4.0, 1.0]]), np.array([[5.0]]), [1]))
     assert "z[2][1] = (4)(2) + (1)(-3) + 0.5 = 5.5" in text
-    assert "J = 0.125" in text
-    assert "delta[2][1] = (5.5 - 5) = 0.5" in text
+    assert "J = ½ (5 - 5.5)² = 0.125" in text
+    assert "delta[2][1] = -(5 - 5.5) = 0.5" in text
     assert "dJdW[1][1,1] = (4)(0.5) = 2" in text
 
 

@@ -103,6 +103,8 @@ def test_what_is_not_a_number_is_named_with_its_place(cell, message):
         ("a,,c\n1,2,3\n", "column 2 has no name"),
         ("3,5,75\n5,1,82\n", r"the first line \('3', '5', '75'\) holds numbers, not column names"),
         ('a,b\n1,"2\n', "line 2: unexpected end of data"),
+        ('"a\nb",c\n1,2\n', "the name of column 1, 'a.nb', has characters that cannot be printed"),
+        ("a\x1b[31m,c\n1,2\n", "has characters that cannot be printed; rename it"),
         (b"a,b\n1,2\n" + b"\xff\xfe,3\n", "line 3: byte 0xff is not utf-8"),
         ("a,b\n1,\0\n", "it has a zero byte"),
         (b"\x1f\x8b\x08broken", "t.csv is a damaged gzip file"),
@@ -114,8 +116,8 @@ def test_what_is_not_a_table_is_refused(content, message):
 
 
 def test_quoted_line_breaks_keep_the_line_numbers_right():
-    with pytest.raises(DataError, match=r"row 2 \(line 4\)"):
-        numbers('a,"b\nc"\n1,2\n3,x\n')
+    with pytest.raises(DataError, match=r"row 2 \(line 4\): 'x' is not"):
+        numbers('a,b\n1,"\n2"\n3,x\n')
 
 
 def test_missing_columns_are_listed_with_those_there_are():
@@ -134,3 +136,9 @@ def test_unreadable_files(path, message):
 
 def test_a_column_of_text_that_is_not_asked_for_does_no_harm():
     assert parse("name,x\nAnna,1\n").numbers(["x"]).tolist() == [[1.0]]
+
+
+def test_a_small_file_cannot_fill_the_memory(monkeypatch):
+    monkeypatch.setattr("chainrule.tables.reading._LARGEST_UNZIPPED", 1000)
+    with pytest.raises(DataError, match="unzips to more than 1,000 bytes"):
+        parse(gzip.compress(b"x\n" + b"1\n" * 1000))

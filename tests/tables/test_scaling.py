@@ -1,5 +1,7 @@
 """Scaling: exact inverses, constants, and every unit from 1e-300 to 1e300."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,6 +73,12 @@ def test_a_small_spread_on_a_large_offset_is_not_constant():
     scaling = fit_scaling("standard", A)
     assert not scaling.ignored.any()
     assert scaling.transform(A).ravel() == pytest.approx([-(1.5**0.5), 0, 1.5**0.5], rel=1e-9)
+
+
+def test_the_mean_is_right_to_the_last_bit():
+    A = 1e9 + np.random.default_rng(0).random((100_000, 1))
+    exact = math.fsum(A[:, 0]) / len(A)
+    assert abs(fit_scaling("standard", A).center[0] - exact) <= np.spacing(exact)
 
 
 def test_max_of_negative_and_zero_columns():

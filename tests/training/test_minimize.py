@@ -1,6 +1,7 @@
 """Minimization: the tutorial's numbers, certified optima, one history for every method."""
 
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -82,23 +83,39 @@ def test_every_method_keeps_the_same_history(noisy_rows, method):
     assert str(history).splitlines()[0].startswith("iteration")
 
 
-class _Counting:
-    """An objective that writes down every point it is asked about."""
+class _Counting(Objective):
+    """An objective that writes down every point it is asked about on the way."""
 
-    def __init__(self, objective):
-        self.objective, self.points = objective, []
-        self.scale = objective.scale
+    points: ClassVar[list[bytes]] = []
 
-    def evaluate(self, theta, order):
-        self.points.append(np.asarray(theta).tobytes())
-        return self.objective.evaluate(theta, order)
+    def evaluate(self, theta, order=1):
+        if order == 1:
+            self.points.append(np.asarray(theta).tobytes())
+        return super().evaluate(theta, order)
 
 
 @pytest.mark.parametrize("method", [*METHODS, "gd"])
-def test_nothing_is_evaluated_twice(seed_net, seed_data, method):
-    counting = _Counting(Objective(seed_net, *seed_data))
-    fit = minimize(counting, seed_net.initial(2, "normal"), method=method, max_iter=100)
-    assert len(counting.points) == len(set(counting.points)) == fit.n_evaluations
+def test_nothing_is_evaluated_twice(noisy_rows, method):
+    # to the floor of rounding, where line searches fail and start afresh
+    net = Network([2, 3, 1])
+    _Counting.points.clear()
+    objective = _Counting(net, *noisy_rows, alpha=1e-4)
+    fit = minimize(objective, net.initial(2), method=method, max_iter=600, tol=1e-14)
+    assert len(_Counting.points) == len(set(_Counting.points)) == fit.n_evaluations > 100
+
+
+def test_a_students_cost_is_evaluated_once_at_every_point(seed_data):
+    student, points = Student(seed=2), []
+    cost = student.costFunction
+
+    def counting(X, y):
+        points.append(student.getParams().tobytes())
+        return cost(X, y)
+
+    student.costFunction = counting
+    fit = minimize(student, *seed_data, max_iter=5)  # stopped early, so that nothing is examined
+    assert fit.termination.name == "max_iter"
+    assert len(points) == len(set(points)) == fit.n_evaluations
 
 
 def test_uphill_the_cost_rises_downhill_it_falls(seed_net, seed_data):
@@ -201,8 +218,30 @@ def test_interruption_keeps_the_best(noisy_rows):
     assert fit.cost < fit.history[0].cost
 
 
+def test_a_callback_may_stop(noisy_rows):
+    net = Network([2, 3, 1])
+
+    def stop(_, row):
+        if row.iteration == 7:
+            raise StopIteration
+
+    fit = minimize(Objective(net, *noisy_rows), net.initial(0), callback=stop)
+    assert (fit.termination.name, fit.n_iterations) == ("interrupted", 7)
+    assert fit.termination.inequality == "the callback, iteration 7"
+
+
+def test_gradient_descent_finds_a_step_for_any_number_of_rows():
+    rng = np.random.default_rng(0)
+    net = Network([2, 3, 1])
+    for n in (3, 30, 1000):
+        X = rng.standard_normal((n, 2))
+        objective = Objective(net, X, np.sin(X[:, :1]))
+        fit = minimize(objective, net.initial(0), method="gd", max_iter=200)
+        assert fit.cost < 0.3 * objective.baseline
+
+
 def test_a_students_own_class_is_trained(seed_data):
-    student = Student(seed=1)
+    student = Student(seed=2)
     fit = minimize(student, *seed_data)
     assert fit.converged
     assert fit.cost < 1e-15
@@ -226,7 +265,12 @@ def test_wrong_calls_are_explained(seed_net, seed_data):
     for options, message in (
         ({"method": "sgd"}, "unknown method 'sgd'; choose one of auto, bfgs, lbfgs, gd"),
         ({"max_iter": 0}, "max_iter is 0; it must be at least 1"),
-        ({"tol": 0.0}, "tol is 0.0; it must be greater than 0"),
+        ({"max_iter": "5"}, "max_iter is '5'"),
+        ({"max_iter": float("nan")}, "max_iter is nan"),
+        ({"max_time": float("nan")}, "max_time is nan; it must be a number greater than 0"),
+        ({"tol": 0.0}, r"tol is 0\.0; it must be a number greater than 0"),
+        ({"tol": "tight"}, "tol is 'tight'"),
+        ({"method": None}, r"method is None; give a name \(auto, bfgs, lbfgs, gd\)"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             minimize(objective, theta, **options)

@@ -1,11 +1,21 @@
 """From a table in the user's units to a model that predicts in them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from chainrule import ConfigurationError, DataError, Network, TrainingError, minimize
+from chainrule import (
+    ConfigurationError,
+    DataError,
+    Network,
+    Objective,
+    TrainingError,
+    minimize,
+)
 from chainrule.training.model import train
-from chainrule.training.restarts import minimize_from_starts
+from chainrule.training.optimizers.stopping import Termination
+from chainrule.training.restarts import agreement, minimize_from_starts
 
 HOURS = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
 SCORES = np.array([[75.0], [82.0], [93.0]])
@@ -114,20 +124,22 @@ def test_if_all_starts_fail_so_does_the_fit(noisy_rows):
 
 
 def test_of_costs_that_agree_a_converged_one_is_best(noisy_rows):
-    from chainrule import Objective
-
     net = Network([2, 3, 1])
     objective = Objective(net, *noisy_rows, alpha=0.1)
     full = minimize(objective, net.initial(0))
-    limits = iter([full.n_iterations - 1, None])
-
-    def run(objective, _):
-        return minimize(objective, net.initial(0), max_iter=next(limits))
-
-    restarts = minimize_from_starts(objective, run, 2, seed=0)
-    assert [run.termination for run in restarts.runs] == ["max_iter", full.termination.name]
-    assert restarts.best.converged
-    assert str(restarts) == "only 1 of 2 starts reached the lowest cost: more may find a lower one"
+    unfinished = replace(
+        full, cost=full.cost * (1 - 1e-9), termination=Termination("max_iter", "2 >= 2")
+    )
+    worse = replace(full, cost=1.1 * full.cost)
+    for fits, n_agree in (([unfinished, full], 1), ([full, unfinished, full, worse], 2)):
+        ready = iter(fits)
+        restarts = minimize_from_starts(
+            objective, lambda *_, ready=ready: next(ready), len(fits), seed=0
+        )
+        assert restarts.best is full
+        assert restarts.n_agree == n_agree
+    assert str(restarts) == "2 of 4 starts agree on the lowest cost"
+    assert "only 1 of 9 starts" in agreement(1, 9)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +151,9 @@ def test_of_costs_that_agree_a_converged_one_is_best(noisy_rows):
         (HOURS, SCORES, {"n_restarts": 0}, ConfigurationError, "restarts is 0"),
         (HOURS, SCORES, {"seed": -1}, ConfigurationError, "seed is -1"),
         (HOURS, SCORES, {"scale": "minmax"}, ConfigurationError, "unknown scaling 'minmax'"),
-        (HOURS, SCORES, {"alpha": -0.1}, ConfigurationError, "alpha is -0.1"),
+        (HOURS, SCORES, {"alpha": -0.1}, ConfigurationError, r"alpha is -0\.1"),
+        (HOURS[:0], SCORES[:0], {}, DataError, "there is 0 row"),
+        (HOURS, [[1.0], [np.nan], [2.0]], {}, DataError, "Y has 1 values that are not finite"),
     ],
 )
 def test_what_cannot_be_trained_is_explained(X, Y, options, error, message):
@@ -152,3 +166,33 @@ def test_predictions_too_far_out_are_refused_by_row():
     for far in ([1e308, 1e308], [-1e308, 0.0]):
         with pytest.raises(DataError, match="the prediction for row 2 is not finite"):
             model.predict([[3e-9, 5e-9], far])
+
+
+def test_a_sigmoid_refuses_targets_it_cannot_reach():
+    net = Network([2, 3, 1], output="sigmoid", loss="squared")
+    with pytest.raises(DataError, match=r"'score', scaled, has values from -1 to -0\.8.*0 to 1"):
+        train(HOURS, -SCORES, net, minimize, **NAMES)
+
+
+def test_flat_targets_are_columns():
+    trained = train(HOURS, SCORES[:, 0], Network([2, 3, 1]), minimize, n_restarts=1, **NAMES)
+    assert trained.model.predict(HOURS).shape == (3, 1)
+
+
+def test_missing_numbers_are_refused_by_predict():
+    model = train(HOURS, SCORES, Network([2, 3, 1]), minimize, n_restarts=1, **NAMES).model
+    with pytest.raises(DataError, match="X has 1 values that are not finite"):
+        model.predict([[np.nan, 1.0]])
+
+
+def test_a_million_million_starts_cost_nothing_in_advance(noisy_rows):
+    def stop(*_):
+        raise StopIteration
+
+    def run(objective, theta):
+        return minimize(objective, theta, callback=lambda _, row: row.iteration > 3 and stop())
+
+    names = {"input_names": ("a", "b"), "target_names": ("y",)}
+    trained = train(*noisy_rows, Network([2, 3, 1]), run, n_restarts=10**12, **names)
+    assert len(trained.restarts.runs) == 1
+    assert trained.restarts.cut_short.name == "interrupted"

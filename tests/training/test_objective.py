@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import chainrule
 from chainrule import ConfigurationError, DataError, Network, Objective
-from chainrule.training.convergence import exact_hessian
+from chainrule.training.curvature import hessian
 from chainrule.training.engines import memory
 from chainrule.training.kernels import reference
 from random_problems import complex_step, random_problem, relative_error
@@ -52,7 +52,7 @@ def test_gauss_newton_is_the_exact_hessian_of_a_network_without_hidden_layers(se
         exact = (J * np.repeat(objective.w, flat.layers[-1])[:, None]).T @ J
         exact += np.diag(objective.decay)
     else:
-        exact = exact_hessian(objective, theta)
+        exact = hessian(objective, theta)
     assert relative_error(H, exact) < 1e-13
     assert np.array_equal(H, H.T)
 
@@ -81,7 +81,7 @@ def test_exact_hessian_is_the_derivative_of_the_gradient(seed):
         for e in np.eye(len(theta))
     ]
     # a central difference is off by h² times a third derivative, plus rounding / h
-    assert relative_error(exact_hessian(objective, theta), rows) < 1e-7
+    assert relative_error(hessian(objective, theta), rows) < 1e-7
 
 
 @given(seed=st.integers(0, 200), block=st.sampled_from([1, 7, 16, 1000]), order=st.integers(0, 2))
@@ -178,3 +178,29 @@ def test_complex_step_and_objective_agree(seed_net, seed_data):
     theta = seed_net.initial(3)
     truth = complex_step(lambda t: seed_net.cost(t, *seed_data), theta)
     assert relative_error(chainrule.Objective(seed_net, *seed_data).gradient(theta), truth) < 1e-14
+
+
+def test_it_keeps_its_own_data(seed_net, seed_data):
+    X, Y = seed_data[0].copy(), seed_data[1].copy()
+    objective, theta = chainrule.Objective(seed_net, X, Y), seed_net.initial(0)
+    before = objective.cost(theta)
+    X[:], Y[:] = 9.0, 9.0
+    assert objective.cost(theta) == before
+    with pytest.raises(ValueError, match="read-only"):
+        objective.X[0, 0] = 1.0
+
+
+@pytest.mark.parametrize("order", [-1, 3, 1.5, None])
+def test_orders_are_0_1_and_2(seed_net, seed_data, order):
+    objective = chainrule.Objective(seed_net, *seed_data)
+    with pytest.raises(ConfigurationError, match="it must be 0, 1 or 2"):
+        objective.evaluate(seed_net.initial(0), order)
+
+
+def test_an_exponential_that_overflows_is_not_finite():
+    net = Network([1, 1], output="exp")
+    objective = Objective(net, [[1.0], [2.0]], [[1.0], [2.0]])
+    for weight in (720.0, 1e300):
+        assert not np.isfinite(objective.cost([weight, 0.0]))
+    with pytest.raises(chainrule.TrainingError, match="not finite at the starting point"):
+        chainrule.minimize(objective, [720.0, 0.0])

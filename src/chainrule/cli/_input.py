@@ -16,18 +16,22 @@ from chainrule.training.model import Model
 
 def table_from(path: str) -> Table:
     """Read a table from a file, or from stdin for "-"."""
-    if path == "-":
-        return read_table("stdin", sys.stdin.buffer.read())
-    return read_table(path)
+    return read_table("stdin", _stdin()) if path == "-" else read_table(path)
 
 
 def model_from(path: str) -> Model:
     """Read a model from a file, or from stdin for "-"."""
-    model = parse_model(sys.stdin.buffer.read(), "stdin") if path == "-" else load_model(path)
+    model = parse_model(_stdin(), "stdin") if path == "-" else load_model(path)
     stop = termination_of(model)
     if stop is not None and not stop.converged:
         note(f"the training of this model did not converge: {stop}")
     return model
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise DataError("there is no standard input to read; give a file")
+    return sys.stdin.buffer.read()
 
 
 def model_and_table(model_path: str, table_path: str) -> tuple[Model, Table]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import sys
 import time
@@ -15,6 +14,7 @@ import click
 import numpy as np
 
 from chainrule._contracts import Array
+from chainrule._json import readable_json
 
 # what could move the cursor, recolor or reorder a terminal: control characters of
 # both sets, but not newline, and the marks that turn the direction of writing
@@ -23,8 +23,10 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _QUIET_SECONDS = 1.0
 
 
-def printable(text: str) -> str:
+def printable(text: str, newlines: bool = True) -> str:
     """Return text with everything escaped that could command a terminal."""
+    if not newlines:
+        text = text.replace("\n", "\\n")
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
@@ -35,12 +37,12 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """Print a remark to stderr."""
-    click.echo(f"Note: {printable(text)}", err=True)
+    click.echo(f"Note: {printable(text, newlines=False)}", err=True)
 
 
 def say_json(document: dict[str, Any]) -> None:
     """Print a document to stdout; what is not finite becomes null."""
-    click.echo(json.dumps(_plain(document), ensure_ascii=True, allow_nan=False, indent=1))
+    sys.stdout.write(readable_json(_plain(document)))
 
 
 def _plain(value: Any) -> Any:

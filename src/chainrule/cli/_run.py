@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the answer is no, or the fit failed; 2 bad usage or bad in
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -71,6 +72,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code."""
     if sys.stdout is None:  # the shell closed it before we began
         return _fail("there is no standard output to write to", 2)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a console that cannot show a Greek letter shows its number
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -124,5 +129,6 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    sys.stderr.write(f"Error: {printable(sentence)}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"Error: {printable(sentence, newlines=False)}\n")
     return code

@@ -46,6 +46,7 @@ def command(model: str, table: str, step: float | None, as_json: bool) -> int:
                 "by_layer": check.by_layer,
                 "broken": check.broken,
                 "undecided": check.undecided,
+                "verdicts": check.verdicts,
                 "tolerance": check.tolerance,
                 "gradient": check.gradient,
                 "numeric": check.numeric,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,12 +12,13 @@ from typing import Any
 import click
 
 from chainrule._errors import ConfigurationError, DataError
+from chainrule._files import require_other_file
 from chainrule.cli._input import table_from
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.heart.activations import ACTIVATIONS
 from chainrule.heart.network import Network
 from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
-from chainrule.model_file import save_model
+from chainrule.model_file import dump_model, save_model
 from chainrule.report.summary import scores, summary
 from chainrule.tables.scaling import KINDS
 from chainrule.training.minimize import METHODS, minimize
@@ -31,7 +34,11 @@ from chainrule.training.model import Trained, train
     required=True,
     help="Column to predict; may be given several times.",
 )
-@click.option("--out", required=True, help="Where to write the model (JSON).")
+@click.option(
+    "--out",
+    required=True,
+    help="Where to write the model (JSON); - for stdout.",
+)
 @click.option(
     "--hidden",
     default="3",
@@ -113,9 +120,10 @@ def command(
     Every column that is neither --target nor --drop is an input. Exits 1 if training did
     not converge; the weights are then kept in a file of their own, beside --out.
     """
+    require_other_file(out, [table])
     data = table_from(table)
     data.require([*targets, *drop])
-    _require_different(targets, "--target")
+    _require_different([*targets, *drop])
     inputs = tuple(name for name in data.names if name not in {*targets, *drop})
     if not inputs:
         raise DataError(f"{data.source} has no column left as an input; it needs at least one")
@@ -140,32 +148,41 @@ def command(
             n_restarts=options["restarts"],
             seed=options["seed"],
         )
-    kept = trained.fit.converged or allow_unconverged
+    cut_short = trained.restarts.cut_short
+    interrupted = cut_short is not None and cut_short.name == "interrupted"
+    kept = not interrupted and (trained.fit.converged or allow_unconverged)
     path = out if kept else f"{out}.unconverged"
-    save_model(trained.model, path)
-    score = scores(trained.model, X, Y)
+    if out == "-":
+        sys.stdout.write(dump_model(trained.model).decode())
+    else:
+        save_model(trained.model, path)
+        _report(trained, scores(trained.model, X, Y), path, as_json)
+    if cut_short is not None:
+        made = f"{len(trained.restarts.runs)} of {options['restarts']} starts"
+        note(f"{cut_short.name} after {made} ({cut_short.inequality})")
+    if not trained.fit.converged:
+        note(f"training did not converge: {trained.fit.termination}")
+    if not kept and out != "-":
+        note(f"{out} was not written, the weights are in {path}; --allow-unconverged writes it")
+    return 130 if interrupted else 0 if kept else 1
+
+
+def _report(trained: Trained, score: dict[str, Any], path: str, as_json: bool) -> None:
     if as_json:
         say_json(_document(trained, score, path))
-    else:
-        say(summary(trained.model))
-        for name, of in score.items():
-            say(f"on the rows it was fitted to: {name} rmse {of['rmse']:.6g}, R² {of['r2']:.6f}")
-        say(f"wrote {path}")
-    if not trained.fit.converged:
-        note(
-            f"training did not converge: {trained.fit.termination}"
-            + ("" if kept else f" {out} was not written; --allow-unconverged writes it.")
-        )
-    return 0 if kept else 1
+        return
+    say(summary(trained.model))
+    for name, of in score.items():
+        say(f"on the rows it was fitted to: {name} rmse {of['rmse']:.6g}, R² {of['r2']:.6f}")
+    say(f"wrote {path}")
 
 
 def _widths(hidden: str) -> list[int]:
-    try:
-        widths = [int(width) for width in hidden.split(",")]
-    except ValueError:
+    if not re.fullmatch(r"-?[0-9]+(,-?[0-9]+)*", hidden):
         raise ConfigurationError(
             f"--hidden {hidden!r} is not a list of widths; write 3, or 8,4 for two layers"
-        ) from None
+        )
+    widths = [int(width) for width in hidden.split(",")]
     return [] if widths == [0] else widths
 
 
@@ -174,9 +191,9 @@ def _activations(names: str, n_hidden: int) -> list[str]:
     return listed * n_hidden if len(listed) == 1 else listed
 
 
-def _require_different(names: tuple[str, ...], option: str) -> None:
+def _require_different(names: list[str]) -> None:
     if len(set(names)) < len(names):
-        raise ConfigurationError(f"{option} names a column twice; name each once")
+        raise ConfigurationError("--target and --drop name a column twice; name each once")
 
 
 def _runner(progress: Progress, options: dict[str, Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chainrule._errors import DataError
+from chainrule._files import require_other_file
 from chainrule.cli._input import inputs_of, model_and_table, one_of, targets_of
 from chainrule.cli._output import say, say_json
 from chainrule.pictures import costs, diagram, predictions, surfaces
@@ -112,6 +113,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Draw MODEL on TABLE."""
+    require_other_file(out, [model, table])
     trained, data = model_and_table(model, table)
     which = one_of(trained.target_names, target, "target")
     save(KINDS[kind](Request(trained, data, which, x, y)), out)

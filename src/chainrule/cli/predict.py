@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from chainrule._files import write_atomically
+from chainrule._files import require_other_file, write_atomically
 from chainrule.cli._input import inputs_of, model_and_table
 from chainrule.cli._output import csv_text, say_json
 
@@ -19,6 +21,8 @@ def command(model: str, table: str, out: str | None, as_json: bool) -> None:
 
     Columns are taken by name, in any order.
     """
+    if out is not None:
+        require_other_file(out, [model, table])
     trained, data = model_and_table(model, table)
     predicted = trained.predict(inputs_of(trained, data))
     if out is not None and out != "-":
@@ -27,4 +31,4 @@ def command(model: str, table: str, out: str | None, as_json: bool) -> None:
         columns = zip(trained.target_names, predicted.T.tolist(), strict=True)
         say_json({"rows": len(data), "predictions": dict(columns)})
     elif out is None or out == "-":
-        click.echo(csv_text(trained.target_names, predicted), nl=False)
+        sys.stdout.write(csv_text(trained.target_names, predicted))

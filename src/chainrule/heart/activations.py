@@ -116,7 +116,7 @@ identity = Activation("identity", lambda z: z, lambda z: np.ones_like(z), flat_a
 ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, softplus, silu, identity)}
 
 
-def activation(name: str | Activation) -> Activation:
+def activation(name: str) -> Activation:
     """Return the activation called `name`.
 
     Raises
@@ -124,9 +124,7 @@ def activation(name: str | Activation) -> Activation:
     ConfigurationError
         If there is none of that name.
     """
-    if isinstance(name, Activation):
-        return name
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ConfigurationError(
             f"unknown activation {name!r}; choose one of {', '.join(ACTIVATIONS)}"
         )

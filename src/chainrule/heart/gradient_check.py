@@ -21,22 +21,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, SeedProtocol
+from chainrule._contracts import Array, ObjectiveProtocol, SeedProtocol
 from chainrule._errors import ConfigurationError, DataError
-from chainrule.heart.seed_protocol import seed_objective
+from chainrule.heart.seed_protocol import METHODS, seed_objective
 
-_STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
-CLEAR = 1e-3
+Cost = Callable[[Array], float]
+
+STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+SLACK = 10.0  # times the uncertainty: an estimate of an error is itself only an estimate
+CLEAR = 1e-6
 _EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """The verdict on a gradient, weight by weight and layer by layer.
+    """The verdict on a gradient, block by block: W[l] and b[l] of every layer.
 
-    A layer passes if ‖g - numeric‖ ≤ tolerance · ‖g + numeric‖ + 10 ‖uncertainty‖: the
-    two agree as far as differences of costs can tell. The check passes if every
-    layer does that the differences can judge, and if there is one.
+    With the difference ‖g - numeric‖ and the size ‖g + numeric‖ of a block:
+
+    - it agrees if the difference is at most `tolerance` · size;
+    - it is broken if the difference exceeds that by more than ten times the uncertainty;
+    - in between it agrees if that slack is tiny beside the block and its curvature, and is
+      undecided if not: the step is too large, the cost too rough, or the gradient too far
+      below the rounding of the cost.
+
+    The check passes if every block agrees.
 
     Attributes
     ----------
@@ -47,14 +56,13 @@ class GradientCheck:
         ‖g - numeric‖ / ‖g + numeric‖ over all weights.
     by_layer : dict of int to float
         The same for each layer: key l stands for W[l] and b[l].
-    broken : tuple of int
-        The layers that fail.
-    undecided : tuple of int
-        The layers where the differences are too coarse to judge by: the step is too large,
-        the cost too rough, or the gradient far below the rounding of the cost.
+    verdicts : dict of str to str
+        "agrees", "BROKEN" or "undecided" for each block, ``"W[1]"`` say.
     tolerance : float
-    names : dict of str to slice
-        Where each block of weights lies.
+    blocks : dict of str to slice
+        Where each block lies.
+    broken, undecided : tuple of int
+        The layers with such a block.
     passed : bool
     """
 
@@ -64,40 +72,47 @@ class GradientCheck:
     steps: Array
     ratio: float
     by_layer: dict[int, float]
-    broken: tuple[int, ...]
-    undecided: tuple[int, ...]
+    verdicts: dict[str, str]
     tolerance: float
-    names: dict[str, slice]
+    blocks: dict[str, slice]
+
+    @property
+    def broken(self) -> tuple[int, ...]:
+        """The layers whose gradient is wrong."""
+        return self._layers("BROKEN")
+
+    @property
+    def undecided(self) -> tuple[int, ...]:
+        """The layers on which differences cannot decide."""
+        return self._layers("undecided")
 
     @property
     def passed(self) -> bool:
-        """Whether no layer is broken and at least one could be judged."""
-        return not self.broken and len(self.undecided) < len(self.by_layer)
+        """Whether every block agrees."""
+        return set(self.verdicts.values()) == {"agrees"}
+
+    def _layers(self, verdict: str) -> tuple[int, ...]:
+        found = {_layer(name) for name, given in self.verdicts.items() if given == verdict}
+        return tuple(sorted(found))
 
     def __str__(self) -> str:
-        lines = ["layer  weights        ratio      gradient    numeric     verdict"]
-        for l, ratio in self.by_layer.items():
-            rows, names = _layer_rows(self.names, len(self.gradient))[l]
+        lines = ["weights      ratio      gradient    numeric     verdict"]
+        for name, rows in self.blocks.items():
+            g, numeric = self.gradient[rows], self.numeric[rows]
             lines.append(
-                f"{l:>5}  {', '.join(names):<12} {ratio:9.2e}   "
-                f"{np.linalg.norm(self.gradient[rows]):9.3e}   "
-                f"{np.linalg.norm(self.numeric[rows]):9.3e}   "
-                f"{self._verdict_on(l)}"
+                f"{name:<7} {_ratio(g, numeric):10.2e}   {np.linalg.norm(g):9.3e}   "
+                f"{np.linalg.norm(numeric):9.3e}   {self.verdicts[name]}"
             )
-        lines.append(f"  all  {'':<12} {self.ratio:9.2e}   {self._verdict()}")
+        lines.append(f"all     {self.ratio:10.2e}   {self._sentence()}")
         return "\n".join(lines)
 
-    def _verdict_on(self, l: int) -> str:
-        if l in self.broken:
-            return "BROKEN"
-        return "undecided" if l in self.undecided else "agrees"
-
-    def _verdict(self) -> str:
+    def _sentence(self) -> str:
         if self.broken:
             where = ", ".join(map(str, self.broken))
             return f"the gradient is wrong in layer {where} (tolerance {self.tolerance:g})"
-        if not self.passed:
-            return "undecided: differences of the cost are too coarse here to judge by"
+        if self.undecided:
+            where = ", ".join(map(str, self.undecided))
+            return f"differences of the cost are too coarse to decide on layer {where}"
         if self.ratio > self.tolerance:
             return "the gradient is right, as far as differences of costs this small can tell"
         return f"the gradient is right (tolerance {self.tolerance:g})"
@@ -128,7 +143,7 @@ def check_gradient(
         One step h for all weights, such as the tutorial's 1e-4; chosen per weight if
         left out.
     tolerance : float, default 1e-8
-        The largest ratio of a layer that passes.
+        The largest ratio of a block that agrees without further ado.
 
     Returns
     -------
@@ -147,79 +162,120 @@ def check_gradient(
     >>> chainrule.check_gradient(objective, net.initial(seed=0)).passed
     True
     """
-    if step is not None and not step > 0:
+    if not 0 < tolerance < 1:
+        raise ConfigurationError(f"tolerance is {tolerance!r}; it must be between 0 and 1")
+    if step is not None and not 0 < step < np.inf:
         raise ConfigurationError(f"step is {step!r}; it must be greater than 0, such as 1e-4")
     if Y is None:
         problem: Any = objective
-        blocks = problem.net.blocks() if hasattr(problem, "net") else {}
-        return _check(problem.evaluate, np.asarray(theta, np.float64), blocks, step, tolerance)
+        if not callable(getattr(problem, "evaluate", None)):
+            raise DataError(
+                f"{type(problem).__name__} has no evaluate(theta, order); pass an Objective, or "
+                f"check_gradient(obj, X, Y) for an object with {', '.join(METHODS)}"
+            )
+        net = getattr(problem, "net", None)
+        blocks = problem.blocks() if hasattr(problem, "blocks") else net.blocks() if net else {}
+        return _check(problem, np.array(theta, np.float64), blocks, step, tolerance)
     foreign = seed_objective(objective, theta, Y)
     here = foreign.theta
     try:
-        return _check(foreign.evaluate, here, foreign.blocks(), step, tolerance)
+        return _check(foreign, here, foreign.blocks(), step, tolerance)
     finally:
         foreign.theta = here
 
 
+def central_differences(cost: Cost, theta: Array, step: float) -> Array:
+    """Return (J(θ + step e_j) - J(θ - step e_j)) / 2 step for every j, (p,)."""
+    return np.array([_central(cost, theta, j, step)[0] for j in range(len(theta))])
+
+
 def _check(
-    evaluate: Callable[[Array, int], Evaluation],
+    objective: ObjectiveProtocol,
     theta: Array,
     blocks: dict[str, slice],
     step: float | None,
     tolerance: float,
 ) -> GradientCheck:
-    J, g = evaluate(theta, 1)
+    J, g = objective.evaluate(theta, 1)
     if not (np.isfinite(J) and np.all(np.isfinite(g))):
         raise DataError(
             f"the cost ({J:g}) or its gradient is not finite at these weights, so there is "
             "nothing to check; start from smaller weights or scale the data"
         )
 
-    def central(j: int, h: float) -> tuple[float, float]:
-        """Return the first and the second difference."""
-        up, down = theta.copy(), theta.copy()
-        up[j] += h
-        down[j] -= h
-        above, below, width = evaluate(up, 0).J, evaluate(down, 0).J, float(up[j] - down[j])
-        return (above - below) / width, (above - 2 * J + below) / (0.25 * width**2)
+    def cost(theta: Array) -> float:
+        return objective.evaluate(theta, 0).J
 
     numeric, uncertainty, steps, curvature = np.empty((4, len(theta)))
-    for j, size in enumerate(np.maximum(1.0, np.abs(theta))):
-        ladder = [2 * step, step] if step is not None else [h * size for h in _STEPS]
-        estimates, curvatures = zip(*(central(j, h) for h in ladder), strict=True)
-        curvature[j] = curvatures[0]
-        rounding = [_EPS * abs(J) / h for h in ladder]
-        # the error of a central difference falls as h², so the finer of two neighbours
-        # is off by at most about what they differ by, and by its own rounding
-        errors = [abs(estimates[k] - estimates[k - 1]) + rounding[k] for k in range(1, len(ladder))]
-        best = 1 + int(np.argmin(errors))
-        numeric[j], uncertainty[j], steps[j] = estimates[best], errors[best - 1], ladder[best]
-
-    # what a derivative would be if its weight were moved by its own size: how large a
+    for j in range(len(theta)):
+        numeric[j], uncertainty[j], steps[j], curvature[j] = _estimate(cost, theta, j, J)
+        if step is not None:
+            coarse = _central(cost, theta, j, step, J)[0]
+            # what the step asked for is off by shows in what the chosen one finds
+            uncertainty[j] += abs(coarse - numeric[j])
+            numeric[j], steps[j] = coarse, step
+    blocks = blocks or {"W[1]": slice(0, len(theta))}
+    # what each derivative would be if its weight were moved by its own size: how large a
     # gradient has to be to matter, also where it happens to vanish
     reach = np.abs(curvature) * np.maximum(1.0, np.abs(theta))
-    layers = _layer_rows(blocks, len(theta))
-    broken, undecided = [], []
-    for l, (rows, _) in layers.items():
-        difference = np.linalg.norm(g[rows] - numeric[rows])
-        size = np.linalg.norm(g[rows] + numeric[rows])
-        noise = 10 * np.linalg.norm(uncertainty[rows])
-        if not difference <= tolerance * size + noise:
-            broken.append(l)
-        elif difference > 0 and not noise <= CLEAR * (size + np.linalg.norm(reach[rows])):
-            undecided.append(l)
+    verdicts = {
+        name: _verdict(g[rows], numeric[rows], uncertainty[rows], reach[rows], tolerance)
+        for name, rows in blocks.items()
+    }
+    of_layer: dict[int, list[int]] = {}
+    for name, rows in blocks.items():
+        of_layer.setdefault(_layer(name), []).extend(range(rows.start, rows.stop))
     return GradientCheck(
         gradient=g,
         numeric=numeric,
         uncertainty=uncertainty,
         steps=steps,
         ratio=_ratio(g, numeric),
-        by_layer={l: _ratio(g[rows], numeric[rows]) for l, (rows, _) in layers.items()},
-        broken=tuple(broken),
-        undecided=tuple(undecided),
+        by_layer={l: _ratio(g[rows], numeric[rows]) for l, rows in of_layer.items()},
+        verdicts=verdicts,
         tolerance=tolerance,
-        names=blocks,
+        blocks=blocks,
     )
+
+
+def _estimate(cost: Cost, theta: Array, j: int, J: float) -> tuple[float, float, float, float]:
+    """Return dJ/dθ_j by the best of several steps: its value, error, step, and the curvature."""
+    ladder = [h * max(1.0, abs(theta[j])) for h in STEPS]
+    slopes, curvatures = zip(*(_central(cost, theta, j, h, J) for h in ladder), strict=True)
+    # the error of a central difference falls as h², so the finer of two neighbours is off by
+    # at most about what they differ by, and by its own rounding
+    errors = [
+        abs(slopes[k] - slopes[k - 1]) + _EPS * abs(J) / ladder[k] for k in range(1, len(ladder))
+    ]
+    errors = [error if np.isfinite(error) else np.inf for error in errors]
+    best = 1 + int(np.argmin(errors))
+    return slopes[best], errors[best - 1], ladder[best], curvatures[best - 1]
+
+
+def _central(cost: Cost, theta: Array, j: int, h: float, J: float = 0.0) -> tuple[float, float]:
+    """Return the first and, given J(θ), the second difference along θ_j."""
+    up, down = theta.copy(), theta.copy()
+    up[j] += h
+    down[j] -= h
+    width = float(up[j] - down[j])
+    if not 0 < width < np.inf:
+        raise ConfigurationError(
+            f"step {h:g} does not change a weight of {theta[j]:g} by a finite amount; take one "
+            "near 1e-4"
+        )
+    above, below = cost(up), cost(down)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (above - below) / width, (above - 2 * J + below) / (0.25 * width * width)
+
+
+def _verdict(g: Array, numeric: Array, uncertainty: Array, reach: Array, tolerance: float) -> str:
+    difference, size = np.linalg.norm(g - numeric), np.linalg.norm(g + numeric)
+    slack = SLACK * np.linalg.norm(uncertainty)
+    if difference <= tolerance * size:
+        return "agrees"
+    if difference > tolerance * size + slack:
+        return "BROKEN"
+    return "agrees" if slack <= CLEAR * (size + np.linalg.norm(reach)) else "undecided"
 
 
 def _ratio(g: Array, numeric: Array) -> float:
@@ -227,11 +283,6 @@ def _ratio(g: Array, numeric: Array) -> float:
     return 0.0 if difference == 0 else difference / max(float(np.linalg.norm(g + numeric)), 1e-300)
 
 
-def _layer_rows(blocks: dict[str, slice], p: int) -> dict[int, tuple[slice, list[str]]]:
-    """Join the blocks of each layer: ``{1: (slice, ["W[1]", "b[1]"]), …}``."""
-    layers: dict[int, tuple[slice, list[str]]] = {}
-    for name, block in blocks.items():
-        l = int(name[2:-1])
-        start, names = (layers[l][0].start, layers[l][1]) if l in layers else (block.start, [])
-        layers[l] = (slice(start, block.stop), [*names, name])
-    return layers or {1: (slice(0, p), ["all"])}
+def _layer(block: str) -> int:
+    """Return 2 for "W[2]"."""
+    return int(block[2:-1])

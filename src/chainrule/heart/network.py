@@ -19,10 +19,11 @@ from numpy.typing import ArrayLike
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart import chain_rule
-from chainrule.heart.activations import Activation, activation
+from chainrule.heart.activations import activation
 from chainrule.heart.chain_rule import Gradients, Trace
 from chainrule.heart.outputs import Output, output
 
+MOST_LAYERS = 64
 MOST_PARAMETERS = 10**8
 
 
@@ -62,7 +63,7 @@ class Network:
     """
 
     layers: Sequence[int]
-    hidden: str | Activation | Sequence[str | Activation] = "tanh"
+    hidden: str | Sequence[str] = "tanh"
     output: str = "identity"
     loss: str | None = None
     bias: bool = True
@@ -72,19 +73,24 @@ class Network:
     def __post_init__(self) -> None:
         layers = _widths(self.layers)
         n_hidden = len(layers) - 2
-        many = isinstance(self.hidden, Sequence) and not isinstance(self.hidden, str)
-        asked = list(self.hidden) if many else [self.hidden] * n_hidden  # type: ignore[arg-type]
+        asked = [self.hidden] * n_hidden if isinstance(self.hidden, str) else list(self.hidden)
         if len(asked) != n_hidden:
             raise ConfigurationError(
                 f"{len(asked)} activations for {n_hidden} hidden layers; "
                 "give one name for all of them, or one for each"
             )
-        chosen = [activation(name) for name in asked]  # type: ignore[arg-type]
+        chosen = [activation(name) for name in asked]
         pair = output(self.output, self.loss)
+        if pair.name == "softmax" and layers[-1] < 2:
+            raise ConfigurationError(
+                "softmax over 1 output is always 1; give one output for each class, or use sigmoid"
+            )
         settle = object.__setattr__
         settle(self, "layers", layers)
         settle(self, "hidden", tuple(f.name for f in chosen))
         settle(self, "loss", pair.loss)
+        if not isinstance(self.bias, bool | np.bool_):
+            raise ConfigurationError(f"bias is {self.bias!r}; it must be True or False")
         settle(self, "bias", bool(self.bias))
         settle(self, "pair", pair)
         settle(self, "functions", {**dict(enumerate(chosen, start=2)), len(layers): pair.y_hat})
@@ -95,11 +101,14 @@ class Network:
                 "allowed, so make the layers narrower"
             )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Network, tuple(self.as_dict().values())
+
     def as_dict(self) -> dict[str, Any]:
         """Return what makes this network, as plain data: ``Network(**net.as_dict())`` equals it."""
         return {
             "layers": list(self.layers),
-            "hidden": list(self.hidden),  # type: ignore[arg-type]
+            "hidden": list(self.hidden),
             "output": self.output,
             "loss": self.loss,
             "bias": self.bias,
@@ -128,7 +137,7 @@ class Network:
         return blocks
 
     def weights(self, theta: Any) -> tuple[dict[int, Any], dict[int, Any]]:
-        """Return W and b as views of θ: writing to ``W[1]`` changes θ.
+        """Return W and b as views of the array θ: writing to ``W[1]`` changes θ.
 
         Parameters
         ----------
@@ -170,16 +179,17 @@ class Network:
         seed : int, Generator or None, default 0
             The same seed gives the same θ, everywhere; None gives a new one every time.
         scheme : {"scaled", "normal"}
-            ``"scaled"``: W[l] ~ N(0, 1/d[l]) so that z[l+1] has unit variance for
-            standardized inputs; hidden biases ~ U(-1, 1), because equal ones make
-            tanh units copies of each other; output biases 0 (LeCun et al. 1998,
-            Efficient BackProp, sec. 4.6). ``"normal"``: every entry ~ N(0, 1), as the
-            tutorial draws them.
+            ``"scaled"``: W[l] ~ N(0, 1/d[l]), so that standardized inputs arrive in z[2]
+            with unit variance (LeCun et al. 1998, Efficient BackProp, sec. 4.6); hidden
+            biases ~ U(-1, 1), so that units bend at different places; output biases 0.
+            ``"normal"``: every entry ~ N(0, 1), as the tutorial draws them.
 
         Returns
         -------
         ndarray (p,)
         """
+        if isinstance(seed, int | np.integer) and seed < 0:
+            raise ConfigurationError(f"seed is {seed}; it must not be negative")
         rng = np.random.default_rng(seed)
         if scheme == "normal":
             return rng.standard_normal(self.n_parameters)
@@ -237,7 +247,7 @@ class Network:
         z_L = trace.z[self.n_layers]
         delta_L = self.pair.delta(z_L, self.targets(Y, len(z_L)))
         if sample_weight is not None:
-            delta_L = np.asarray(sample_weight, dtype=np.float64)[:, None] * delta_L
+            delta_L = self.row_weights(sample_weight, len(z_L))[:, None] * delta_L
         return chain_rule.backward(delta_L, trace, W, b, self.functions)
 
     def cost(
@@ -249,7 +259,7 @@ class Network:
         """
         z_L = self.forward(theta, X).z[self.n_layers]
         losses = self.pair.cost(z_L, self.targets(Y, len(z_L)))
-        J = losses.sum() if sample_weight is None else np.asarray(sample_weight) @ losses
+        J = self.row_weights(sample_weight, len(z_L)) @ losses
         return J if np.iscomplexobj(J) else float(J)
 
     def jacobian(self, theta: Any, X: ArrayLike) -> Any:
@@ -275,6 +285,20 @@ class Network:
             raise DataError(f"X has {n} rows and Y has {len(Y)}; they must have the same rows")
         return Y
 
+    def row_weights(self, sample_weight: ArrayLike | None, n: int) -> Array:
+        """Return one weight for each row, (n,), all 1 by default, or raise DataError."""
+        if sample_weight is None:
+            return np.ones(n)
+        try:
+            w = np.array(sample_weight, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"sample_weight is not a list of numbers: {error}") from None
+        if w.shape != (n,):
+            raise DataError(f"sample_weight has shape {w.shape}; {n} rows take ({n},)")
+        if not (np.all(np.isfinite(w)) and np.all(w >= 0) and np.any(w > 0)):
+            raise DataError("sample_weight must be finite, not negative, and not all zero")
+        return w
+
 
 def _widths(layers: Any) -> tuple[int, ...]:
     try:
@@ -285,6 +309,8 @@ def _widths(layers: Any) -> tuple[int, ...]:
         raise ConfigurationError(
             f"layers {layers!r} is not a network; give at least inputs and outputs, as in [2, 3, 1]"
         )
+    if len(widths) > MOST_LAYERS:
+        raise ConfigurationError(f"{len(widths)} layers; at most {MOST_LAYERS} are allowed")
     for width in widths:
         whole = isinstance(width, int | np.integer) and not isinstance(width, bool)
         if not whole or width < 1:
@@ -295,8 +321,13 @@ def _widths(layers: Any) -> tuple[int, ...]:
 
 
 def _matrix(A: Any, columns: int, name: str, what: str) -> Array:
+    if isinstance(A, np.ma.MaskedArray) and np.ma.is_masked(A):
+        raise DataError(f"{name} is a masked array; its mask would be lost, so fill or drop rows")
+    found = np.asarray(A)
+    if found.dtype.kind not in "biufO":
+        raise DataError(f"{name} holds {found.dtype.name}; convert it to real numbers")
     try:
-        matrix: Array = np.asarray(A, dtype=np.float64)
+        matrix: Array = found.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} is not a matrix of numbers: {error}") from None
     if matrix.ndim != 2 or matrix.shape[1] != columns:

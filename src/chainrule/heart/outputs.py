@@ -31,8 +31,6 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 from chainrule.heart import activations
 
-_LOG_LARGEST = float(np.log(np.finfo(np.float64).max))
-
 
 @dataclass(frozen=True)
 class Output:
@@ -102,7 +100,8 @@ def _others(A: Any) -> Any:
 
 
 def _exp(z: Any) -> Any:
-    return np.exp(z) if np.iscomplexobj(z) else np.exp(np.minimum(z, _LOG_LARGEST))
+    with np.errstate(over="ignore"):  # an infinite cost is refused, not hidden
+        return np.exp(z)
 
 
 def _diagonal(d: Array) -> Array:
@@ -231,7 +230,8 @@ OUTPUTS = {
             least_cost=lambda Y: _entropy(Y) - _entropy(Y.sum(axis=-1, keepdims=True)),
             accepts=_unit_interval,
             domain="numbers from 0 to 1, one column per class",
-            equation="log Σ exp z - Σ y z",
+            equation="Σ y · log Σ exp z - Σ y z",
+            delta_equation="y_hat Σ y - y",
         ),
         Output(
             name="exp",
@@ -266,12 +266,12 @@ def output(name: str, loss: str | None = None) -> Output:
     ConfigurationError
         If there is no such output, or if the two do not go together.
     """
-    if name not in CANONICAL_LOSS:
+    if not isinstance(name, str) or name not in CANONICAL_LOSS:
         raise ConfigurationError(
             f"unknown output {name!r}; choose one of {', '.join(CANONICAL_LOSS)}"
         )
     pair = (name, CANONICAL_LOSS[name] if loss is None else loss)
-    if pair not in OUTPUTS:
+    if not isinstance(loss, str | None) or pair not in OUTPUTS:
         losses = ", ".join(known for output_name, known in OUTPUTS if output_name == name)
         raise ConfigurationError(
             f"output {name!r} does not go with loss {loss!r}; its losses are: {losses}"

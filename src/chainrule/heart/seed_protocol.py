@@ -49,8 +49,16 @@ class SeedObjective:
 
     def __init__(self, network: SeedProtocol, X: ArrayLike, Y: ArrayLike) -> None:
         self.network = network
-        self.X = np.asarray(X, dtype=np.float64)
-        self.Y = np.asarray(Y, dtype=np.float64)
+        self.X = np.array(X, dtype=np.float64)
+        self.Y = np.array(Y, dtype=np.float64)
+        if self.theta.size == 0:
+            raise DataError(f"getParams of {type(network).__name__} returned no weights")
+
+    @property
+    def scale(self) -> float:
+        """½ Σ (y - mean)², the cost there is to explain if it is a squared one."""
+        varying = 0.5 * float(((self.Y - self.Y.mean(axis=0)) ** 2).sum())
+        return varying or 0.5 * float((self.Y**2).sum()) or 1.0
 
     @property
     def theta(self) -> Array:
@@ -70,10 +78,10 @@ class SeedObjective:
         theta = np.asarray(theta, dtype=np.float64)
         with np.errstate(all="ignore"):
             self.theta = theta
-            J = self._one_number(self.network.costFunction(self.X, self.Y))
+            J = self._one_number(self.network.costFunction(self.X.copy(), self.Y.copy()))
             if order == 0:
                 return Evaluation(J)
-            g = np.array(self.network.computeGradients(self.X, self.Y), dtype=np.float64).ravel()
+            g = self._one_vector(self.network.computeGradients(self.X.copy(), self.Y.copy()))
         if g.shape != theta.shape:
             raise DataError(
                 f"computeGradients of {type(self.network).__name__} returned {g.size} numbers "
@@ -87,11 +95,11 @@ class SeedObjective:
         if forward is None:
             return None
         with np.errstate(all="ignore"):
-            return np.asarray(forward(self.X), dtype=np.float64)
+            return np.asarray(forward(self.X.copy()), dtype=np.float64)
 
     def blocks(self) -> dict[str, slice]:
         """Return where W1, W2, … lie in its vector: matrices that tile it, in their order."""
-        names = [name for name in vars(self.network) if re.fullmatch(r"W\d+", name)]
+        names = [name for name in dir(self.network) if re.fullmatch(r"W\d+", name)]
         blocks, start = {}, 0
         for name in sorted(names, key=lambda name: int(name[1:])):
             size = np.size(getattr(self.network, name))
@@ -100,10 +108,24 @@ class SeedObjective:
         return blocks if start == self.theta.size else {}
 
     def _one_number(self, J: Any) -> float:
-        J = np.asarray(J, dtype=np.float64)
+        J = np.asarray(J)
         if J.size != 1:
             raise DataError(
                 f"costFunction of {type(self.network).__name__} returned {J.size} numbers; "
                 "a cost is one number, so sum over the outputs too"
             )
+        if J.dtype.kind not in "biuf":
+            raise DataError(
+                f"costFunction of {type(self.network).__name__} returned {J.reshape(())!r}; a cost "
+                "is a real number"
+            )
         return float(J.reshape(()))
+
+    def _one_vector(self, g: Any) -> Array:
+        try:
+            return np.array(g, dtype=np.float64).ravel()
+        except (TypeError, ValueError):
+            raise DataError(
+                f"computeGradients of {type(self.network).__name__} did not return one vector of "
+                "numbers; unroll the gradients with ravel and join them with np.concatenate"
+            ) from None

@@ -16,15 +16,18 @@ ROWS_PER_WEIGHT = 10
 
 
 def scores(model: Model, X: Array, Y: Array) -> dict[str, dict[str, float]]:
-    """Return rmse (in the unit of the target), r2 and max_error for each target."""
-    error = np.asarray(Y) - model.predict(X)
-    spread = ((Y - Y.mean(axis=0)) ** 2).sum(axis=0)
+    """Return rmse and max_error (in the unit of the target) and r2 for each target."""
+    unit = np.max(np.abs(Y), axis=0)
+    unit[unit == 0] = 1.0  # computed in shares of this, so that no square over- or underflows
+    truth = np.asarray(Y) / unit
+    error = truth - model.predict(X) / unit
+    spread = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
     squares = (error**2).sum(axis=0)
     return {
         name: {
-            "rmse": float(np.sqrt(squares[k] / len(Y))),
+            "rmse": float(np.sqrt(squares[k] / len(Y)) * unit[k]),
             "r2": float(1 - squares[k] / spread[k]) if spread[k] > 0 else float("nan"),
-            "max_error": float(np.abs(error[:, k]).max()),
+            "max_error": float(np.abs(error[:, k]).max() * unit[k]),
         }
         for k, name in enumerate(model.target_names)
     }
@@ -43,7 +46,7 @@ def summary(model: Model) -> str:
 
 def _lines(model: Model) -> Iterable[str]:
     net, record = model.network, model.training
-    functions = [*net.hidden, net.output]  # type: ignore[misc]
+    functions = [*net.hidden, net.output]
     widths = [str(net.layers[0])] + [
         f"{width} {f}" for width, f in zip(net.layers[1:], functions, strict=True)
     ]

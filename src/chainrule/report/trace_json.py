@@ -60,6 +60,7 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
         "losses": net.pair.cost(trace.z[net.n_layers], Y_scaled).tolist(),
         "J": net.cost(theta, scaled, Y_scaled),
         "backward": _by_name("delta", grads.delta)
+        | _by_name("slope", {l: net.functions[l].prime(trace.z[l]) for l in range(2, net.n_layers)})
         | _by_name("dJdW", grads.dJdW)
         | _by_name("dJdb", grads.dJdb),
     }

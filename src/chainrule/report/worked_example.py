@@ -44,7 +44,10 @@ def _one_row(t: dict[str, Any]) -> Iterable[str]:
         yield f"a[{l + 1}] = {f}(z[{l + 1}])" + ("  = y_hat" if l + 1 == L else "")
         out = forward[f"a[{l + 1}]"][0]
         for j in _units(out):
-            yield f"    a[{l + 1}][{j + 1}] = {f}({n(z[j])}) = {n(out[j])}"
+            how = f"{f}({n(z[j])})"
+            if f == "softmax":
+                how = f"exp({n(z[j])}) / ({_sum([f'exp({n(x)})' for x in z])})"
+            yield f"    a[{l + 1}][{j + 1}] = {how} = {n(out[j])}"
         yield from _cut(out)
     yield from _prediction_lines(t)
     if "J" in t:
@@ -87,14 +90,22 @@ def _backward_lines(t: dict[str, Any]) -> Iterable[str]:
     pair = output(t["network"]["output"], t["network"]["loss"])
     y, y_hat, z_L = t["Y_scaled"][0], t["forward"][f"a[{L}]"][0], t["forward"][f"z[{L}]"][0]
     yield ""
-    yield f"J = Σ {pair.equation}        (y scaled like y_hat: {_numbers(y)})"
-    yield f"    J = {n(t['J'])}"
+    yield f"J = Σ {pair.equation}        (y scaled like y_hat; of this row, without penalty)"
+    if pair.loss == "squared":
+        terms = [f"½ ({n(y[k])} - {_signed(y_hat[k])})²" for k in range(len(y))]
+        yield f"    J = {_sum(terms)} = {n(t['J'])}"
+    else:
+        yield f"    J = {n(t['J'])}        y = {_numbers(y)}"
     yield ""
     yield f"delta[{L}] = dJ/dz[{L}] = {pair.delta_equation}"
     delta = backward[f"delta[{L}]"][0]
     for k in _units(delta):
-        slope = f" * {pair.name}'({n(z_L[k])})" if "'" in pair.delta_equation else ""
-        yield f"    delta[{L}][{k + 1}] = ({n(y_hat[k])} - {n(y[k])}){slope} = {n(delta[k])}"
+        how = f"{n(y_hat[k])} - {_signed(y[k])}"
+        if pair.loss == "squared":
+            how = f"-({n(y[k])} - {_signed(y_hat[k])})"
+        if "'" in pair.delta_equation:
+            how += f" * {pair.name}'({n(z_L[k])})"
+        yield f"    delta[{L}][{k + 1}] = {how} = {n(delta[k])}"
     yield from _cut(delta)
     for l in range(L - 1, 0, -1):
         a, W = t["forward"][f"a[{l}]"][0], weights[f"W[{l}]"]
@@ -115,7 +126,11 @@ def _backward_lines(t: dict[str, Any]) -> Iterable[str]:
         yield f"delta[{l}] = delta[{l + 1}] W[{l}]ᵀ * {f}'(z[{l}])"
         for i in _units(here):
             terms = [f"({n(delta[j])})({n(W[i][j])})" for j in range(len(delta))]
-            yield f"    delta[{l}][{i + 1}] = [{_sum(terms)}] * {f}'({n(z[i])}) = {n(here[i])}"
+            slope = backward[f"slope[{l}]"][0][i]
+            yield (
+                f"    delta[{l}][{i + 1}] = [{_sum(terms)}] * {n(slope)} = {n(here[i])}"
+                f"        {f}'({n(z[i])}) = {n(slope)}"
+            )
         yield from _cut(here)
 
 
@@ -144,7 +159,7 @@ def _all_rows(t: dict[str, Any]) -> Iterable[str]:
     pair = output(t["network"]["output"], t["network"]["loss"])
     backward = t["backward"]
     yield from _matrix("y, scaled", t["Y_scaled"])
-    yield f"J = Σ {pair.equation} = {n(t['J'])}"
+    yield f"J = Σ {pair.equation} = {n(t['J'])}        (of these rows, without penalty)"
     yield ""
     yield from _matrix(f"delta[{L}] = dJ/dz[{L}] = {pair.delta_equation}", backward[f"delta[{L}]"])
     for l in range(L - 1, 0, -1):
@@ -152,6 +167,7 @@ def _all_rows(t: dict[str, Any]) -> Iterable[str]:
         if f"dJdb[{l}]" in backward:
             yield from _matrix(f"dJdb[{l}] = Σ rows of delta[{l + 1}]", backward[f"dJdb[{l}]"])
         if l > 1:
+            yield from _matrix(f"slope[{l}] = {_function(t, l)}'(z[{l}])", backward[f"slope[{l}]"])
             rule = f"delta[{l}] = delta[{l + 1}] W[{l}]ᵀ * {_function(t, l)}'(z[{l}])"
             yield from _matrix(rule, backward[f"delta[{l}]"])
 
@@ -173,6 +189,11 @@ def _matrix(title: str, values: Any) -> Iterable[str]:
 def n(x: float) -> str:
     """Return a number with six significant digits."""
     return f"{x:.6g}"
+
+
+def _signed(x: float) -> str:
+    """Return a number that may follow a minus sign."""
+    return n(x) if x >= 0 else f"({n(x)})"
 
 
 def _numbers(values: Sequence[float]) -> str:

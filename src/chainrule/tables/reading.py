@@ -26,6 +26,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "."}
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _LONGEST_CELL = 131_072
+_LARGEST_UNZIPPED = 2**29
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +131,7 @@ def read_table(path: str, content: bytes | None = None) -> Table:
     text = _decode(path, read_bytes(path) if content is None else content)
     if not text.strip():
         raise DataError(f"{path} is empty; a table has a line of column names and rows of numbers")
-    delimiter = _delimiter(text.splitlines()[0])
+    delimiter = _delimiter(re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0])
     csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
@@ -160,10 +161,7 @@ def read_table(path: str, content: bytes | None = None) -> Table:
 
 def _decode(path: str, content: bytes) -> str:
     if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{path} is a damaged gzip file: {error}") from None
+        content = _unzip(path, content)
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -175,6 +173,19 @@ def _decode(path: str, content: bytes) -> str:
         ) from None
     if "\0" in text:
         raise DataError(f"{path} is not text: it has a zero byte; give a delimited text file")
+    return text
+
+
+def _unzip(path: str, content: bytes) -> bytes:
+    try:
+        with gzip.open(io.BytesIO(content)) as stream:
+            text = stream.read(_LARGEST_UNZIPPED + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is a damaged gzip file: {error}") from None
+    if len(text) > _LARGEST_UNZIPPED:
+        raise DataError(
+            f"{path} unzips to more than {_LARGEST_UNZIPPED:,} bytes; unzip it first if it is meant"
+        )
     return text
 
 
@@ -193,6 +204,11 @@ def _check_names(path: str, names: tuple[str, ...]) -> None:
     for j, name in enumerate(names, start=1):
         if not name:
             raise DataError(f"{path}: column {j} has no name; give it one in the first line")
+        if not name.isprintable():
+            raise DataError(
+                f"{path}: the name of column {j}, {name!r}, has characters that cannot be printed; "
+                "rename it"
+            )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(

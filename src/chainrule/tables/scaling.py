@@ -73,7 +73,7 @@ class Scaling:
     def transform(self, A: ArrayLike) -> Array:
         """Return A, (n, d), in the scale of the network."""
         center, scale, exponent = self._shifted()
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             shifted: Array = np.ldexp(np.asarray(A, dtype=np.float64), -exponent)
             scaled: Array = (shifted - center) / np.where(self.ignored, 1.0, scale)
         scaled[..., self.ignored] = 0.0
@@ -82,13 +82,14 @@ class Scaling:
     def inverse(self, A: ArrayLike) -> Array:
         """Return A, (n, d), from the scale of the network, in the user's units."""
         center, scale, exponent = self._shifted()
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             values: Array = np.ldexp(np.asarray(A, dtype=np.float64) * scale + center, exponent)
         return values
 
     def _shifted(self) -> tuple[Array, Array, Array]:
         exponent = np.frexp(self.scale)[1]
-        return np.ldexp(self.center, -exponent), np.ldexp(self.scale, -exponent), exponent
+        with np.errstate(over="ignore"):
+            return np.ldexp(self.center, -exponent), np.ldexp(self.scale, -exponent), exponent
 
 
 def fit_scaling(kind: str, A: ArrayLike) -> Scaling:

@@ -1,68 +1,104 @@
 """May this run be called converged?
 
 A vanishing gradient alone proves nothing: it also vanishes on saturated units, on
-plateaus, and where a network predicts the mean for every row. So the claim of an
-optimizer is examined before it is believed, in this order:
+plateaus and saddles, and where a network predicts the mean for every row. So the claim
+is examined before it is believed:
 
-1. the relative gradient is at most `tol`, or the decrease that is still possible,
-   ½ gᵀH⁻¹g, is below the rounding of J;
-2. the fit beats predicting the mean;
-3. no unit is saturated on every row while cost is left to explain;
-4. the exact curvature shows no way down, where p and n are small enough to afford it.
+1. the fit beats predicting the mean;
+2. the gradient of a foreign class agrees with differences of its own cost;
+3. the exact curvature shows no way down; and if it rises in every direction, that
+   settles it;
+4. otherwise no unit may be saturated on every row, and cost may not be left where the
+   network could fit every row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from chainrule._contracts import Array
+from chainrule._contracts import Array, ObjectiveProtocol
+from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.seed_protocol import SeedObjective
+from chainrule.training.curvature import FLAT, hessian, lowest_curvature
 from chainrule.training.objective import Objective
-from chainrule.training.optimizers.stopping import Termination, relative_gradient
+from chainrule.training.optimizers.stopping import Termination
 
-ROUNDING = 64 * float(np.finfo(np.float64).eps)
-NEGLIGIBLE = 1e-6
+# shares of the cost there is to explain
+NEGLIGIBLE = 1e-6  # a fit that explains less, or a curvature that moves less, is none
+PERFECT = 1e-9  # with less than this left, nothing is left
+NOTHING_TO_GAIN = 1e-12  # a Newton step that promises less than this is not worth it
+# f' of a saturated unit: far below what moves a weight, far above rounding
 SATURATED = 1e-10
-FLAT = 1e-8
-MOST_FOR_CURVATURE = 200
-MOST_WORK_FOR_CURVATURE = 500_000
+# up to here all curvature is computed, beyond only the lowest is sought
+MOST_FOR_ALL_CURVATURE = 200
 
 
-def below_rounding(
-    theta: Array, J: float, g: Array, scale: float, inverse_hessian: Callable[[Array], Array] | None
+def nothing_to_gain(
+    objective: ObjectiveProtocol, theta: Array, g: Array, scale: float
 ) -> Termination | None:
-    """Return the claim that no step can lower J by more than its rounding, if it holds."""
-    if inverse_hessian is None:
+    """Return the claim that a Newton step would gain nothing, if it holds.
+
+    Where rounding of J hides a further decrease from any line search, the gradient need
+    not be as small as was asked: ½ gᵀH⁻¹g tells what is still to be had.
+    """
+    if len(theta) > MOST_FOR_ALL_CURVATURE:
+        H = _gauss_newton(objective, theta)
+    else:
+        H = hessian(objective, theta)
+    if H is None or not np.all(np.isfinite(H)):
         return None
-    decrease = 0.5 * float(g @ inverse_hessian(g))
-    rounding = ROUNDING * abs(J)
-    # an inverse Hessian that was only just reset knows nothing; a gradient that is still
-    # large exposes it
-    if 0 <= decrease <= rounding and relative_gradient(theta, g, scale) <= 1e-4:
+    values, vectors = np.linalg.eigh(H)
+    # a direction without curvature promises much, as it should: then nothing is claimed
+    size = np.maximum(np.abs(values), 1e-15 * np.max(np.abs(values)) + np.finfo(float).tiny)
+    gain = 0.5 * float(((vectors.T @ g) ** 2 / size).sum())
+    if gain <= NOTHING_TO_GAIN * scale:
         return Termination(
-            "converged", f"decrease still possible {decrease:.1e} <= {rounding:.1e}, rounding of J"
+            "converged", f"a Newton step would gain {gain:.1e} <= {NOTHING_TO_GAIN * scale:.1e}"
         )
     return None
 
 
-def objection(objective: object, theta: Array, J: float) -> Termination | None:
-    """Return why a vanishing gradient at `theta` proves no optimum, or None."""
+def objection(
+    objective: ObjectiveProtocol, theta: Array, J: float, scale: float
+) -> Termination | None:
+    """Return why a vanishing gradient at `theta` proves no minimum, or None.
+
+    `scale` is the cost against which gradients were measured.
+    """
+    if isinstance(objective, Objective):
+        return _objection_to_ours(objective, theta, J)
     if isinstance(objective, SeedObjective):
-        return _no_better_than_mean_prediction(objective, theta)
-    if not isinstance(objective, Objective):
+        worse = _no_better_than_mean_prediction(objective, theta)
+        if worse is not None:
+            return worse
+    check = check_gradient(objective, theta)
+    if check.broken:
+        layers = ", ".join(map(str, check.broken))
+        return Termination("wrong_gradient", f"differences of the cost differ in layer {layers}")
+    if isinstance(objective, SeedObjective) and not PERFECT * scale < J:
         return None
+    return _curvature(objective, theta, _can_fit_all(objective), scale)[0]
+
+
+def _objection_to_ours(objective: Objective, theta: Array, J: float) -> Termination | None:
     data_cost = J - 0.5 * float(objective.decay @ theta**2)
     explained = objective.baseline - data_cost
-    if objective.scale > 0 and not explained > NEGLIGIBLE * objective.scale:
+    if objective.varies and not explained > NEGLIGIBLE * objective.scale:
         return Termination(
             "no_better_than_mean", f"cost {data_cost:.6g} >= {objective.baseline:.6g} of the mean"
         )
-    left = objective.scale - explained
-    if not left > 1e-9 * objective.scale:
+    if objective.varies and not objective.scale - explained > PERFECT * objective.scale:
         return None
-    return _saturation(objective, theta) or _curvature(objective, theta)
+    exact_fit = (
+        objective.w.size * objective.net.layers[-1] <= len(theta) and not objective.decay.any()
+    )
+    found, rises_everywhere = _curvature(objective, theta, exact_fit, objective.scale)
+    if found is not None or rises_everywhere:
+        return found
+    return _saturation(objective, theta)
+
+
+# ---------------------------------------------------------------- no better than the mean
 
 
 def _no_better_than_mean_prediction(objective: SeedObjective, theta: Array) -> Termination | None:
@@ -77,6 +113,9 @@ def _no_better_than_mean_prediction(objective: SeedObjective, theta: Array) -> T
             "no_better_than_mean", f"squared error {squares:.6g} >= {of_mean:.6g} of the mean"
         )
     return None
+
+
+# ---------------------------------------------------------------- saturation
 
 
 def _saturation(objective: Objective, theta: Array) -> Termination | None:
@@ -105,37 +144,62 @@ def _saturation(objective: Objective, theta: Array) -> Termination | None:
     return None
 
 
-def _curvature(objective: Objective, theta: Array) -> Termination | None:
-    """A direction of negative curvature; or none at all where the data could be fitted exactly."""
-    n, p = objective.w.size, len(theta)
-    if p > MOST_FOR_CURVATURE or n * p > MOST_WORK_FOR_CURVATURE:
-        return None
-    values = np.linalg.eigvalsh(exact_hessian(objective, theta))
-    lowest, zero = values[0], FLAT * np.max(np.abs(values))
-    if lowest < -zero:
-        return Termination("saddle", f"lowest curvature {lowest:.2e} < 0")
-    # with as many weights as numbers to fit, cost is left at a stationary point only where
-    # the Jacobian has lost rank: J'r = 0 with r != 0
-    exact_fit_possible = n * objective.net.layers[-1] <= p and not objective.decay.any()
-    if exact_fit_possible and lowest <= zero:
-        flat = int(np.sum(np.abs(values) <= zero))
-        return Termination("flat", f"no curvature in {flat} of {p} directions, cost left")
+# ---------------------------------------------------------------- curvature
+
+
+def _curvature(
+    objective: ObjectiveProtocol, theta: Array, exact_fit: bool, scale: float
+) -> tuple[Termination | None, bool]:
+    """Return an objection, and whether the cost rises in every direction.
+
+    `exact_fit` says that the network has weights enough to fit every row. Then cost is
+    left at a stationary point only where the Jacobian has lost rank: Jᵀr = 0 with r ≠ 0.
+    """
+    p = len(theta)
+    if p > MOST_FOR_ALL_CURVATURE:
+        lowest, direction = lowest_curvature(objective, theta)
+        return _saddle(theta, lowest, direction, scale), False
+    H = hessian(objective, theta)
+    if not np.all(np.isfinite(H)):
+        return Termination("flat", "the curvature is not finite"), False
+    if not np.max(np.abs(H)) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale:
+        return Termination("flat", "no curvature in any direction, cost left"), False
+    # in coordinates in which every weight curves alike, so that units do not matter
+    G = _gauss_newton(objective, theta)
+    size = np.sqrt(np.abs(np.diag(H if G is None else G)))
+    size = np.maximum(size, FLAT * np.max(size) + np.finfo(float).tiny)
+    values, vectors = np.linalg.eigh(H / np.outer(size, size))
+    zero = FLAT * np.max(np.abs(values))
+    for value, vector in zip(values, vectors.T, strict=True):
+        saddle = value < -zero and _saddle(theta, value, vector / size, scale)
+        if saddle:
+            return saddle, False
+    flat = int(np.sum(np.abs(values) <= zero))
+    if exact_fit and flat:
+        return Termination("flat", f"no curvature in {flat} of {p} directions, cost left"), False
+    return None, bool(values[0] > zero)
+
+
+def _saddle(theta: Array, curvature: float, direction: Array, scale: float) -> Termination | None:
+    """Return the objection that this direction leads down, if it leads anywhere.
+
+    A unit that nothing depends on has weights along which the cost is flat but for a trace;
+    what counts is what a step as long as the weights themselves would gain.
+    """
+    with np.errstate(divide="ignore"):
+        reach = float(np.min(np.maximum(1.0, np.abs(theta)) / np.abs(direction)))
+    gain = -0.5 * curvature * reach**2
+    if gain > PERFECT * scale:
+        return Termination(
+            "saddle", f"a step downward would gain {gain:.1e} > {PERFECT * scale:.1e}"
+        )
     return None
 
 
-def exact_hessian(objective: Objective, theta: Array) -> Array:
-    """Return d²J/dθ², (p, p), by the complex step of the gradient: exact to rounding.
+def _can_fit_all(objective: ObjectiveProtocol) -> bool:
+    return isinstance(objective, SeedObjective) and objective.Y.size <= objective.theta.size
 
-    Squire & Trapp (1998), SIAM Review 40:110: Im g(θ + ih e_j) / h is column j, with no
-    difference taken and hence no digit lost, however small h.
-    """
-    net, h = objective.net, 1e-100
-    columns = []
-    for j in range(len(theta)):
-        nudged = theta.astype(complex)
-        nudged[j] += 1j * h
-        trace = net.forward(nudged, objective.X)
-        g = net.backward(nudged, trace, objective.Y, objective.w).vector
-        columns.append(g.imag / h)
-    H = np.array(columns)
-    return 0.5 * (H + H.T) + np.diag(objective.decay)
+
+def _gauss_newton(objective: ObjectiveProtocol, theta: Array) -> Array | None:
+    """Return the Gauss-Newton matrix of ours; foreign objectives have none."""
+    return objective.evaluate(theta, order=2).H if isinstance(objective, Objective) else None

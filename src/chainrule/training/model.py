@@ -14,7 +14,7 @@ from chainrule._errors import DataError
 from chainrule.heart.network import Network
 from chainrule.tables.scaling import Scaling, fit_scaling
 from chainrule.training.minimize import Fit
-from chainrule.training.objective import Objective
+from chainrule.training.objective import Objective, require_finite
 from chainrule.training.restarts import Restarts, minimize_from_starts
 
 
@@ -53,6 +53,7 @@ class Model:
             If the number of columns differs, or a prediction is not finite.
         """
         X = self.network.inputs(X)
+        require_finite(X, "X")
         scaled = self.input_scaling.transform(X)
         with np.errstate(over="ignore", invalid="ignore"):
             Y = self.target_scaling.inverse(self.network.forward(self.theta, scaled).y_hat)
@@ -137,9 +138,12 @@ def train(
     TrainingError
         If every start failed.
     """
-    X, Y = network.inputs(X), np.asarray(Y, dtype=np.float64)
-    input_scaling = fit_scaling(scale, X)
+    X = network.inputs(X)
+    Y = network.targets(Y, len(X))
+    require_finite(X, "X")
+    require_finite(Y, "Y")
     _require_variation(X, Y, input_names, target_names)
+    input_scaling = fit_scaling(scale, X)
     model = Model(
         network,
         np.zeros(network.n_parameters),
@@ -149,6 +153,7 @@ def train(
         target_names,
     )
     objective = model.objective(X, Y, alpha)
+    _require_reachable(objective, target_names)
     restarts = minimize_from_starts(objective, run, n_restarts, seed, scheme)
     record = _record(objective, restarts, alpha, seed)
     return Trained(replace(model, theta=restarts.best.theta, training=record), restarts)
@@ -174,6 +179,18 @@ def _require_variation(
     if fit_scaling("standard", X).ignored.all():
         raise DataError(
             f"no input varies ({', '.join(map(repr, input_names))}); give a column that does"
+        )
+
+
+def _require_reachable(objective: Objective, target_names: tuple[str, ...]) -> None:
+    """A sigmoid with squared loss accepts any target, but reaches only those from 0 to 1."""
+    net, Y = objective.net, np.asarray(objective.Y)
+    if (net.output, net.loss) != ("sigmoid", "squared"):
+        return
+    for k in np.flatnonzero(((Y < 0) | (Y > 1)).any(axis=0)):
+        raise DataError(
+            f"target {target_names[k]!r}, scaled, has values from {Y[:, k].min():.6g} to "
+            f"{Y[:, k].max():.6g}; a sigmoid reaches 0 to 1, so choose output identity or scale max"
         )
 
 

@@ -20,6 +20,8 @@ from chainrule.heart.penalties import l2
 from chainrule.training.engines import memory
 from chainrule.training.kernels import reference
 
+ROUNDING = 1e-14
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -41,10 +43,11 @@ class Objective:
     ----------
     baseline : float
         The cost, without penalty, of predicting the mean target for every row.
+    varies : bool
+        Whether the targets differ from their mean at all.
     scale : float
         `baseline` less the cost of predicting every target exactly: the cost there
-        is to explain. Convergence is measured against it, so that it does not
-        depend on the unit of the targets.
+        is to explain, against which convergence is measured. ½ Σ w y² if nothing varies.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class Objective:
     sample_weight: ArrayLike | None = field(default=None, repr=False)
     w: Array = field(init=False, repr=False)
     decay: Array = field(init=False, repr=False)
+    varies: bool = field(init=False, repr=False)
     baseline: float = field(init=False, repr=False)
     scale: float = field(init=False, repr=False)
 
@@ -76,24 +80,32 @@ class Objective:
         Y = self.net.targets(self.Y, len(X))
         if len(X) == 0:
             raise DataError("X has no rows; at least 1 is needed")
-        _require_finite(X, "X")
-        _require_finite(Y, "Y")
+        require_finite(X, "X")
+        require_finite(Y, "Y")
         pair = self.net.pair
         if not pair.accepts(Y):
             raise DataError(
                 f"Y has values from {Y.min():.6g} to {Y.max():.6g}; output {pair.name!r} with "
                 f"loss {pair.loss!r} takes {pair.domain}"
             )
-        w = _checked_weights(self.sample_weight, len(X))
-        if not (np.isfinite(self.alpha) and self.alpha >= 0):
+        w = self.net.row_weights(self.sample_weight, len(X))
+        number = isinstance(self.alpha, int | float | np.number) and np.isfinite(self.alpha)
+        if not (number and self.alpha >= 0):
             raise ConfigurationError(f"alpha is {self.alpha!r}; it must be a number of at least 0")
         with np.errstate(over="ignore"):
             baseline = float(w @ pair.cost_of_constant(Y, (w / w.sum()) @ Y))
-            scale = baseline - float(w @ pair.least_cost(Y))
+            explainable = baseline - float(w @ pair.least_cost(Y))
+            size = 0.5 * float(w @ (Y**2).sum(axis=1))
+        # a target that is the same in every row leaves nothing to explain; then its size counts
+        varies = explainable > ROUNDING * size
+        scale = explainable if varies else (size or float(w.sum()))
+        for array in (X, Y, w):
+            array.setflags(write=False)
         settle = object.__setattr__
         settle(self, "X", X)
         settle(self, "Y", Y)
         settle(self, "w", w)
+        settle(self, "varies", varies)
         settle(self, "decay", self.alpha * self.net.is_weight())
         settle(self, "baseline", baseline)
         settle(self, "scale", scale)
@@ -112,6 +124,8 @@ class Objective:
         Evaluation
             Overflow gives a cost that is not finite; it raises nothing and warns of nothing.
         """
+        if order not in (0, 1, 2):
+            raise ConfigurationError(f"order is {order!r}; it must be 0, 1 or 2")
         theta = np.asarray(theta, dtype=np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             data = memory.evaluate(
@@ -136,7 +150,8 @@ class Objective:
         return g
 
 
-def _require_finite(A: Array, name: str) -> None:
+def require_finite(A: Array, name: str) -> None:
+    """Raise DataError, with the place, if a value is not finite."""
     bad = np.argwhere(~np.isfinite(A))
     if len(bad):
         row, column = bad[0]
@@ -145,14 +160,3 @@ def _require_finite(A: Array, name: str) -> None:
             f"({A[row, column]}) in row {row}, column {column}, counted from 0; "
             "remove or replace them"
         )
-
-
-def _checked_weights(sample_weight: ArrayLike | None, n: int) -> Array:
-    if sample_weight is None:
-        return np.ones(n)
-    w = np.asarray(sample_weight, dtype=np.float64)
-    if w.shape != (n,):
-        raise DataError(f"sample_weight has shape {w.shape}; {n} rows take ({n},)")
-    if not (np.all(np.isfinite(w)) and np.all(w >= 0) and np.any(w > 0)):
-        raise DataError("sample_weight must be finite, not negative, and not all zero")
-    return w

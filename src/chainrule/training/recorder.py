@@ -15,6 +15,8 @@ from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
 from chainrule.training.history import History, Iteration
 from chainrule.training.optimizers.stopping import Rule, State, Termination
 
+TRACE = float(np.sqrt(np.finfo(np.float64).eps))
+
 Callback = Callable[[Array, Iteration], None]
 
 
@@ -34,6 +36,10 @@ class Recorder:
     ----------
     theta, J, g
         The best finite point seen so far.
+    scale : float
+        The cost against which gradients are measured. An objective that cannot say how much
+        there is to explain is measured against its present cost, and a trace of that at
+        the start so that a perfect fit can be recognized.
     termination : Termination or None
         Set when a rule fired.
     """
@@ -53,13 +59,21 @@ class Recorder:
         self._rows: list[Iteration] = []
         self._last = theta
         self._worst = -np.inf
+        self._scale: float | None = getattr(objective, "scale", None)
         self.n_evaluations = 0
         self.termination: Termination | None = None
         self.J = np.inf
         self.theta, self.g = theta, np.full_like(theta, np.nan)
-        self._evaluate(theta)
+        self._start = self._evaluate(theta).J
         if np.isfinite(self.J):
             self.accept(theta)
+
+    @property
+    def scale(self) -> float:
+        """The cost against which gradients are measured, greater than 0."""
+        if self._scale is not None:
+            return self._scale
+        return abs(self.J) + TRACE * abs(self._start) or 1.0
 
     @property
     def history(self) -> History:
@@ -74,7 +88,7 @@ class Recorder:
     def evaluate(self, theta: Array) -> tuple[float, Array]:
         """Return J and g at `theta`.
 
-        A cost that is not finite is replaced by one ten times worse than any seen, with no
+        A cost that is not finite is replaced by one far worse than any seen, with no
         gradient, so that a line search turns back without computing with NaN.
         """
         J, g = self._evaluate(theta)
@@ -85,6 +99,8 @@ class Recorder:
     def accept(self, theta: Array) -> bool:
         """Record `theta` as the next iteration; return True if training should stop."""
         J, g = self._evaluate(theta)
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = float(np.linalg.norm(theta - self._last))
         before = self._rows[-1] if self._rows else None
         self._rows.append(
             Iteration(
@@ -92,7 +108,7 @@ class Recorder:
                 cost=J,
                 change=J - before.cost if before else 0.0,
                 max_gradient=float(np.max(np.abs(g))),
-                step=float(np.linalg.norm(theta - self._last)),
+                step=step,
                 n_evaluations=self.n_evaluations,
                 seconds=time.perf_counter() - self._started,
             )
@@ -100,9 +116,18 @@ class Recorder:
         self._last = np.array(theta)
         self._known = {self._last.tobytes(): Evaluation(J, g)}
         if self._callback is not None:
-            self._callback(self._last.copy(), self._rows[-1])
-        state = State(self.n_iterations, self._last, J, g, self._rows[-1].seconds)
+            try:
+                self._callback(self._last.copy(), self._rows[-1])
+            except StopIteration:
+                iteration = f"the callback, iteration {self.n_iterations}"
+                self.termination = Termination("interrupted", iteration)
+                return True
+        state = State(self.n_iterations, self._last, J, g, self.scale, self._rows[-1].seconds)
         self.termination = next(filter(None, (rule(state) for rule in self._rules)), None)
+        if self.termination is not None and self.termination.converged:
+            # a trial of the line search may be lower by a rounding, but this is the point
+            # for which the inequality holds
+            self.theta, self.J, self.g = self._last, J, g
         return self.termination is not None
 
     def _evaluate(self, theta: Array) -> Evaluation:

@@ -14,6 +14,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.training.minimize import Fit
 from chainrule.training.objective import Objective
+from chainrule.training.optimizers.stopping import Termination
 
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain
@@ -50,11 +51,14 @@ class Restarts:
         One for each start, in order.
     n_agree : int
         How many starts converged to the cost of the best, to a millionth of it.
+    cut_short : Termination or None
+        What ended the last run before all starts had been made.
     """
 
     best: Fit
     runs: tuple[Restart, ...]
     n_agree: int
+    cut_short: Termination | None = None
 
     def __str__(self) -> str:
         if len(self.runs) == 1:
@@ -99,7 +103,9 @@ def minimize_from_starts(
         raise ConfigurationError(f"seed is {seed}; it must not be negative")
     fits, runs = [], []
     failure = None
-    for source in np.random.SeedSequence(seed).spawn(n_restarts):
+    cut_short = None
+    for r in range(n_restarts):
+        source = np.random.SeedSequence(seed, spawn_key=(r,))
         theta = objective.net.initial(np.random.default_rng(source), scheme)
         try:
             fit = run(objective, theta)
@@ -110,6 +116,7 @@ def minimize_from_starts(
         fits.append(fit)
         runs.append(Restart(fit.cost, fit.termination.name, fit.n_iterations, fit.n_evaluations))
         if fit.termination.name in ("interrupted", "time_limit"):
+            cut_short = fit.termination
             break
     if not fits:
         assert failure is not None
@@ -118,4 +125,4 @@ def minimize_from_starts(
     margin = AGREE * abs(lowest) + NOTHING * objective.scale
     agreeing = [fit for fit in fits if fit.cost <= lowest + margin]
     best = min(agreeing, key=lambda fit: (not fit.converged, fit.cost))
-    return Restarts(best, tuple(runs), sum(fit.converged for fit in agreeing))
+    return Restarts(best, tuple(runs), sum(fit.converged for fit in agreeing), cut_short)

@@ -6,13 +6,14 @@ cost rises, which is the quickest test that a gradient points the right way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule._contracts import Array
 from chainrule.training.optimizers.problem import Problem
+
+SMALLEST_STEP = 2.0**-200
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,35 @@ class GradientDescent:
 
     Parameters
     ----------
-    step : float
-        Multiplies the gradient. Too large, and the cost rises instead of falling.
+    step : float, optional
+        Multiplies the gradient. Too large, and the cost rises instead of falling. Left
+        out, it is the largest power of two, at most 1, for which the first step lowers
+        the cost by at least half of what the gradient promises.
     """
 
-    step: float = 0.1
+    step: float | None = None
     name = "gd"
 
-    def run(self, problem: Problem, theta: Array) -> Callable[[Array], Array] | None:
+    def run(self, problem: Problem, theta: Array) -> None:
         """Descend until a rule says stop or the cost is no longer finite."""
-        stop = False
-        while not stop:
-            _, g = problem.evaluate(theta)
-            if not g.any():  # the bottom, or a cost that was not finite
-                return None
-            theta = theta - self.step * g
-            stop = problem.accept(theta) or not np.all(np.isfinite(theta))
-        return None
+        step = _first_step(problem, theta) if self.step is None else self.step
+        stopped = False
+        while not stopped:
+            before, g = problem.evaluate(theta)
+            with np.errstate(over="ignore"):
+                theta = theta - step * g
+            J, g = problem.evaluate(theta)
+            if before < J and not g.any():  # the cost is no longer finite
+                return
+            stopped = problem.accept(theta)
+
+
+def _first_step(problem: Problem, theta: Array) -> float:
+    J, g = problem.evaluate(theta)
+    promised = float(g @ g)
+    step = 1.0
+    while step > SMALLEST_STEP:
+        if problem.evaluate(theta - step * g)[0] <= J - 0.5 * step * promised:
+            break
+        step /= 2
+    return step

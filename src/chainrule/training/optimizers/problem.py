@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from chainrule._contracts import Array
@@ -11,8 +10,12 @@ from chainrule._contracts import Array
 class Problem(Protocol):
     """A cost to be minimized, without any knowledge of where it comes from."""
 
+    @property
+    def scale(self) -> float:
+        """An ordinary size of the cost, greater than 0."""
+
     def evaluate(self, theta: Array) -> tuple[float, Array]:
-        """Return J and g."""
+        """Return J and g; where they are not finite, a far worse J and g = 0."""
 
     def accept(self, theta: Array) -> bool:
         """Take `theta` as the next iteration; return True to stop."""
@@ -25,5 +28,5 @@ class Optimizer(Protocol):
     def name(self) -> str:
         """The name under which it is reported."""
 
-    def run(self, problem: Problem, theta: Array) -> Callable[[Array], Array] | None:
-        """Minimize; return an estimate of g -> H⁻¹ g at the end, or None."""
+    def run(self, problem: Problem, theta: Array) -> None:
+        """Minimize until a rule says stop or nothing lower is found."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from chainrule._contracts import Array
 from chainrule.training.optimizers.problem import Problem
 
 _NO_LIMIT = 2**31 - 1
+ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class BFGS:
 
     name = "bfgs"
 
-    def run(self, problem: Problem, theta: Array) -> Callable[[Array], Array] | None:
-        """Minimize; return g -> H⁻¹ g as estimated at the end."""
-        return _run(problem, theta, "BFGS", {"gtol": 0.0, "maxiter": _NO_LIMIT})
+    def run(self, problem: Problem, theta: Array) -> None:
+        """Minimize until a rule says stop or nothing lower is found."""
+        _run(problem, theta, "BFGS", {"gtol": 0.0, "maxiter": _NO_LIMIT})
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class LBFGS:
     memory: int = 20
     name = "lbfgs"
 
-    def run(self, problem: Problem, theta: Array) -> Callable[[Array], Array] | None:
-        """Minimize; return g -> H⁻¹ g as estimated at the end."""
+    def run(self, problem: Problem, theta: Array) -> None:
+        """Minimize until a rule says stop or nothing lower is found."""
         options: dict[str, Any] = {
             "gtol": 0.0,
             "ftol": 0.0,
@@ -49,20 +50,23 @@ class LBFGS:
             "maxcor": self.memory,
             "maxls": 50,
         }
-        return _run(problem, theta, "L-BFGS-B", options)
+        _run(problem, theta, "L-BFGS-B", options)
 
 
-def _run(
-    problem: Problem, theta: Array, method: str, options: dict[str, Any]
-) -> Callable[[Array], Array] | None:
+def _run(problem: Problem, theta: Array, method: str, options: dict[str, Any]) -> None:
     """Minimize, starting afresh where the line search fails, as long as that helps.
 
     A failed line search is most often the fault of an inverse Hessian that has gone bad;
-    the steepest way down is then still open.
+    the steepest way down is then still open. SciPy sees J and g divided by the scale of
+    the problem, because its first step depends on the unit of the cost.
     """
-    stopped = False
-    # the last two points with their gradients
-    trail = deque([(theta, problem.evaluate(theta)[1])], maxlen=2)
+    stopped, scale = False, problem.scale
+    J, g = problem.evaluate(theta)
+    trail = deque([(theta, g)], maxlen=2)  # the last two points with their gradients
+
+    def scaled(theta: Array) -> tuple[float, Array]:
+        J, g = problem.evaluate(theta)
+        return J / scale, g / scale
 
     def after_iteration(intermediate_result: optimize.OptimizeResult) -> None:
         nonlocal stopped
@@ -72,27 +76,23 @@ def _run(
         if stopped:
             raise StopIteration
 
-    inverse_hessian = None
     while not stopped:
         if method == "BFGS" and len(trail) == 2:
-            options["hess_inv0"] = _size_of_last_step(trail) * np.eye(len(theta))
+            options["hess_inv0"] = scale * _size_of_last_step(trail) * np.eye(len(theta))
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # that a line search failed is not a warning but a result, and judged as one
             warnings.simplefilter("ignore")
-            result = optimize.minimize(
-                problem.evaluate,
+            optimize.minimize(
+                scaled,
                 trail[-1][0],
                 jac=True,
                 method=method,
                 callback=after_iteration,
                 options=options,
             )
-        if result.nit == 0:
-            break
-        inverse_hessian = result.hess_inv
-    if inverse_hessian is None:
-        return None
-    return lambda g: np.asarray(inverse_hessian @ g)
+        before, J = J, problem.evaluate(trail[-1][0])[0]
+        if not before - ROUNDING * abs(before) > J:
+            return
 
 
 def _size_of_last_step(trail: Sequence[tuple[Array, Array]]) -> float:

@@ -28,6 +28,8 @@ SENTENCES = {
     "network could explain. Start from other weights.",
     "saturated": "Units are saturated on every row and pass no gradient, so a small gradient "
     "proves nothing. Scale the data, add a penalty (alpha), or start from smaller weights.",
+    "wrong_gradient": "The gradient does not agree with differences of the cost, so where it "
+    "vanishes says nothing. check_gradient names the layer.",
     "no_better_than_mean": "The fit is no better than predicting the mean target. Start from "
     "other weights, check the scale of the targets, or give it inputs that matter.",
 }
@@ -64,12 +66,19 @@ class Termination:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the rules may look at after an iteration."""
+    """What the rules may look at after an iteration.
+
+    Attributes
+    ----------
+    scale : float
+        The cost against which gradients are measured, greater than 0.
+    """
 
     iteration: int
     theta: Array
     J: float
     g: Array
+    scale: float
     seconds: float
 
 
@@ -83,11 +92,12 @@ class Rule(Protocol):
 def relative_gradient(theta: Array, g: Array, scale: float) -> float:
     """Return max |g_j| max(1, |θ_j|) / scale.
 
-    To first order, the share of the cost there is to explain that changing any one
-    weight by all of its size could still move. It depends neither on the unit of the
-    targets nor on the number of rows.
+    To first order, the share of `scale` that changing any one weight by all of its size
+    could still move. It presumes that 1 is an ordinary size for a weight, as it is where
+    inputs and targets are scaled.
     """
-    return float(np.max(np.abs(g) * np.maximum(1.0, np.abs(theta)))) / scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.max(np.abs(g) * np.maximum(1.0, np.abs(theta)))) / scale
 
 
 @dataclass(frozen=True)
@@ -95,13 +105,10 @@ class GradientTest:
     """Converged when the relative gradient is at most `tol`."""
 
     tol: float
-    scale: float
 
     def __call__(self, state: State) -> Termination | None:
         """Return why to stop now, or None."""
-        if not self.scale > 0:
-            return None
-        size = relative_gradient(state.theta, state.g, self.scale)
+        size = relative_gradient(state.theta, state.g, state.scale)
         if size <= self.tol:
             return Termination("converged", f"relative gradient {size:.2e} <= {self.tol:g}")
         return None

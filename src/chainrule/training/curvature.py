@@ -1,0 +1,84 @@
+"""Second derivatives: exact for our networks, by differences of the gradient for others.
+
+Nothing here trains; it serves to examine where training has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+from chainrule._contracts import Array, ObjectiveProtocol
+from chainrule.training.objective import Objective
+
+Product = Callable[[Array], Array]
+
+# curvature, relative to the largest, that counts as none
+FLAT = 1e-8
+RESTARTS = 5
+
+
+def hessian(objective: ObjectiveProtocol, theta: Array) -> Array:
+    """Return d²J/dθ², (p, p): exact for ours, by differences of the gradient for others."""
+    product = hessian_product(objective, theta)
+    H = np.array([product(e) for e in np.eye(len(theta))])
+    return np.asarray(0.5 * (H + H.T))
+
+
+def lowest_curvature(objective: ObjectiveProtocol, theta: Array) -> tuple[float, Array]:
+    """Return the lowest curvature that a short search finds, and its direction.
+
+    Lanczos iterations, which need products with H only (Golub & Van Loan 2013, sec. 10.1).
+    A curvature that is zero to the precision of the search is returned as 0.
+    """
+    p = len(theta)
+    H = LinearOperator((p, p), matvec=hessian_product(objective, theta), dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(p)
+    highest = abs(float(_eigenpair(H, "LM", start)[0]))
+    lowest, direction = _eigenpair(H, "SA", start)
+    return (0.0 if abs(lowest) <= FLAT * highest else lowest), direction
+
+
+def _eigenpair(H: LinearOperator, which: str, start: Array) -> tuple[float, Array]:
+    try:
+        values, vectors = eigsh(H, 1, which=which, v0=start, ncv=40, tol=1e-2, maxiter=RESTARTS)
+    except ArpackNoConvergence as partial:
+        values, vectors = partial.eigenvalues, partial.eigenvectors
+    if not len(values):
+        return 0.0, start
+    return float(values[0]), vectors[:, 0]
+
+
+def hessian_product(objective: ObjectiveProtocol, theta: Array) -> Product:
+    """Return v -> H v."""
+    if not isinstance(objective, Objective):
+        return _product_by_differences(objective, theta)
+    net, h = objective.net, 1e-100
+
+    def product(v: Array) -> Array:
+        """Im g(θ + ihv) / h: no difference is taken and hence no digit lost.
+
+        Squire & Trapp (1998), SIAM Review 40:110, applied to the gradient.
+        """
+        nudged = theta + 1j * h * np.asarray(v).ravel()
+        with np.errstate(over="ignore", invalid="ignore"):
+            trace = net.forward(nudged, objective.X)
+            g = net.backward(nudged, trace, objective.Y, objective.w).vector
+        return np.asarray(g.imag / h + objective.decay * np.asarray(v).ravel())
+
+    return product
+
+
+def _product_by_differences(objective: ObjectiveProtocol, theta: Array) -> Product:
+    def product(v: Array) -> Array:
+        v = np.asarray(v).ravel()
+        # eps^(1/3): where truncation and rounding of a central difference balance
+        h = 6e-6 * max(1.0, float(np.max(np.abs(theta)))) / max(float(np.max(np.abs(v))), 1e-300)
+        up, down = objective.evaluate(theta + h * v, 1).g, objective.evaluate(theta - h * v, 1).g
+        assert up is not None
+        assert down is not None
+        return np.asarray((up - down) / (2 * h))
+
+    return product
