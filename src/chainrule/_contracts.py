@@ -53,7 +53,11 @@ class Evaluation:
 
 
 class ObjectiveProtocol(Protocol):
-    """All an optimizer may know of a problem."""
+    """All an optimizer may know of a problem.
+
+    An objective may also offer `scale`, the cost there is to explain, against which
+    convergence is measured, and `blocks()`, the names of the parts of θ for reports.
+    """
 
     def evaluate(self, theta: Array, order: int) -> Evaluation:
         """Return the cost and its derivatives up to `order` at `theta`."""

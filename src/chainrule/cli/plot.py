@@ -67,7 +67,7 @@ def _surface(r: Request) -> surfaces.Surface:
     grid[:, i], grid[:, j] = (A.ravel() for A in np.meshgrid(x, y))
     z = r.model.predict(grid)[:, r.target].reshape(surfaces.GRID, surfaces.GRID)
     others = [f"{names[k]} = {held[k]:.4g}" for k in range(len(names)) if k not in (i, j)]
-    note = "at the medians " + ", ".join(others[:4]) + (" …" if len(others) > 4 else "")
+    note = f"with {', '.join(others[:4])}{' …' if len(others) > 4 else ''} (medians)"
     return surfaces.Surface(
         x,
         y,

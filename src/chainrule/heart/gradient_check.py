@@ -173,8 +173,7 @@ def check_gradient(
                 f"{type(problem).__name__} has no evaluate(theta, order); pass an Objective, or "
                 f"check_gradient(obj, X, Y) for an object with {', '.join(METHODS)}"
             )
-        net = getattr(problem, "net", None)
-        blocks = problem.blocks() if hasattr(problem, "blocks") else net.blocks() if net else {}
+        blocks = problem.blocks() if hasattr(problem, "blocks") else {}
         return _check(problem, np.array(theta, np.float64), blocks, step, tolerance)
     foreign = seed_objective(objective, theta, Y)
     here = foreign.theta

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from chainrule._errors import ConfigurationError
 from chainrule._files import write_atomically
 
-BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#222222"
+BLUE, ORANGE, BLACK = "#0072B2", "#D55E00", "#222222"
 FORMATS = ("png", "pdf", "svg")
 
 _LOOK: Any = {

@@ -120,7 +120,7 @@ def surface_3d(surface: Surface) -> Figure:
         ax.set_ylabel(surface.names[1], labelpad=10)
         ax.set_zlabel(surface.names[2], labelpad=12)
         for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+            axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         ax.set_title(surface.title, y=0.98)
         ax.view_init(elev=25, azim=-125)
         ax.set_box_aspect((4, 4, 3), zoom=0.86)

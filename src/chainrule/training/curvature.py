@@ -11,6 +11,8 @@ import numpy as np
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from chainrule._contracts import Array, ObjectiveProtocol
+from chainrule.training.engines.memory import blocks
+from chainrule.training.kernels.reference import hessian_product as hessian_product_of_rows
 from chainrule.training.objective import Objective
 
 Product = Callable[[Array], Array]
@@ -55,18 +57,15 @@ def hessian_product(objective: ObjectiveProtocol, theta: Array) -> Product:
     """Return v -> H v."""
     if not isinstance(objective, Objective):
         return _product_by_differences(objective, theta)
-    net, h = objective.net, 1e-100
+    X, Y, w = np.asarray(objective.X), np.asarray(objective.Y), objective.w
 
     def product(v: Array) -> Array:
-        """Im g(θ + ihv) / h: no difference is taken and hence no digit lost.
-
-        Squire & Trapp (1998), SIAM Review 40:110, applied to the gradient.
-        """
-        nudged = theta + 1j * h * np.asarray(v).ravel()
+        v = np.asarray(v).ravel()
+        total = objective.decay * v
         with np.errstate(over="ignore", invalid="ignore"):
-            trace = net.forward(nudged, objective.X)
-            g = net.backward(nudged, trace, objective.Y, objective.w).vector
-        return np.asarray(g.imag / h + objective.decay * np.asarray(v).ravel())
+            for rows in blocks(len(X)):
+                total += hessian_product_of_rows(objective.net, theta, v, X[rows], Y[rows], w[rows])
+        return total
 
     return product
 

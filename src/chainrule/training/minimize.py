@@ -58,7 +58,7 @@ class Fit:
     history : History
         Every iteration, the starting point first.
     termination : Termination
-        Why it stopped; ``termination.converged`` says whether this is an optimum.
+        Why it stopped; ``termination.converged`` says whether this is a minimum.
     n_evaluations : int
         Evaluations of the cost, each with its gradient, until it stopped. (Where a class
         is foreign, examining the end takes up to 20 p more.)
@@ -76,7 +76,7 @@ class Fit:
 
     @property
     def converged(self) -> bool:
-        """Whether this is an optimum as far as numbers can show."""
+        """Whether this is a minimum as far as numbers can show."""
         return self.termination.converged
 
     @property

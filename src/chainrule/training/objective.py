@@ -139,6 +139,10 @@ class Objective:
             )
             return data + l2(theta, self.decay, order)
 
+    def blocks(self) -> dict[str, slice]:
+        """Return where each W[l] and b[l] lies in θ."""
+        return self.net.blocks()
+
     def cost(self, theta: ArrayLike) -> float:
         """Return J(θ)."""
         return self.evaluate(theta, order=0).J

@@ -29,11 +29,12 @@ def evaluate(
         As the kernel takes them, for all rows.
     """
     return _tree_sum(
-        [kernel(net, theta, X[rows], Y[rows], w[rows], order) for rows in _blocks(len(X))]
+        [kernel(net, theta, X[rows], Y[rows], w[rows], order) for rows in blocks(len(X))]
     )
 
 
-def _blocks(n: int) -> list[slice]:
+def blocks(n: int) -> list[slice]:
+    """Return the blocks that n rows are cut into."""
     return [slice(i, min(i + BLOCK_ROWS, n)) for i in range(0, n, BLOCK_ROWS)]
 
 
