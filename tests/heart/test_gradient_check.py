@@ -9,6 +9,7 @@ import pytest
 import chainrule
 from chainrule import ConfigurationError, DataError, Objective, check_gradient, minimize
 from chainrule._contracts import Evaluation
+from chainrule.heart.seed_protocol import seed_objective
 from random_problems import random_problem
 from students import NotBackpropagation, Student, VectorCost, WrongPenalty
 
@@ -279,6 +280,8 @@ def test_the_callers_data_are_his(seed_data):
     X, Y = seed_data[0].copy(), seed_data[1].copy()
     check_gradient(Careless(), X, Y)
     assert np.array_equal(X, seed_data[0])
+    objective = seed_objective(Careless(), X, Y)
+    assert objective.evaluate(objective.theta, 0).J == objective.evaluate(objective.theta, 0).J
 
 
 def test_without_targets_or_methods_it_says_what_to_pass(seed_data):

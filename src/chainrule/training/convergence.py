@@ -33,6 +33,29 @@ SATURATED = 1e-10
 MOST_FOR_ALL_CURVATURE = 200
 
 
+def verdict(
+    objective: ObjectiveProtocol, claim: Termination, theta: Array, J: float, g: Array, scale: float
+) -> Termination:
+    """Return the claim of an optimizer, or what examining it has shown instead.
+
+    Parameters
+    ----------
+    objective : ObjectiveProtocol
+    claim : Termination
+        Why the optimizer stopped.
+    theta, J, g
+        Where, and the cost and its gradient there.
+    scale : float
+        The cost against which gradients were measured.
+    """
+    with np.errstate(all="ignore"):  # what overflows or is undefined settles no claim
+        if claim.name == "stalled":
+            claim = nothing_to_gain(objective, theta, g, scale) or claim
+        if claim.converged:
+            claim = objection(objective, theta, J, scale) or claim
+    return claim
+
+
 def nothing_to_gain(
     objective: ObjectiveProtocol, theta: Array, g: Array, scale: float
 ) -> Termination | None:
@@ -120,7 +143,11 @@ def _no_better_than_mean_prediction(objective: SeedObjective, theta: Array) -> T
 
 
 def _saturation(objective: Objective, theta: Array) -> Termination | None:
-    """A unit flat on every row, or, with a squared loss, a wrong output where ŷ is flat."""
+    """A unit flat on every row, or, with a squared loss, a wrong output where ŷ is flat.
+
+    With a penalty a flat unit is not stuck: the penalty still pulls at its weights, and
+    where the gradient vanishes it has pulled them to zero.
+    """
     net = objective.net
     trace = net.forward(theta, objective.X)
     L = net.n_layers
@@ -129,7 +156,7 @@ def _saturation(objective: Objective, theta: Array) -> Termination | None:
         flat = np.all(np.abs(f.prime(trace.z[l])) < SATURATED, axis=0)
         # a relu that is off on every row is common and harmless while others work
         stuck = flat.any() if f.flat_at == "both" else flat.all()
-        if stuck:
+        if stuck and not objective.decay.any():
             return Termination(
                 "saturated", f"layer {l}: {flat.sum()} of {len(flat)} units flat on every row"
             )

@@ -35,13 +35,6 @@ OPTIMIZERS: dict[str, Optimizer] = {
 METHODS = ("auto", *OPTIMIZERS)
 MOST_FOR_BFGS = 300  # beyond, the O(p³) update of SciPy's BFGS costs more than it saves
 
-ADVICE = {
-    "stalled": "use a smaller step, another start or scaled data",
-    "max_iter": "allow more iterations, or use a smaller step",
-    "time_limit": "allow more time",
-    "interrupted": "let it run",
-}
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -194,14 +187,14 @@ def _minimize(
             "the cost or its gradient is not finite at the starting point; start from smaller "
             "weights, or scale the data"
         )
-    termination = recorder.termination or _run(optimizer, recorder, theta, objective)
-    if termination.converged:
-        objection = convergence.objection(objective, recorder.theta, recorder.J, recorder.scale)
-        termination = objection or termination
-    elif recorder.history[0].cost <= recorder.J:
+    claim = recorder.termination or _run(optimizer, recorder, theta)
+    termination = convergence.verdict(
+        objective, claim, recorder.theta, recorder.J, recorder.g, recorder.scale
+    )
+    if not termination.converged and recorder.history[0].cost <= recorder.J:
         raise TrainingError(
-            f"no step of {optimizer.name} lowered the cost from its start, J = {recorder.J:.6g} "
-            f"({termination.inequality}); {ADVICE.get(termination.name, ADVICE['stalled'])}"
+            f"nothing was learned: no step of {optimizer.name} lowered the cost from its start, "
+            f"J = {recorder.J:.6g}. {termination}"
         )
     return Fit(
         theta=recorder.theta,
@@ -214,9 +207,7 @@ def _minimize(
     )
 
 
-def _run(
-    optimizer: Optimizer, recorder: Recorder, theta: Array, objective: ObjectiveProtocol
-) -> Termination:
+def _run(optimizer: Optimizer, recorder: Recorder, theta: Array) -> Termination:
     """Let the optimizer walk; name what ended it."""
     try:
         optimizer.run(recorder, theta)
@@ -225,9 +216,7 @@ def _run(
     if recorder.termination is not None:
         return recorder.termination
     size = relative_gradient(recorder.theta, recorder.g, recorder.scale)
-    return convergence.nothing_to_gain(
-        objective, recorder.theta, recorder.g, recorder.scale
-    ) or Termination("stalled", f"relative gradient {size:.1e}, and no lower point found")
+    return Termination("stalled", f"relative gradient {size:.1e}, and no lower point found")
 
 
 def _positive(value: float, name: str) -> float:

@@ -21,7 +21,7 @@ SENTENCES = {
     "add a penalty (alpha).",
     "interrupted": "Training was interrupted; these are the best weights until then.",
     "stalled": "No step lowered the cost any more, but the gradient has not vanished. A penalty "
-    "(alpha) or other starting weights may help.",
+    "(alpha), scaled data, other starting weights or a smaller step may help.",
     "saddle": "The gradient has vanished, but the cost curves downward in some direction: a "
     "saddle, not a minimum. Start from other weights.",
     "flat": "The gradient has vanished, and so has the curvature, while cost is left that this "
