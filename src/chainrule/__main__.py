@@ -17,6 +17,9 @@ def main() -> int:
             "pip install 'chainrule[cli]'\n"
         )
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("Error: interrupted\n")
+        return 130
     return run()
 
 

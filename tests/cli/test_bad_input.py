@@ -1,6 +1,7 @@
 """Bad input: one sentence with what, where and the fix; no traceback, no half-written file."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -313,18 +314,19 @@ def test_progress_is_silent_off_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("chainrule.cli._output._QUIET_SECONDS", 0.0)
     with Progress("working") as progress:
         progress.update("hard")
+        time.sleep(0.1)
     assert capsys.readouterr().err == ""
 
 
-def test_progress_speaks_on_a_terminal(monkeypatch):
-    import pty
-
+@pytest.mark.parametrize(("quiet", "speaks"), [(0.0, True), (60.0, False)])
+def test_progress_speaks_on_a_terminal_after_a_while(quiet, speaks):
     leader, follower = pty.openpty()
     code = (
-        "import chainrule.cli._output as o, time; o._QUIET_SECONDS = 0.0\n"
-        "with o.Progress('working') as p: p.update('hard'); time.sleep(0.3)"
+        f"import chainrule.cli._output as o, time; o._QUIET_SECONDS = {quiet}\n"
+        "with o.Progress('working') as p: p.update('hard'); time.sleep(1.0)\n"
+        "import sys; sys.stderr.write('.')"
     )
     subprocess.run([sys.executable, "-c", code], stderr=follower, check=True)
     os.close(follower)
-    assert b"working: hard" in os.read(leader, 10_000)
+    assert (b"working: hard" in os.read(leader, 10_000)) == speaks
     os.close(leader)

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,23 +76,35 @@ class Progress:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._started = time.monotonic()
+        self._state = ""
         self._status: Any = None
+        self._timer = threading.Timer(_QUIET_SECONDS, self._show)
+        self._timer.daemon = True
 
     def __enter__(self) -> Progress:
+        if sys.stderr is not None and sys.stderr.isatty():
+            self._timer.start()
         return self
 
     def update(self, state: str) -> None:
         """Say how far it has got."""
-        if not sys.stderr.isatty() or time.monotonic() - self._started < _QUIET_SECONDS:
-            return
-        if self._status is None:
-            from rich.console import Console
+        self._state = state
+        if self._status is not None:
+            self._status.update(self._line())
 
-            self._status = Console(stderr=True).status("")
-            self._status.start()
-        self._status.update(printable(f"{self._what}: {state}"))
+    def _line(self) -> str:
+        return printable(f"{self._what}: {self._state}" if self._state else self._what)
+
+    def _show(self) -> None:
+        from rich.console import Console
+
+        status = Console(stderr=True).status(self._line())
+        status.start()
+        self._status = status
 
     def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._timer.is_alive():
+            self._timer.join()
         if self._status is not None:
             self._status.stop()

@@ -35,8 +35,7 @@ def command(model: str, table: str, step: float | None, as_json: bool) -> int:
     objective = trained.objective(X[:MOST_ROWS], Y[:MOST_ROWS])
     theta = trained.theta
     nudge = np.random.default_rng(0).uniform(-BESIDE, BESIDE, len(theta))
-    with Progress(f"checking {len(theta)} derivatives") as progress:
-        progress.update("")
+    with Progress(f"checking {len(theta)} derivatives"):
         check = check_gradient(objective, theta + nudge * (1 + np.abs(theta)), step=step)
     if as_json:
         say_json(

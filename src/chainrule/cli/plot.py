@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from chainrule._errors import DataError
 from chainrule._files import require_other_file
 from chainrule.cli._input import inputs_of, model_and_table, one_of, targets_of
-from chainrule.cli._output import say, say_json
+from chainrule.cli._output import Progress, say, say_json
 from chainrule.pictures import costs, diagram, predictions, surfaces
 from chainrule.pictures.style import save
 from chainrule.tables.reading import Table
@@ -116,7 +116,8 @@ def command(
     require_other_file(out, [model, table])
     trained, data = model_and_table(model, table)
     which = one_of(trained.target_names, target, "target")
-    save(KINDS[kind](Request(trained, data, which, x, y)), out)
+    with Progress(f"drawing {kind}"):
+        save(KINDS[kind](Request(trained, data, which, x, y)), out)
     if as_json:
         say_json({"kind": kind, "file": out})
     else:

@@ -8,7 +8,7 @@ import click
 
 from chainrule._files import require_other_file, write_atomically
 from chainrule.cli._input import inputs_of, model_and_table
-from chainrule.cli._output import csv_text, say_json
+from chainrule.cli._output import Progress, csv_text, say_json
 
 
 @click.command(name="predict")
@@ -23,8 +23,9 @@ def command(model: str, table: str, out: str | None, as_json: bool) -> None:
     """
     if out is not None:
         require_other_file(out, [model, table])
-    trained, data = model_and_table(model, table)
-    predicted = trained.predict(inputs_of(trained, data))
+    with Progress("predicting"):
+        trained, data = model_and_table(model, table)
+        predicted = trained.predict(inputs_of(trained, data))
     if out is not None and out != "-":
         write_atomically(out, csv_text(trained.target_names, predicted).encode())
     if as_json:
