@@ -24,7 +24,7 @@ def model():
     X = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
     Y = np.array([[75.0], [82.0], [93.0]])
 
-    def run(objective, theta):
+    def run(objective, theta, max_time):
         return minimize(objective, theta, max_iter=15)
 
     names = {"input_names": ("sleep", "study"), "target_names": ("score",)}

@@ -84,7 +84,7 @@ def test_the_largest_and_smallest_floats_fit(run, tmp_path, value):
         (["--restarts", "0"], "restarts is 0; it must be at least 1"),
         (["--seed", "-1"], "seed is -1"),
         (["--max-iter", "0"], "max_iter is 0"),
-        (["--max-time", "0"], "--max-time is 0; it must be more than 0 seconds"),
+        (["--max-time", "0"], "max_time is 0.0; it must be a number greater than 0"),
         (["--drop", "coffee"], "has no column 'coffee'"),
         (["--hidden", "1_0"], "is not a list of widths"),
         (["--hidden", "٣"], "is not a list of widths"),

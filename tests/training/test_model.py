@@ -1,5 +1,6 @@
 """From a table in the user's units to a model that predicts in them."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_restart_r_does_not_depend_on_how_many_there_are(noisy_rows):
 def test_one_failed_start_does_not_spoil_the_others(noisy_rows):
     calls = []
 
-    def run(objective, theta):
+    def run(objective, theta, max_time):
         calls.append(theta)
         if len(calls) == 1:
             raise TrainingError("the first one fails")
@@ -116,7 +117,7 @@ def test_one_failed_start_does_not_spoil_the_others(noisy_rows):
 
 
 def test_if_all_starts_fail_so_does_the_fit(noisy_rows):
-    def run(objective, theta):
+    def run(objective, theta, max_time):
         raise TrainingError("no luck")
 
     with pytest.raises(TrainingError, match="no luck"):
@@ -134,7 +135,7 @@ def test_of_costs_that_agree_a_converged_one_is_best(noisy_rows):
     for fits, n_agree in (([unfinished, full], 1), ([full, unfinished, full, worse], 2)):
         ready = iter(fits)
         restarts = minimize_from_starts(
-            objective, lambda *_, ready=ready: next(ready), len(fits), seed=0
+            objective, lambda *_, ready=ready, **__: next(ready), len(fits), seed=0
         )
         assert restarts.best is full
         assert restarts.n_agree == n_agree
@@ -189,10 +190,26 @@ def test_a_million_million_starts_cost_nothing_in_advance(noisy_rows):
     def stop(*_):
         raise StopIteration
 
-    def run(objective, theta):
+    def run(objective, theta, max_time):
         return minimize(objective, theta, callback=lambda _, row: row.iteration > 3 and stop())
 
     names = {"input_names": ("a", "b"), "target_names": ("y",)}
     trained = train(*noisy_rows, Network([2, 3, 1]), run, n_restarts=10**12, **names)
     assert len(trained.restarts.runs) == 1
     assert trained.restarts.cut_short.name == "interrupted"
+
+
+def test_one_deadline_for_all_starts(noisy_rows):
+    names = {"input_names": ("a", "b"), "target_names": ("y",)}
+
+    def slow(objective, theta, max_time):
+        time.sleep(0.05)
+        if max_time < 0.15:  # not enough for anything
+            raise TrainingError("no time")
+        return minimize(objective, theta, max_iter=20)
+
+    trained = train(*noisy_rows, Network([2, 3, 1]), slow, n_restarts=10**9, max_time=0.3, **names)
+    assert trained.restarts.cut_short.name == "time_limit"
+    assert 2 <= len(trained.restarts.runs) < 10
+    with pytest.raises(TrainingError, match="no time"):
+        train(*noisy_rows, Network([2, 3, 1]), slow, n_restarts=10**9, max_time=0.1, **names)

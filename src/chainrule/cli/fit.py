@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import click
 
+from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule._files import require_other_file
 from chainrule.cli._input import table_from
@@ -21,8 +20,10 @@ from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
 from chainrule.model_file import dump_model, save_model
 from chainrule.report.summary import scores, summary
 from chainrule.tables.scaling import KINDS
+from chainrule.training.history import Iteration
 from chainrule.training.minimize import METHODS, minimize
 from chainrule.training.model import Trained, train
+from chainrule.training.restarts import Run
 
 
 @click.command(name="fit")
@@ -147,6 +148,7 @@ def command(
             alpha=options["alpha"],
             n_restarts=options["restarts"],
             seed=options["seed"],
+            max_time=options["max_time"],
         )
     cut_short = trained.restarts.cut_short
     interrupted = cut_short is not None and cut_short.name == "interrupted"
@@ -196,29 +198,18 @@ def _require_different(names: list[str]) -> None:
         raise ConfigurationError("--target and --drop name a column twice; name each once")
 
 
-def _runner(progress: Progress, options: dict[str, Any]) -> Callable[..., Any]:
-    """Return minimize with the options bound, one deadline for all starts."""
-    max_time = options["max_time"]
-    if max_time is not None and not max_time > 0:
-        raise ConfigurationError(f"--max-time is {max_time:g}; it must be more than 0 seconds")
-    deadline = None if max_time is None else time.monotonic() + max_time
-    starts = 0
+def _runner(progress: Progress, options: dict[str, Any]) -> Run:
+    """Return minimize with the options bound, telling the progress."""
+    start = 0
 
-    def run(objective: Any, theta: Any) -> Any:
-        nonlocal starts
-        starts += 1
-        left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
-        start = f"start {starts} of {options['restarts']}"
-        return partial(minimize, method=options["method"], max_iter=options["max_iter"])(
-            objective,
-            theta,
-            max_time=left,
-            callback=lambda _, row: progress.update(
-                f"{start}, iteration {row.iteration}, J = {row.cost:.6g}"
-            ),
+    def tell(_: Array, row: Iteration) -> None:
+        nonlocal start
+        start += row.iteration == 0
+        progress.update(
+            f"start {start} of {options['restarts']}, iteration {row.iteration}, J = {row.cost:.6g}"
         )
 
-    return run
+    return partial(minimize, method=options["method"], max_iter=options["max_iter"], callback=tell)
 
 
 def _document(trained: Trained, score: dict[str, Any], path: str) -> dict[str, Any]:

@@ -6,10 +6,9 @@ is examined before it is believed:
 
 1. the fit beats predicting the mean;
 2. the gradient of a foreign class agrees with differences of its own cost;
-3. the exact curvature shows no way down; and if it rises in every direction, that
-   settles it;
-4. otherwise no unit may be saturated on every row, and cost may not be left where the
-   network could fit every row.
+3. the exact curvature shows no way down, and is not missing where the network could fit
+   every row but has not;
+4. without a penalty, no unit is saturated on every row.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ def objection(
             return Termination("wrong_gradient", f"differences of the cost differ in layer {where}")
     if isinstance(objective, SeedObjective) and not PERFECT * scale < J:
         return None
-    return _curvature(objective, theta, _can_fit_all(objective), scale)[0]
+    return _curvature(objective, theta, _can_fit_all(objective), scale)
 
 
 def _objection_to_ours(objective: Objective, theta: Array, J: float) -> Termination | None:
@@ -116,10 +115,7 @@ def _objection_to_ours(objective: Objective, theta: Array, J: float) -> Terminat
     exact_fit = (
         objective.w.size * objective.net.layers[-1] <= len(theta) and not objective.decay.any()
     )
-    found, rises_everywhere = _curvature(objective, theta, exact_fit, objective.scale)
-    if found is not None or rises_everywhere:
-        return found
-    return _saturation(objective, theta)
+    return _curvature(objective, theta, exact_fit, objective.scale) or _saturation(objective, theta)
 
 
 # ---------------------------------------------------------------- no better than the mean
@@ -177,8 +173,8 @@ def _saturation(objective: Objective, theta: Array) -> Termination | None:
 
 def _curvature(
     objective: ObjectiveProtocol, theta: Array, exact_fit: bool, scale: float
-) -> tuple[Termination | None, bool]:
-    """Return an objection, and whether the cost rises in every direction.
+) -> Termination | None:
+    """A way down, or no curvature where there should be some.
 
     `exact_fit` says that the network has weights enough to fit every row. Then cost is
     left at a stationary point only where the Jacobian has lost rank: Jᵀr = 0 with r ≠ 0.
@@ -186,12 +182,12 @@ def _curvature(
     p = len(theta)
     if p > MOST_FOR_ALL_CURVATURE:
         lowest, direction = lowest_curvature(objective, theta)
-        return _saddle(theta, lowest, direction, scale), False
+        return _saddle(theta, lowest, direction, scale)
     H = hessian(objective, theta)
     if not np.all(np.isfinite(H)):
-        return Termination("flat", "the curvature is not finite"), False
+        return Termination("flat", "the curvature is not finite")
     if not np.max(np.abs(H)) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale:
-        return Termination("flat", "no curvature in any direction, cost left"), False
+        return Termination("flat", "no curvature in any direction, cost left")
     # in coordinates in which every weight curves alike, so that units do not matter
     G = _gauss_newton(objective, theta)
     size = np.sqrt(np.abs(np.diag(H if G is None else G)))
@@ -201,11 +197,11 @@ def _curvature(
     for value, vector in zip(values, vectors.T, strict=True):
         saddle = value < -zero and _saddle(theta, value, vector / size, scale)
         if saddle:
-            return saddle, False
+            return saddle
     flat = int(np.sum(np.abs(values) <= zero))
     if exact_fit and flat:
-        return Termination("flat", f"no curvature in {flat} of {p} directions, cost left"), False
-    return None, bool(values[0] > zero)
+        return Termination("flat", f"no curvature in {flat} of {p} directions, cost left")
+    return None
 
 
 def _saddle(theta: Array, curvature: float, direction: Array, scale: float) -> Termination | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from chainrule.heart.network import Network
 from chainrule.tables.scaling import Scaling, fit_scaling
 from chainrule.training.minimize import Fit
 from chainrule.training.objective import Objective, require_finite
-from chainrule.training.restarts import Restarts, minimize_from_starts
+from chainrule.training.restarts import Restarts, Run, minimize_from_starts
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,7 @@ def train(
     X: ArrayLike,
     Y: ArrayLike,
     network: Network,
-    run: Callable[[Objective, Array], Fit],
+    run: Run,
     *,
     input_names: tuple[str, ...],
     target_names: tuple[str, ...],
@@ -106,6 +105,7 @@ def train(
     n_restarts: int = 10,
     seed: int = 0,
     scheme: str = "scaled",
+    max_time: float | None = None,
 ) -> Trained:
     """Scale, start several times, minimize, and keep the best.
 
@@ -117,14 +117,14 @@ def train(
         In the user's units.
     network : Network
     run : callable
-        (objective, theta) -> Fit: `minimize` with its options bound.
+        `minimize`, or a partial of it.
     input_names, target_names : tuple of str
     scale : {"standard", "max", "none"}
         Scaling of the inputs, and of the targets as far as the output allows: a sigmoid
         with squared loss takes max, and the others without a scale take none.
     alpha : float
         The penalty ½ α Σ W², in the scale of the network.
-    n_restarts, seed, scheme
+    n_restarts, seed, scheme, max_time
         As `minimize_from_starts` takes them.
 
     Returns
@@ -154,7 +154,7 @@ def train(
     )
     objective = model.objective(X, Y, alpha)
     _require_reachable(objective, target_names)
-    restarts = minimize_from_starts(objective, run, n_restarts, seed, scheme)
+    restarts = minimize_from_starts(objective, run, n_restarts, seed, scheme, max_time)
     record = _record(objective, restarts, alpha, seed)
     return Trained(replace(model, theta=restarts.best.theta, training=record), restarts)
 

@@ -5,16 +5,18 @@ Restart r always begins at the same weights, however many restarts there are.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.training.minimize import Fit
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import Termination
+
+Run = Callable[..., Fit]
 
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain
@@ -75,10 +77,11 @@ def agreement(n_agree: int, n_starts: int) -> str:
 
 def minimize_from_starts(
     objective: Objective,
-    run: Callable[[Objective, Array], Fit],
+    run: Run,
     n_restarts: int,
     seed: int,
     scheme: str = "scaled",
+    max_time: float | None = None,
 ) -> Restarts:
     """Minimize from `n_restarts` random starts.
 
@@ -86,11 +89,13 @@ def minimize_from_starts(
     ----------
     objective : Objective
     run : callable
-        (objective, theta) -> Fit.
+        ``run(objective, theta, max_time=seconds or None) -> Fit``, as `minimize` is.
     n_restarts : int
     seed : int
     scheme : str
         As `Network.initial` takes it.
+    max_time : float, optional
+        Seconds for all starts together.
 
     Raises
     ------
@@ -102,13 +107,19 @@ def minimize_from_starts(
     if seed < 0:
         raise ConfigurationError(f"seed is {seed}; it must not be negative")
     fits, runs = [], []
-    failure = None
+    failure = TrainingError("no start was made")
     cut_short = None
+    started, left = time.monotonic(), max_time
     for r in range(n_restarts):
+        if max_time is not None and r > 0:
+            left = max_time - (time.monotonic() - started)
+            if not left > 0:
+                cut_short = Termination("time_limit", f"{max_time:g} s for all starts")
+                break
         source = np.random.SeedSequence(seed, spawn_key=(r,))
         theta = objective.net.initial(np.random.default_rng(source), scheme)
         try:
-            fit = run(objective, theta)
+            fit = run(objective, theta, max_time=left)
         except TrainingError as error:
             failure = error
             runs.append(Restart(float("nan"), "failed", 0, 0))
@@ -119,7 +130,6 @@ def minimize_from_starts(
             cut_short = fit.termination
             break
     if not fits:
-        assert failure is not None
         raise failure
     lowest = min(fit.cost for fit in fits)
     margin = AGREE * abs(lowest) + NOTHING * objective.scale
