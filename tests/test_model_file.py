@@ -288,7 +288,7 @@ def test_permissions_and_links_are_kept(tmp_path):
 
 
 def test_a_writer_that_is_still_writing_is_left_alone(tmp_path):
-    other = tmp_path / ".m.json.tmp-busy"
+    other = tmp_path / ".m.json.tmp-0123456789abcdef"
     other.write_bytes(b"half")
     with open(other, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -316,13 +316,15 @@ def test_pipes_are_written_to_not_replaced(tmp_path):
     assert not (tmp_path / "pipe").is_file()
 
 
-@pytest.mark.parametrize("name", ["a**b.json", "[x]?.json", "n" * 240, "new\nline.json"])
+@pytest.mark.parametrize("name", ["a**b.json", "[x]?.json", "n" * 240, "漢" * 80, "new\nline.json"])
 def test_odd_names_are_names(tmp_path, name):
-    neighbour = tmp_path / ".aXb.json.tmp-1"
+    neighbour = tmp_path / ".aXb.json.tmp-0123456789abcdef"
     neighbour.write_bytes(b"another file's")
+    (tmp_path / f".{name[:30]}.tmp-notes").write_bytes(b"somebody's notes")
     files.write_atomically(tmp_path / name, b"whole")
     assert (tmp_path / name).read_bytes() == b"whole"
     assert neighbour.exists()
+    assert (tmp_path / f".{name[:30]}.tmp-notes").exists()
 
 
 def test_what_could_not_be_read_back_is_not_written(model, tmp_path):

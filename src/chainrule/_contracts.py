@@ -56,7 +56,8 @@ class ObjectiveProtocol(Protocol):
     """All an optimizer may know of a problem.
 
     An objective may also offer `scale`, the cost there is to explain, against which
-    convergence is measured, and `blocks()`, the names of the parts of θ for reports.
+    convergence is measured, and `blocks()`, which says where W[l] and b[l] lie in θ, as
+    ``{"W[1]": slice(0, 6), …}``.
     """
 
     def evaluate(self, theta: Array, order: int) -> Evaluation:

@@ -27,4 +27,12 @@ class ModelFileError(ChainruleError):
 
 
 class TrainingError(ChainruleError, RuntimeError):
-    """Training that produced no usable network."""
+    """Training that produced no usable network.
+
+    Attributes
+    ----------
+    reason : str
+        The name of the Termination that ended it, if there was one.
+    """
+
+    reason = ""

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import glob
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def _write(target: Path, content: bytes) -> None:
 
 
 def _prefix(target: Path) -> str:
-    return f".{target.name[:100]}.tmp-"
+    return f".{os.fsencode(target.name)[:100].decode(errors='ignore')}.tmp-"
 
 
 def _create_locked(target: Path) -> tuple[int, str]:
@@ -121,6 +122,8 @@ def _create_locked(target: Path) -> tuple[int, str]:
 def _sweep(target: Path) -> None:
     """Remove what writers of the same target left behind when they were killed."""
     for leftover in glob.glob(glob.escape(str(target.parent / _prefix(target))) + "*"):
+        if not re.fullmatch(r"[0-9a-f]{16}", leftover.rpartition(".tmp-")[2]):
+            continue
         with contextlib.suppress(OSError):
             handle = os.open(leftover, os.O_RDWR)
             try:

@@ -187,8 +187,7 @@ class trainer:
             self.N.setParams(fit.theta)
         else:
             fit = minimize(self.N, X, y, **options)
-        if hasattr(self.N, "forward"):
-            self.N.forward(X)
+        self.N.costFunction(X, y)  # leaves the network with what it computes at the end
         self.fit = fit
         self.J = fit.history.cost[1:].tolist()
         self.optimizationResults = OptimizeResult(

@@ -134,6 +134,9 @@ def test_a_model_on_stdout(run, scores, model, tmp_path):
     done = run("fit", scores, "--target", "score", "--out", "-", "--restarts", 2)
     assert done.code == 0
     assert done.out.encode() == model.read_bytes()
+    cut = run("fit", scores, "--target", "score", "--out", "-", "--max-iter", 2)
+    assert (cut.code, cut.out) == (1, "")
+    assert run("fit", scores, "--target", "score", "--out", "-", "--json").code == 2
 
 
 @pytest.mark.parametrize("unit", ["e300", "e-300"])

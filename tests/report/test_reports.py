@@ -92,3 +92,18 @@ def test_scores_are_in_the_unit_of_the_target():
     assert found["rmse"] == pytest.approx(np.sqrt(9 / 3))
     assert found["r2"] == pytest.approx(1 - 9 / 26)
     assert found["max_error"] == 3.0
+
+
+@pytest.mark.parametrize("output", ["identity", "sigmoid", "softmax", "exp"])
+def test_the_printed_differences_are_those_of_the_numbers(output):
+    net = Network([1, 2], output=output)
+    theta, Y = np.array([0.3, -0.4, 0.1, 0.2]), np.array([[0.5, 0.2]])
+    plain = [fit_scaling("none", np.zeros((1, d))) for d in (1, 2)]
+    text = worked_example(
+        trace_json(Model(net, theta, *plain, ("x",), ("y", "z")), np.array([[0.7]]), Y, [1])
+    )
+    lines = [line for line in text.splitlines() if line.startswith("    delta[2][")]
+    assert len(lines) == 2
+    for line in lines:
+        _, expression, value = line.split(" = ")
+        assert eval(expression) == pytest.approx(float(value), abs=2e-6)

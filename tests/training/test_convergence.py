@@ -8,6 +8,7 @@ import pytest
 from chainrule import Network, Objective, TrainingError, minimize
 from chainrule._contracts import Evaluation
 from chainrule.training.convergence import nothing_to_gain, objection
+from chainrule.training.optimizers.descent import GradientDescent
 from chainrule.training.optimizers.stopping import (
     SENTENCES,
     GradientTest,
@@ -338,3 +339,46 @@ def test_every_name_has_a_sentence_and_only_one_is_converged():
     for stop in stops:
         assert str(stop) == f"{stop.name}: {stop.sentence} (x > y)"
         assert stop.sentence.endswith(".")
+
+
+def test_a_large_offset_is_not_a_constant():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 1))
+    Y = 1.7e9 + 60 * X + 0.1 * rng.standard_normal((50, 1))
+    objective = Objective(Network([1, 1]), X, Y)
+    assert objective.varies
+    for start in ([0.0, float(Y.mean())], [3.0, 1.7e9]):
+        fit = minimize(objective, start)
+        assert not fit.converged or fit.cost < 0.01 * objective.baseline
+
+
+def test_large_counts_are_not_constant():
+    X = np.linspace(-1, 1, 40)[:, None]
+    objective = Objective(Network([1, 1], output="exp"), X, np.round(1e9 * np.exp(3e-3 * X)))
+    assert objective.varies
+
+
+def test_a_large_saturated_network_is_refused_without_a_crash():
+    net = Network([1, 100, 1], hidden="sigmoid", output="sigmoid", loss="squared")
+    theta = net.initial(0)
+    _, b = net.weights(theta)
+    b[2][:] = 1e4
+    objective = Objective(net, [[0.1], [0.5], [0.9]], [[0.1], [0.9], [0.3]])
+    with pytest.raises(TrainingError, match="nothing was learned"):
+        minimize(objective, theta)
+
+
+def test_a_forward_of_another_kind_does_no_harm(seed_data):
+    class Own(Bare):
+        def forward(self):
+            return "my own business"
+
+    assert minimize(Own(2), *seed_data).converged
+
+
+def test_the_best_point_survives_a_claim_made_at_a_worse_one(seed_net, seed_data):
+    objective = Objective(seed_net, seed_data[0], [[0.1], [0.9], [0.3]])
+    for seed in range(8):
+        with contextlib.suppress(TrainingError):
+            fit = minimize(objective, seed_net.initial(seed), method=GradientDescent(step=1000.0))
+            assert fit.cost <= fit.history.cost.min() * (1 + 1e-12)

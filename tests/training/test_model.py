@@ -213,3 +213,25 @@ def test_one_deadline_for_all_starts(noisy_rows):
     assert 2 <= len(trained.restarts.runs) < 10
     with pytest.raises(TrainingError, match="no time"):
         train(*noisy_rows, Network([2, 3, 1]), slow, n_restarts=10**9, max_time=0.1, **names)
+
+
+@pytest.mark.parametrize("reason", ["interrupted", "time_limit"])
+def test_what_cuts_a_start_short_cuts_all(noisy_rows, reason):
+    names = {"input_names": ("a", "b"), "target_names": ("y",)}
+    starts = []
+
+    def run(objective, theta, max_time):
+        starts.append(theta)
+        if len(starts) == 2:
+            error = TrainingError("before the first step")
+            error.reason = reason
+            raise error
+        return minimize(objective, theta)
+
+    trained = train(*noisy_rows, Network([2, 3, 1]), run, n_restarts=5, **names)
+    assert len(starts) == 2
+    assert len(trained.restarts.runs) == 1
+    assert trained.restarts.cut_short.name == reason
+    starts[:] = starts[:1]  # and now before any fit is there
+    with pytest.raises(KeyboardInterrupt if reason == "interrupted" else TrainingError):
+        train(*noisy_rows, Network([2, 3, 1]), run, n_restarts=5, **names)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import chainrule
 from chainrule import ConfigurationError, DataError, Network, Objective
+from chainrule._contracts import Evaluation
 from chainrule.training.curvature import hessian
 from chainrule.training.engines import memory
 from chainrule.training.kernels import reference
@@ -204,3 +205,18 @@ def test_an_exponential_that_overflows_is_not_finite():
         assert not np.isfinite(objective.cost([weight, 0.0]))
     with pytest.raises(chainrule.TrainingError, match="not finite at the starting point"):
         chainrule.minimize(objective, [720.0, 0.0])
+
+
+def test_one_and_many_blocks_make_the_same_tree():
+    def pairwise(parts):
+        while len(parts) > 1:
+            pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+            parts = [sum(pair[1:], start=pair[0]) for pair in pairs]
+        return parts[0]
+
+    values = np.random.default_rng(0).standard_normal(100) * 10.0 ** np.arange(-50, 50)
+    for n in range(1, 100):
+        assert (
+            pairwise(list(values[:n]))
+            == memory._tree_sum(Evaluation(float(x)) for x in values[:n]).J
+        )

@@ -44,8 +44,8 @@ def test_a_point_for_which_a_claim_holds_is_returned_not_one_that_is_lower_by_a_
 
     recorder = Recorder(Hole(), np.array([3.0]), [claim])
     recorder.evaluate(np.array([1.0]))
-    assert recorder.accept(np.array([1.0 + 1e-12]))
-    assert recorder.theta[0] == 1.0 + 1e-12
+    assert recorder.accept(np.array([1.0 + 1e-15]))
+    assert recorder.theta[0] == 1.0 + 1e-15
 
 
 def test_rules_are_asked_and_the_first_that_answers_counts():

@@ -96,8 +96,10 @@ class Progress:
         return printable(f"{self._what}: {self._state}" if self._state else self._what)
 
     def _show(self) -> None:
-        from rich.console import Console
-
+        try:
+            from rich.console import Console
+        except ModuleNotFoundError:
+            return  # a line of progress is not worth an error
         status = Console(stderr=True).status(self._line())
         status.start()
         self._status = status

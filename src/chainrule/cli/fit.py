@@ -119,8 +119,10 @@ def command(
     """Fit a network to TABLE (CSV or TSV, plain or gzipped; - for stdin) and write the model.
 
     Every column that is neither --target nor --drop is an input. Exits 1 if training did
-    not converge; the weights are then kept in a file of their own, beside --out.
+    not converge; the weights are then kept in a file of their own, OUT.unconverged.
     """
+    if out == "-" and as_json:
+        raise ConfigurationError("--out - writes the model to stdout, so --json has no place there")
     require_other_file(out, [table])
     data = table_from(table)
     data.require([*targets, *drop])
@@ -154,9 +156,9 @@ def command(
     interrupted = cut_short is not None and cut_short.name == "interrupted"
     kept = not interrupted and (trained.fit.converged or allow_unconverged)
     path = out if kept else f"{out}.unconverged"
-    if out == "-":
+    if out == "-" and kept:
         sys.stdout.write(dump_model(trained.model).decode())
-    else:
+    elif out != "-":
         save_model(trained.model, path)
         _report(trained, scores(trained.model, X, Y), path, as_json)
     if cut_short is not None:

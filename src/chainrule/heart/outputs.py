@@ -192,7 +192,7 @@ def _squared(name: str, y_hat: Callable[[Any], Any], prime: Callable[[Any], Any]
         least_cost=_no_cost,
         accepts=_any_number,
         domain="any finite number",
-        equation="½ (y - y_hat)²",
+        equation="Σ ½ (y - y_hat)²",
         delta_equation=f"-(y - y_hat){slope}",
     )
 
@@ -216,7 +216,7 @@ OUTPUTS = {
             least_cost=lambda Y: _entropy(Y) + _entropy(1.0 - Y),
             accepts=_unit_interval,
             domain="numbers from 0 to 1",
-            equation="log(1 + exp z) - y z",
+            equation="Σ log(1 + exp z) - y z",
         ),
         Output(
             name="softmax",
@@ -245,7 +245,7 @@ OUTPUTS = {
             least_cost=lambda Y: Y.sum(axis=-1) + _entropy(Y),
             accepts=_not_negative,
             domain="numbers that are not negative",
-            equation="exp z - y z",
+            equation="Σ exp z - y z",
         ),
     )
 }

@@ -90,12 +90,17 @@ class SeedObjective:
         return Evaluation(J, g)
 
     def predict(self) -> Array | None:
-        """Return what the object predicts for X with its present weights, if it can say."""
-        forward = getattr(self.network, "forward", None)
-        if forward is None:
+        """Return what the object predicts for X with its present weights, if it can say.
+
+        Its `forward` is no part of the protocol, so whatever goes wrong there means only that
+        it cannot.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                found = np.asarray(self.network.forward(self.X.copy()), np.float64)  # type: ignore[attr-defined]
+        except Exception:
             return None
-        with np.errstate(all="ignore"):
-            return np.asarray(forward(self.X.copy()), dtype=np.float64)
+        return found if found.shape == self.Y.shape and np.all(np.isfinite(found)) else None
 
     def blocks(self) -> dict[str, slice]:
         """Return where W1, W2, … lie in its vector: matrices that tile it, in their order."""

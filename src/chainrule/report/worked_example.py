@@ -90,7 +90,7 @@ def _backward_lines(t: dict[str, Any]) -> Iterable[str]:
     pair = output(t["network"]["output"], t["network"]["loss"])
     y, y_hat, z_L = t["Y_scaled"][0], t["forward"][f"a[{L}]"][0], t["forward"][f"z[{L}]"][0]
     yield ""
-    yield f"J = Σ {pair.equation}        (y scaled like y_hat; of this row, without penalty)"
+    yield f"J = {pair.equation}        (y scaled like y_hat; of this row, without penalty)"
     if pair.loss == "squared":
         terms = [f"½ ({n(y[k])} - {_signed(y_hat[k])})²" for k in range(len(y))]
         yield f"    J = {_sum(terms)} = {n(t['J'])}"
@@ -101,6 +101,8 @@ def _backward_lines(t: dict[str, Any]) -> Iterable[str]:
     delta = backward[f"delta[{L}]"][0]
     for k in _units(delta):
         how = f"{n(y_hat[k])} - {_signed(y[k])}"
+        if pair.name == "softmax":
+            how = f"{n(y_hat[k])} * {n(sum(y))} - {_signed(y[k])}"
         if pair.loss == "squared":
             how = f"-({n(y[k])} - {_signed(y_hat[k])})"
         if "'" in pair.delta_equation:
@@ -159,7 +161,7 @@ def _all_rows(t: dict[str, Any]) -> Iterable[str]:
     pair = output(t["network"]["output"], t["network"]["loss"])
     backward = t["backward"]
     yield from _matrix("y, scaled", t["Y_scaled"])
-    yield f"J = Σ {pair.equation} = {n(t['J'])}        (of these rows, without penalty)"
+    yield f"J = {pair.equation} = {n(t['J'])}        (of these rows, without penalty)"
     yield ""
     yield from _matrix(f"delta[{L}] = dJ/dz[{L}] = {pair.delta_equation}", backward[f"delta[{L}]"])
     for l in range(L - 1, 0, -1):

@@ -123,12 +123,12 @@ def fit_scaling(kind: str, A: ArrayLike) -> Scaling:
     mean = B.mean(axis=0)
     mean = mean + (B - mean).mean(axis=0)  # the second pass removes the rounding of the first
     variance = ((B - mean) ** 2).mean(axis=0)
-    constant = variance <= _rounding_of_variance(len(B), mean, variance)
+    constant = variance <= rounding_of_variance(len(B), mean, variance)
     center = np.where(constant, A[0], np.ldexp(mean, exponent))
     return Scaling(kind, center, np.where(constant, 0.0, np.ldexp(np.sqrt(variance), exponent)))
 
 
-def _rounding_of_variance(n: int, mean: Array, variance: Array) -> Array:
+def rounding_of_variance(n: int, mean: Array, variance: Array) -> Array:
     """Return the variance that rounding alone can produce in a constant column.
 
     Chan, Golub & LeVeque (1983), The American Statistician 37:242, eq. 1.4 and sec. 3:

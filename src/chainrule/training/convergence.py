@@ -9,6 +9,9 @@ is examined before it is believed:
 3. the exact curvature shows no way down, and is not missing where the network could fit
    every row but has not;
 4. without a penalty, no unit is saturated on every row.
+
+Up to 200 weights all of that; beyond, a short search for the lowest curvature takes the
+place of 3, and 2 is left to check_gradient.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ NOTHING_TO_GAIN = 1e-12  # a Newton step that promises less than this is not wor
 SATURATED = 1e-10
 # up to here all curvature is computed, beyond only the lowest is sought
 MOST_FOR_ALL_CURVATURE = 200
+MOST_FOR_GAUSS_NEWTON = 600
 
 
 def verdict(
@@ -63,10 +67,14 @@ def nothing_to_gain(
     Where rounding of J hides a further decrease from any line search, the gradient need
     not be as small as was asked: ½ gᵀH⁻¹g tells what is still to be had.
     """
-    if len(theta) > MOST_FOR_ALL_CURVATURE:
-        H = _gauss_newton(objective, theta)
-    else:
-        H = hessian(objective, theta)
+    p = len(theta)
+    if p > MOST_FOR_GAUSS_NEWTON:
+        return None
+    H = (
+        hessian(objective, theta)
+        if p <= MOST_FOR_ALL_CURVATURE
+        else _gauss_newton(objective, theta)
+    )
     if H is None or not np.all(np.isfinite(H)):
         return None
     values, vectors = np.linalg.eigh(H)
@@ -124,7 +132,7 @@ def _objection_to_ours(objective: Objective, theta: Array, J: float) -> Terminat
 def _no_better_than_mean_prediction(objective: SeedObjective, theta: Array) -> Termination | None:
     objective.theta = theta
     predicted = objective.predict()
-    if predicted is None or predicted.shape != objective.Y.shape:
+    if predicted is None:
         return None
     squares = float(((objective.Y - predicted) ** 2).sum())
     of_mean = float(((objective.Y - objective.Y.mean(axis=0)) ** 2).sum())
@@ -182,6 +190,8 @@ def _curvature(
     p = len(theta)
     if p > MOST_FOR_ALL_CURVATURE:
         lowest, direction = lowest_curvature(objective, theta)
+        if not np.isfinite(lowest):
+            return Termination("flat", "the curvature is not finite")
         return _saddle(theta, lowest, direction, scale)
     H = hessian(objective, theta)
     if not np.all(np.isfinite(H)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from chainrule._contracts import Array, ObjectiveProtocol
 from chainrule.training.engines.memory import blocks
@@ -33,11 +33,15 @@ def lowest_curvature(objective: ObjectiveProtocol, theta: Array) -> tuple[float,
     """Return the lowest curvature that a short search finds, and its direction.
 
     Lanczos iterations, which need products with H only (Golub & Van Loan 2013, sec. 10.1).
-    A curvature that is zero to the precision of the search is returned as 0.
+    A curvature that is zero to the precision of the search is returned as 0, one that
+    cannot be computed as NaN.
     """
     p = len(theta)
     H = LinearOperator((p, p), matvec=hessian_product(objective, theta), dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(p)
+    trial = H @ start
+    if not trial.any() or not np.all(np.isfinite(trial)):
+        return (0.0 if np.all(np.isfinite(trial)) else np.nan), start
     highest = abs(float(_eigenpair(H, "LM", start)[0]))
     lowest, direction = _eigenpair(H, "SA", start)
     return (0.0 if abs(lowest) <= FLAT * highest else lowest), direction
@@ -48,6 +52,8 @@ def _eigenpair(H: LinearOperator, which: str, start: Array) -> tuple[float, Arra
         values, vectors = eigsh(H, 1, which=which, v0=start, ncv=40, tol=1e-2, maxiter=RESTARTS)
     except ArpackNoConvergence as partial:
         values, vectors = partial.eigenvalues, partial.eigenvectors
+    except ArpackError:
+        return 0.0, start
     if not len(values):
         return 0.0, start
     return float(values[0]), vectors[:, 0]

@@ -53,8 +53,8 @@ class Fit:
     termination : Termination
         Why it stopped; ``termination.converged`` says whether this is a minimum.
     n_evaluations : int
-        Evaluations of the cost, each with its gradient, until it stopped. (Where a class
-        is foreign, examining the end takes up to 20 p more.)
+        Evaluations of the cost, each with its gradient, until it stopped. Examining the
+        end comes on top: second derivatives for ours, up to 20 p evaluations for others.
     method : str
         The method that was used.
     """
@@ -192,10 +192,12 @@ def _minimize(
         objective, claim, recorder.theta, recorder.J, recorder.g, recorder.scale
     )
     if not termination.converged and recorder.history[0].cost <= recorder.J:
-        raise TrainingError(
+        error = TrainingError(
             f"nothing was learned: no step of {optimizer.name} lowered the cost from its start, "
             f"J = {recorder.J:.6g}. {termination}"
         )
+        error.reason = termination.name
+        raise error
     return Fit(
         theta=recorder.theta,
         cost=recorder.J,

@@ -17,10 +17,9 @@ from chainrule._contracts import Array, Evaluation
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.network import Network
 from chainrule.heart.penalties import l2
+from chainrule.tables.scaling import rounding_of_variance
 from chainrule.training.engines import memory
 from chainrule.training.kernels import reference
-
-ROUNDING = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,7 @@ class Objective:
             explainable = baseline - float(w @ pair.least_cost(Y))
             size = 0.5 * float(w @ (Y**2).sum(axis=1))
         # a target that is the same in every row leaves nothing to explain; then its size counts
-        varies = explainable > ROUNDING * size
+        varies = explainable > 0 and _varies(Y, w)
         scale = explainable if varies else (size or float(w.sum()))
         for array in (X, Y, w):
             array.setflags(write=False)
@@ -152,6 +151,13 @@ class Objective:
         g = self.evaluate(theta, order=1).g
         assert g is not None
         return g
+
+
+def _varies(Y: Array, w: Array) -> bool:
+    """Return whether any target differs from its mean by more than rounding."""
+    mean = (w / w.sum()) @ Y
+    variance = (w / w.sum()) @ (Y - mean) ** 2
+    return bool(np.any(variance > rounding_of_variance(len(Y), mean, variance)))
 
 
 def require_finite(A: Array, name: str) -> None:

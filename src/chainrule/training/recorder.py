@@ -15,6 +15,7 @@ from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
 from chainrule.training.history import History, Iteration
 from chainrule.training.optimizers.stopping import Rule, State, Termination
 
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
 TRACE = float(np.sqrt(np.finfo(np.float64).eps))
 
 Callback = Callable[[Array, Iteration], None]
@@ -125,9 +126,13 @@ class Recorder:
         state = State(self.n_iterations, self._last, J, g, self.scale, self._rows[-1].seconds)
         self.termination = next(filter(None, (rule(state) for rule in self._rules)), None)
         if self.termination is not None and self.termination.converged:
-            # a trial of the line search may be lower by a rounding, but this is the point
-            # for which the inequality holds
-            self.theta, self.J, self.g = self._last, J, g
+            if self.J + ROUNDING * abs(self.J) >= J:
+                # a trial of the line search may be lower by a rounding, but this is the
+                # point for which the inequality holds
+                self.theta, self.J, self.g = self._last, J, g
+            else:
+                where = f"at J = {J:.6g}, above the best seen, {self.J:.6g}"
+                self.termination = Termination("stalled", f"the gradient vanished {where}")
         return self.termination is not None
 
     def _evaluate(self, theta: Array) -> Evaluation:

@@ -19,6 +19,7 @@ from chainrule.training.optimizers.stopping import Termination
 Run = Callable[..., Fit]
 
 AGREE = 1e-6  # of the lowest cost
+CUT_SHORT = ("interrupted", "time_limit")
 NOTHING = 1e-9  # of the cost there is to explain
 
 
@@ -122,14 +123,19 @@ def minimize_from_starts(
             fit = run(objective, theta, max_time=left)
         except TrainingError as error:
             failure = error
+            if error.reason in CUT_SHORT:
+                cut_short = Termination(error.reason, f"in start {r + 1}")
+                break
             runs.append(Restart(float("nan"), "failed", 0, 0))
             continue
         fits.append(fit)
         runs.append(Restart(fit.cost, fit.termination.name, fit.n_iterations, fit.n_evaluations))
-        if fit.termination.name in ("interrupted", "time_limit"):
+        if fit.termination.name in CUT_SHORT:
             cut_short = fit.termination
             break
     if not fits:
+        if failure.reason == "interrupted":
+            raise KeyboardInterrupt
         raise failure
     lowest = min(fit.cost for fit in fits)
     margin = AGREE * abs(lowest) + NOTHING * objective.scale

@@ -6,7 +6,7 @@ rows alone, so that the bits of a result never depend on who computed which bloc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from chainrule._contracts import Array, Evaluation
 from chainrule.heart.network import Network
@@ -29,7 +29,7 @@ def evaluate(
         As the kernel takes them, for all rows.
     """
     return _tree_sum(
-        [kernel(net, theta, X[rows], Y[rows], w[rows], order) for rows in blocks(len(X))]
+        kernel(net, theta, X[rows], Y[rows], w[rows], order) for rows in blocks(len(X))
     )
 
 
@@ -38,11 +38,20 @@ def blocks(n: int) -> list[slice]:
     return [slice(i, min(i + BLOCK_ROWS, n)) for i in range(0, n, BLOCK_ROWS)]
 
 
-def _tree_sum(parts: Sequence[Evaluation]) -> Evaluation:
-    """Add neighbours, then the sums of neighbours: rounding grows as log n, not as n."""
-    while len(parts) > 1:
-        parts = [
-            parts[i] + parts[i + 1] if i + 1 < len(parts) else parts[i]
-            for i in range(0, len(parts), 2)
-        ]
-    return parts[0]
+def _tree_sum(parts: Iterable[Evaluation]) -> Evaluation:
+    """Add neighbours, then the sums of neighbours: rounding grows as log n, not as n.
+
+    Sums are joined as soon as their neighbour is there, so that no more than log n of them
+    are kept at a time.
+    """
+    kept: list[tuple[int, Evaluation]] = []  # sums of 2^k parts, k falling
+    for part in parts:
+        level = 0
+        while kept and kept[-1][0] == level:
+            part = kept.pop()[1] + part
+            level += 1
+        kept.append((level, part))
+    total = kept.pop()[1]
+    while kept:
+        total = kept.pop()[1] + total
+    return total

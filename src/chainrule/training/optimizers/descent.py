@@ -1,7 +1,6 @@
 """Plain gradient descent: θ ← θ - step · dJ/dθ.
 
-With a fixed step, as the tutorial explains it. A negative step walks uphill: the
-cost rises, which is the quickest test that a gradient points the right way.
+With a fixed step, as the tutorial explains it.
 """
 
 from __future__ import annotations
