@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -284,6 +285,15 @@ def test_a_closed_stdin_and_stderr(model, scores):
     assert mute.returncode == 2
 
 
+def until_busy_for(pid, seconds):
+    """Wait until a process has used this much of a processor: started, and at work."""
+    for _ in range(600):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        if (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > seconds:
+            return
+        time.sleep(0.1)
+
+
 def test_a_signal_in_the_middle_of_a_fit_keeps_the_best(scores, tmp_path):
     out = tmp_path / "m.json"
     command = [sys.executable, "-m", "chainrule", "fit", str(scores), "--target", "score"]
@@ -291,7 +301,7 @@ def test_a_signal_in_the_middle_of_a_fit_keeps_the_best(scores, tmp_path):
         [*command, "--restarts", "1000000", "--out", str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(4.0)
+    until_busy_for(running.pid, 2.5)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err

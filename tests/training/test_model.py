@@ -210,7 +210,7 @@ def test_one_deadline_for_all_starts(noisy_rows):
 
     trained = train(*noisy_rows, Network([2, 3, 1]), slow, n_restarts=10**9, max_time=0.3, **names)
     assert trained.restarts.cut_short.name == "time_limit"
-    assert 2 <= len(trained.restarts.runs) < 10
+    assert 1 <= len(trained.restarts.runs) < 10
     with pytest.raises(TrainingError, match="no time"):
         train(*noisy_rows, Network([2, 3, 1]), slow, n_restarts=10**9, max_time=0.1, **names)
 
