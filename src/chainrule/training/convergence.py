@@ -106,7 +106,7 @@ def objection(
         if check.broken:
             where = ", ".join(map(str, check.broken))
             return Termination("wrong_gradient", f"differences of the cost differ in layer {where}")
-    if isinstance(objective, SeedObjective) and not PERFECT * scale < J:
+    if isinstance(objective, SeedObjective) and not J > PERFECT * scale:
         return None
     return _curvature(objective, theta, _can_fit_all(objective), scale)
 

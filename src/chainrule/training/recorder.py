@@ -126,7 +126,7 @@ class Recorder:
         state = State(self.n_iterations, self._last, J, g, self.scale, self._rows[-1].seconds)
         self.termination = next(filter(None, (rule(state) for rule in self._rules)), None)
         if self.termination is not None and self.termination.converged:
-            if self.J + ROUNDING * abs(self.J) >= J:
+            if J <= self.J + ROUNDING * abs(self.J):
                 # a trial of the line search may be lower by a rounding, but this is the
                 # point for which the inequality holds
                 self.theta, self.J, self.g = self._last, J, g

@@ -39,7 +39,7 @@ class GradientDescent:
             with np.errstate(over="ignore"):
                 theta = theta - step * g
             J, g = problem.evaluate(theta)
-            if before < J and not g.any():  # the cost is no longer finite
+            if J > before and not g.any():  # the cost is no longer finite
                 return
             stopped = problem.accept(theta)
 

@@ -91,7 +91,7 @@ def _run(problem: Problem, theta: Array, method: str, options: dict[str, Any]) -
                 options=options,
             )
         before, J = J, problem.evaluate(trail[-1][0])[0]
-        if not before - ROUNDING * abs(before) > J:
+        if not J < before - ROUNDING * abs(before):
             return
 
 
