@@ -108,6 +108,22 @@ def test_a_saddle_is_named():
         minimize(objective, copied, tol=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1e-5, 1.0, 1e5])
+def test_a_saddle_is_one_in_any_unit(unit):
+    X = np.linspace(-3, 3, 40)[:, None]
+    Y = np.sin(2 * X)
+    fits = [
+        minimize(Objective(Network([1, 1, 1]), X, Y), Network([1, 1, 1]).initial(s))
+        for s in range(5)
+    ]
+    W1, b1, W2, b2 = min(fits, key=lambda f: f.cost).theta
+    copied = np.array([W1 / unit, W1 / unit, b1, b1, W2 / 2, W2 / 2, b2])
+    objective = Objective(Network([1, 2, 1]), unit * X, Y)
+    found = objection(objective, copied, objective.cost(copied), objective.scale)
+    assert found is not None
+    assert found.name == "saddle"
+
+
 def test_a_flat_stationary_point_with_cost_left_is_named(seed_net, seed_data):
     objective = Objective(seed_net, *seed_data)
     fit = minimize(objective, seed_net.initial(1, "normal"), method="bfgs")
