@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule._contracts import Evaluation
+from chainrule.training.optimizers.descent import GradientDescent
 from chainrule.training.optimizers.stopping import IterationLimit, Termination
 from chainrule.training.recorder import Recorder
 
@@ -64,3 +65,20 @@ def test_the_scale_is_never_zero(J):
             return Evaluation(J, np.zeros(1))
 
     assert Recorder(Flat(), np.zeros(1), []).scale > 0
+
+
+def test_a_claim_at_a_point_worse_than_the_best_is_not_taken():
+    def claim(state):
+        return Termination("converged", "as it is") if state.iteration == 1 else None
+
+    recorder = Recorder(Hole(), np.array([3.0]), [claim])
+    recorder.evaluate(np.array([1.0]))
+    assert recorder.accept(np.array([4.0]))
+    assert recorder.termination.name == "stalled"
+    assert recorder.theta.tolist() == [1.0]
+
+
+def test_gradient_descent_stops_before_a_cost_that_is_not_finite():
+    recorder = Recorder(Hole(), np.array([3.0]), [IterationLimit(9)])
+    GradientDescent(step=1 / 6).run(recorder, np.array([3.0]))  # lands on 2, in the hole
+    assert [row.cost for row in recorder.history] == [9.0]
