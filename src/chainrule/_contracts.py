@@ -52,12 +52,35 @@ class Evaluation:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Residuals:
+    """A cost seen as a sum of squares, J = ½ rᵀr + ½ Σ decay θ², near one point θ.
+
+    Where the loss is not a square, r and A are what Gauss-Newton puts in its place:
+    g = Aᵀr + decay θ and H = AᵀA + diag(decay).
+
+    Attributes
+    ----------
+    r : ndarray (m,)
+    A : ndarray (m, p)
+        dr/dθ.
+    decay : ndarray (p,)
+    """
+
+    r: Array
+    A: Array
+    decay: Array
+
+
 class ObjectiveProtocol(Protocol):
     """All an optimizer may know of a problem.
 
-    An objective may also offer `scale`, the cost there is to explain, against which
-    convergence is measured, and `blocks()`, which says where W[l] and b[l] lie in θ, as
-    ``{"W[1]": slice(0, 6), …}``.
+    An objective may also offer
+
+    * `scale`, the cost there is to explain, against which convergence is measured;
+    * `blocks()`, which says where W[l] and b[l] lie in θ, as ``{"W[1]": slice(0, 6), …}``;
+    * `hessian(theta)`, the exact d²J/dθ², (p, p);
+    * `residuals(theta)`, the `Residuals` there, or None where H says it better.
     """
 
     def evaluate(self, theta: Array, order: int) -> Evaluation:

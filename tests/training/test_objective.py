@@ -92,7 +92,7 @@ def test_blocks_do_not_change_the_sum(seed, block, order):
     whole = reference.evaluate(net, theta, X, Y, w, order)
     before, memory.BLOCK_ROWS = memory.BLOCK_ROWS, block
     try:
-        summed = memory.evaluate(reference.evaluate, net, theta, X, Y, w, order)
+        summed = memory.sum_over_blocks(reference.evaluate, net, theta, X, Y, w, order)
     finally:
         memory.BLOCK_ROWS = before
     # the same terms added in another order; each gradient entry may cancel, so the bound is

@@ -48,7 +48,12 @@ class _LazyGroup(click.Group):
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
-        click.echo(f"chainrule {__version__} (kernel: NumPy reference)")
+        # late, so that starting stays light
+        from chainrule.training.kernels import native
+
+        kernel = f"native, {native.build()}" if native.build() else "NumPy reference"
+        why = "" if native.BUILDS else "; built without a C++ compiler"
+        click.echo(f"chainrule {__version__} (kernel: {kernel}{why})")
         ctx.exit()
 
 

@@ -327,7 +327,7 @@ def _matrix(A: Any, columns: int, name: str, what: str) -> Array:
     if found.dtype.kind not in "biufO":
         raise DataError(f"{name} holds {found.dtype.name}; convert it to real numbers")
     try:
-        matrix: Array = found.astype(np.float64)
+        matrix: Array = found.astype(np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} is not a matrix of numbers: {error}") from None
     if matrix.ndim != 2 or matrix.shape[1] != columns:

@@ -6,13 +6,12 @@ Nothing here trains; it serves to examine where training has ended.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from chainrule._contracts import Array, ObjectiveProtocol
-from chainrule.training.engines.memory import blocks
-from chainrule.training.kernels.reference import hessian_product as hessian_product_of_rows
 from chainrule.training.objective import Objective
 
 Product = Callable[[Array], Array]
@@ -24,6 +23,8 @@ RESTARTS = 5
 
 def hessian(objective: ObjectiveProtocol, theta: Array) -> Array:
     """Return d²J/dθ², (p, p): exact for ours, by differences of the gradient for others."""
+    if isinstance(objective, Objective):
+        return objective.hessian(theta)
     product = hessian_product(objective, theta)
     H = np.array([product(e) for e in np.eye(len(theta))])
     return np.asarray(0.5 * (H + H.T))
@@ -61,19 +62,9 @@ def _eigenpair(H: LinearOperator, which: str, start: Array) -> tuple[float, Arra
 
 def hessian_product(objective: ObjectiveProtocol, theta: Array) -> Product:
     """Return v -> H v."""
-    if not isinstance(objective, Objective):
-        return _product_by_differences(objective, theta)
-    X, Y, w = np.asarray(objective.X), np.asarray(objective.Y), objective.w
-
-    def product(v: Array) -> Array:
-        v = np.asarray(v).ravel()
-        total = objective.decay * v
-        with np.errstate(over="ignore", invalid="ignore"):
-            for rows in blocks(len(X)):
-                total += hessian_product_of_rows(objective.net, theta, v, X[rows], Y[rows], w[rows])
-        return total
-
-    return product
+    if isinstance(objective, Objective):
+        return partial(objective.hessian_product, theta)
+    return _product_by_differences(objective, theta)
 
 
 def _product_by_differences(objective: ObjectiveProtocol, theta: Array) -> Product:

@@ -17,6 +17,7 @@ from chainrule.heart.seed_protocol import seed_objective
 from chainrule.training import convergence
 from chainrule.training.history import History
 from chainrule.training.optimizers.descent import GradientDescent
+from chainrule.training.optimizers.levenberg_marquardt import LevenbergMarquardt
 from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.optimizers.scipy_ import BFGS, LBFGS
 from chainrule.training.optimizers.stopping import (
@@ -30,7 +31,8 @@ from chainrule.training.optimizers.stopping import (
 from chainrule.training.recorder import Callback, Recorder
 
 OPTIMIZERS: dict[str, Optimizer] = {
-    optimizer.name: optimizer for optimizer in (BFGS(), LBFGS(), GradientDescent())
+    optimizer.name: optimizer
+    for optimizer in (LevenbergMarquardt(), BFGS(), LBFGS(), GradientDescent())
 }
 METHODS = ("auto", *OPTIMIZERS)
 MOST_FOR_BFGS = 300  # beyond, the O(p³) update of SciPy's BFGS costs more than it saves

@@ -19,7 +19,6 @@ from chainrule.heart.network import Network
 from chainrule.heart.penalties import l2
 from chainrule.tables.scaling import rounding_of_variance
 from chainrule.training.engines import memory
-from chainrule.training.kernels import reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,18 +124,28 @@ class Objective:
         """
         if order not in (0, 1, 2):
             raise ConfigurationError(f"order is {order!r}; it must be 0, 1 or 2")
-        theta = np.asarray(theta, dtype=np.float64)
+        theta = self._point(theta)
         with np.errstate(over="ignore", invalid="ignore"):
-            data = memory.evaluate(
-                reference.evaluate,
-                self.net,
-                theta,
-                self.X,  # type: ignore[arg-type]
-                self.Y,  # type: ignore[arg-type]
-                self.w,
-                order,
-            )
+            data = memory.evaluate(self.net, theta, *self._rows, order)
             return data + l2(theta, self.decay, order)
+
+    def hessian(self, theta: ArrayLike) -> Array:
+        """Return the exact d²J/dθ², (p, p), where `evaluate` gives that of Gauss-Newton."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            H = memory.hessian(self.net, self._point(theta), *self._rows)
+        return H + np.diag(self.decay)
+
+    def hessian_product(self, theta: ArrayLike, v: ArrayLike) -> Array:
+        """Return H v, (p,), with H the exact Hessian."""
+        v = np.asarray(v, dtype=np.float64).ravel()
+        with np.errstate(over="ignore", invalid="ignore"):
+            of_data = memory.hessian_product(self.net, self._point(theta), v, *self._rows)
+        return of_data + self.decay * v
+
+    @property
+    def hessian_costs_little(self) -> bool:
+        """Whether the exact Hessian costs about as much as that of Gauss-Newton."""
+        return memory.hessian_costs_little(self.net)
 
     def blocks(self) -> dict[str, slice]:
         """Return where each W[l] and b[l] lies in θ."""
@@ -151,6 +160,15 @@ class Objective:
         g = self.evaluate(theta, order=1).g
         assert g is not None
         return g
+
+    @property
+    def _rows(self) -> tuple[Array, Array, Array]:
+        return self.X, self.Y, self.w  # type: ignore[return-value]
+
+    def _point(self, theta: ArrayLike) -> Array:
+        theta = np.ascontiguousarray(theta, dtype=np.float64)
+        self.net.weights(theta)
+        return theta
 
 
 def _varies(Y: Array, w: Array) -> bool:

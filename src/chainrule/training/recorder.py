@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
+from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, Residuals
 from chainrule.training.history import History, Iteration
 from chainrule.training.optimizers.stopping import Rule, State, Termination
 
@@ -96,6 +96,29 @@ class Recorder:
         if np.isfinite(J) and np.all(np.isfinite(g)):
             return J, g
         return self._worst + 10 * (1 + abs(self._worst)), np.zeros_like(g)
+
+    def cost(self, theta: Array) -> float:
+        """Return J at `theta`, infinite where it is not a number."""
+        known = self._known.get(np.asarray(theta).tobytes())
+        if known is not None:
+            return known.J if np.isfinite(known.J) else np.inf
+        self.n_evaluations += 1
+        J = self._objective.evaluate(theta, 0).J
+        return J if np.isfinite(J) else np.inf
+
+    def gauss_newton(self, theta: Array) -> Evaluation:
+        """Return J, g and the Gauss-Newton H at `theta`."""
+        return self._objective.evaluate(theta, 2)
+
+    def hessian(self, theta: Array) -> Array | None:
+        """Return the exact Hessian at `theta` if the objective has it and it costs little."""
+        affordable = getattr(self._objective, "hessian_costs_little", False)
+        return self._objective.hessian(theta) if affordable else None  # type: ignore[attr-defined]
+
+    def residuals(self, theta: Array) -> Residuals | None:
+        """Return the residuals behind J if the objective prefers them."""
+        residuals = getattr(self._objective, "residuals", None)
+        return None if residuals is None else residuals(theta)
 
     def accept(self, theta: Array) -> bool:
         """Record `theta` as the next iteration; return True if training should stop."""

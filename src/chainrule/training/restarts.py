@@ -49,7 +49,7 @@ class Restarts:
     Attributes
     ----------
     best : Fit
-        The lowest cost; among costs that agree, one that converged.
+        The lowest cost; among costs that agree, the first that converged.
     runs : tuple of Restart
         One for each start, in order.
     n_agree : int
@@ -140,5 +140,7 @@ def minimize_from_starts(
     lowest = min(fit.cost for fit in fits)
     margin = AGREE * abs(lowest) + NOTHING * objective.scale
     agreeing = [fit for fit in fits if fit.cost <= lowest + margin]
-    best = min(agreeing, key=lambda fit: (not fit.converged, fit.cost))
-    return Restarts(best, tuple(runs), sum(fit.converged for fit in agreeing), cut_short)
+    # the first that converged: which of those that agree is lower by a rounding is chance
+    converged = [fit for fit in agreeing if fit.converged]
+    best = converged[0] if converged else min(agreeing, key=lambda fit: fit.cost)
+    return Restarts(best, tuple(runs), len(converged), cut_short)

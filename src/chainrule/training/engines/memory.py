@@ -2,21 +2,53 @@
 
 Where blocks begin, and the order in which they are added, depend on the number of
 rows alone, so that the bits of a result never depend on who computed which block.
+The native kernel cuts and adds by the same rule itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from chainrule._contracts import Array, Evaluation
 from chainrule.heart.network import Network
+from chainrule.training.kernels import native, reference
 
 Kernel = Callable[[Network, Array, Array, Array, Array, int], Evaluation]
 
 BLOCK_ROWS = 1024
 
 
-def evaluate(
+def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int) -> Evaluation:
+    """Evaluate the cost of all rows, without penalty: see `reference.evaluate`."""
+    if native.build():
+        return native.evaluate(net, theta, X, Y, w, order)
+    return sum_over_blocks(reference.evaluate, net, theta, X, Y, w, order)
+
+
+def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
+    """Return the exact d²J/dθ², (p, p), of the cost of all rows without penalty."""
+    if hessian_costs_little(net):
+        return native.hessian(net, theta, X, Y, w)
+    H = np.array([hessian_product(net, theta, e, X, Y, w) for e in np.eye(net.n_parameters)])
+    return np.asarray(0.5 * (H + H.T))
+
+
+def hessian_costs_little(net: Network) -> bool:
+    """Return whether the exact Hessian costs about as much as that of Gauss-Newton."""
+    return bool(native.build()) and net.n_layers - 2 <= native.MOST_HIDDEN_LAYERS_FOR_HESSIAN
+
+
+def hessian_product(net: Network, theta: Array, v: Array, X: Array, Y: Array, w: Array) -> Array:
+    """Return H v, (p,), with H the exact Hessian of the cost of all rows without penalty."""
+    total = np.zeros_like(theta)
+    for rows in blocks(len(X)):
+        total += reference.hessian_product(net, theta, v, X[rows], Y[rows], w[rows])
+    return total
+
+
+def sum_over_blocks(
     kernel: Kernel, net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int
 ) -> Evaluation:
     """Sum `kernel` over the rows, block by block.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from chainrule._contracts import Array
+from chainrule._contracts import Array, Evaluation, Residuals
 
 
 class Problem(Protocol):
@@ -16,6 +16,18 @@ class Problem(Protocol):
 
     def evaluate(self, theta: Array) -> tuple[float, Array]:
         """Return J and g; where they are not finite, a far worse J and g = 0."""
+
+    def cost(self, theta: Array) -> float:
+        """Return J, infinite where it is not a number."""
+
+    def gauss_newton(self, theta: Array) -> Evaluation:
+        """Return J, g and the Gauss-Newton H."""
+
+    def hessian(self, theta: Array) -> Array | None:
+        """Return the exact d²J/dθ², or None if it is not to be had for little."""
+
+    def residuals(self, theta: Array) -> Residuals | None:
+        """Return the residuals behind J if it is better to work with them than with H."""
 
     def accept(self, theta: Array) -> bool:
         """Take `theta` as the next iteration; return True to stop."""

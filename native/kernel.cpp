@@ -1,0 +1,361 @@
+// The kernel. A block of rows is cut into tiles that stay in the cache; in a tile every quantity
+// lies unit by unit, (units, rows of the tile), so that a vector holds one unit of several rows.
+//
+// The names are those of chain_rule.py: a[l], delta[l], B[l]; prime[l] is f'(z[l]).
+#include "kernel.hpp"
+
+#include <cmath>
+
+#include "functions.hpp"
+#include "matmul.hpp"
+
+#ifndef CHAINRULE_BUILD
+#error "CHAINRULE_BUILD names the machine this is compiled for"
+#endif
+
+namespace {
+
+using chainrule::Network;
+using chainrule::Order;
+using chainrule::Rows;
+using std::ptrdiff_t;
+
+// What a tile may fill, in doubles: more costs the nearest cache, less the registers their run.
+constexpr ptrdiff_t CACHE = 64 * 1024 / sizeof(double);
+constexpr ptrdiff_t CACHE_FOR_JACOBIAN = 512 * 1024 / sizeof(double);
+constexpr ptrdiff_t FEW = LANES / 2;  // units
+constexpr ptrdiff_t STEP = TILE_VECTORS * LANES;
+
+ptrdiff_t up(ptrdiff_t n, ptrdiff_t to) { return (n + to - 1) / to * to; }
+
+// Give out pieces of one array, each on a boundary of the cache.
+struct Room {
+    double* base;
+    ptrdiff_t used = 0;
+    double* take(ptrdiff_t n) {
+        double* piece = base ? base + used : nullptr;
+        used += up(n, 8);
+        return piece;
+    }
+};
+
+struct Tile {
+    ptrdiff_t rows;                           // a multiple of LANES
+    double* a[Network::MOST_LAYERS + 1];      // (d[l] + bias, rows); the last unit is 1
+    double* prime[Network::MOST_LAYERS + 1];  // (d[l], rows)
+    double* delta[Network::MOST_LAYERS + 1];  // (d[l], rows)
+    double* B[Network::MOST_LAYERS + 1];      // (d[l], rows), of one output
+    double *second, *y, *w, *lambda;
+    double* dJdW[Network::MOST_LAYERS + 1];  // of all tiles so far, with gaps: see add_gradient
+    double* delta_rows;                      // delta[l] row by row
+    // for H: a[l] and B[l] row by row, and the Jacobian of one output
+    double *a_rows[Network::MOST_LAYERS + 1], *B_rows[Network::MOST_LAYERS + 1];
+    double *dz, *bent, *lanes_of_bent, *curved;
+    ptrdiff_t J_row, x_row, gradient, used;  // gradient: the size of all dJdW together
+
+    Tile(const Network& net, ptrdiff_t n, int order, double* room) {
+        const int L = net.L;
+        ptrdiff_t each = 2;
+        for (int l = 1; l <= L; ++l) each += (order >= Order::GRADIENT ? 2 : 1) * net.d[l] + 1;
+        J_row = chainrule::row_of_H(net);
+        x_row = up(net.rows(1), LANES);
+        if (order >= Order::GAUSS_NEWTON) each += J_row;
+        rows = up((order >= Order::GAUSS_NEWTON ? CACHE_FOR_JACOBIAN : CACHE) / each, STEP);
+        if (rows < STEP) rows = STEP;
+        if (rows > 256 / STEP * STEP) rows = 256 / STEP * STEP;
+        if (rows > up(n, LANES)) rows = up(n, LANES);
+
+        Room from{room};
+        for (int l = 1; l <= L; ++l) {
+            a[l] = from.take((net.d[l] + 1) * rows);
+            prime[l] = delta[l] = B[l] = a_rows[l] = B_rows[l] = nullptr;
+            if (order >= Order::GRADIENT && 1 < l && l < L) prime[l] = from.take(net.d[l] * rows);
+            if (l == L || order >= Order::GAUSS_NEWTON) delta[l] = from.take(net.d[l] * rows);
+            else if (l > 1) delta[l] = prime[l];  // f' is needed no more when delta is known
+            if (order >= Order::GAUSS_NEWTON) {
+                B[l] = from.take(net.d[l] * rows);
+                a_rows[l] = from.take(rows * up(net.rows(l), LANES) + LANES);
+                B_rows[l] = from.take(rows * up(net.d[l], LANES) + LANES);
+            }
+        }
+        y = from.take(net.K() * rows);
+        w = from.take(rows);
+        ptrdiff_t widest = 0;
+        gradient = from.used;
+        for (int l = 1; l < L && order >= Order::GRADIENT; ++l) {
+            dJdW[l] = from.take(net.rows(l) * (net.d[l + 1] < FEW ? net.d[l + 1] * LANES : up(net.d[l + 1], LANES)));
+            if (net.d[l + 1] > widest) widest = net.d[l + 1];
+        }
+        gradient = from.used - gradient;
+        delta_rows = from.take(rows * up(widest, LANES));
+        lambda = dz = second = bent = lanes_of_bent = curved = nullptr;
+        if (order >= Order::GAUSS_NEWTON) {
+            lambda = from.take((net.K() + 1) * rows);
+            dz = from.take(rows * J_row + 2 * LANES);
+        }
+        if (order >= Order::HESSIAN && L == 3) {
+            second = from.take(net.d[2] * rows);
+            bent = from.take((net.d[2] * net.K() > net.rows(1) ? net.d[2] * net.K() : net.rows(1)) * rows);
+            lanes_of_bent = from.take(net.rows(1) * net.d[2] * net.K() * LANES);
+            curved = from.take(net.d[2] * net.rows(1) * x_row);
+        }
+        used = from.used;
+    }
+};
+
+void fill(double* to, ptrdiff_t n, double x) {
+    for (ptrdiff_t i = 0; i < n; ++i) to[i] = x;
+}
+
+// Bring the rows into the tile; rows that are missing in the last vector weigh nothing.
+void read(const Network& net, const Rows& from, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
+    ptrdiff_t d = net.d[1], K = net.K();
+    transpose(from.X, d, n, d, t.a[1], t.rows);
+    transpose(from.Y, K, n, K, t.y, t.rows);
+    for (ptrdiff_t r = 0; r < n; ++r) t.w[r] = from.w[r];
+    for (ptrdiff_t r = n; r < vectors * LANES; ++r) {
+        for (ptrdiff_t i = 0; i < d; ++i) t.a[1][i * t.rows + r] = 0.0;
+        for (ptrdiff_t k = 0; k < K; ++k) t.y[k * t.rows + r] = 0.0;
+        t.w[r] = 0.0;
+    }
+}
+
+void forward(const Network& net, const double* theta, ptrdiff_t vectors, Tile& t) {
+    for (int l = 1; l < net.L; ++l) {
+        ptrdiff_t d_in = net.d[l], d_out = net.d[l + 1];
+        const double* W = theta + net.at[l];
+        Strided W_t{W, 1, d_out};
+        if (net.bias)
+            matmul<FROM>(d_out, vectors, W_t, d_in, t.a[l], t.rows, t.a[l + 1], t.rows, W + d_in * d_out);
+        else
+            matmul<SET>(d_out, vectors, W_t, d_in, t.a[l], t.rows, t.a[l + 1], t.rows);
+        if (l + 1 < net.L)
+            activate(net.f[l + 1], t.a[l + 1], t.prime[l + 1], t.second, d_out, t.rows, vectors);
+    }
+}
+
+template <chainrule::Output O>
+double cost_of(const Network& net, ptrdiff_t vectors, bool exact, Tile& t) {
+    vec J{};
+    for (ptrdiff_t v = 0; v < vectors; ++v) {
+        ptrdiff_t r = v * LANES;
+        J += output<O>({t.a[net.L] + r, t.y + r, load(t.w + r), t.delta[net.L] + r,
+                        t.lambda ? t.lambda + r : nullptr, net.K(), t.rows, exact});
+    }
+    return sum(J);
+}
+
+// Return J of the tile; fill delta[L] and the curvature.
+double cost(const Network& net, ptrdiff_t vectors, int order, Tile& t) {
+    bool exact = order == Order::HESSIAN;
+    switch (net.output) {
+        case chainrule::IDENTITY_SQUARED: return cost_of<chainrule::IDENTITY_SQUARED>(net, vectors, exact, t);
+        case chainrule::SIGMOID_SQUARED: return cost_of<chainrule::SIGMOID_SQUARED>(net, vectors, exact, t);
+        case chainrule::SIGMOID_CROSS_ENTROPY: return cost_of<chainrule::SIGMOID_CROSS_ENTROPY>(net, vectors, exact, t);
+        case chainrule::SOFTMAX_CROSS_ENTROPY: return cost_of<chainrule::SOFTMAX_CROSS_ENTROPY>(net, vectors, exact, t);
+        case chainrule::EXP_POISSON: return cost_of<chainrule::EXP_POISSON>(net, vectors, exact, t);
+    }
+    return NAN;
+}
+
+// delta[l] = (W[l] delta[l+1]) * f'(z[l]); W[l] holds row i of the transposed formula of the paper.
+void back(const Network& net, const double* theta, int l, ptrdiff_t vectors, const double* from,
+          double* to, Tile& t) {
+    Strided W{theta + net.at[l], net.d[l + 1], 1};
+    matmul<TIMES>(net.d[l], vectors, W, net.d[l + 1], from, t.rows, to, t.rows, t.prime[l]);
+}
+
+// dJdW[l] = a[l]^T delta[l+1], summed over all tiles of a block. With few units in layer l+1 a vector
+// runs along the rows of the table and its lanes are added last; with many it runs along the units.
+void add_gradient(const Network& net, int l, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
+    ptrdiff_t d_out = net.d[l + 1], wide = up(d_out, LANES);
+    if (d_out < FEW)
+        for (ptrdiff_t j = 0; j < d_out; ++j)
+            dots(net.rows(l), t.a[l], t.delta[l + 1] + j * t.rows, t.rows, vectors,
+                 t.dJdW[l] + j * LANES, d_out);
+    else {
+        transpose(t.delta[l + 1], t.rows, d_out, n, t.delta_rows, wide);
+        matmul<ADD>(net.rows(l), wide / LANES, {t.a[l], t.rows, 1}, n, t.delta_rows, wide, t.dJdW[l], wide);
+    }
+}
+
+void gather_gradient(const Network& net, const Tile& t, double* g) {
+    for (int l = 1; l < net.L; ++l) {
+        ptrdiff_t d_out = net.d[l + 1], wide = up(d_out, LANES);
+        for (ptrdiff_t i = 0; i < net.rows(l); ++i)
+            for (ptrdiff_t j = 0; j < d_out; ++j)
+                *g++ = d_out < FEW ? sum(load(t.dJdW[l] + (i * d_out + j) * LANES)) : t.dJdW[l][i * wide + j];
+    }
+}
+
+void backward(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
+    for (int l = net.L - 1; l >= 1; --l) {
+        add_gradient(net, l, n, vectors, t);
+        if (l > 1) back(net, theta, l, vectors, t.delta[l + 1], t.delta[l], t);
+    }
+}
+
+// B[L] of output k: the row of a root of the curvature, so that H is a sum of squares. `sign` is set
+// for a curvature that may be negative.
+void root_of_curvature(const Network& net, ptrdiff_t k, ptrdiff_t vectors, Tile& t) {
+    double* B = t.B[net.L];
+    for (ptrdiff_t r = 0; r < vectors * LANES; ++r) {
+        const double* lambda = t.lambda + r;
+        if (net.output != chainrule::SOFTMAX_CROSS_ENTROPY) {
+            for (ptrdiff_t j = 0; j < net.K(); ++j) B[j * t.rows + r] = 0.0;
+            B[k * t.rows + r] = std::sqrt(std::fabs(lambda[k * t.rows]));
+        } else {
+            double root = std::sqrt(lambda[net.K() * t.rows] * lambda[k * t.rows]);
+            for (ptrdiff_t j = 0; j < net.K(); ++j)
+                B[j * t.rows + r] = root * ((j == k) - lambda[j * t.rows]);
+        }
+    }
+}
+
+// dz (n, p) of one output, row by row: outer products of a[l] and B[l+1]. What a vector writes
+// beyond the last unit is written over by what follows: hence row by row, and from l = 1 up.
+void jacobian(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
+    for (int l = net.L - 1; l > 1; --l) back(net, theta, l, vectors, t.B[l + 1], t.B[l], t);
+    for (int l = 2; l <= net.L; ++l)
+        transpose(t.B[l], t.rows, net.d[l], n, t.B_rows[l], up(net.d[l], LANES));
+    for (ptrdiff_t r = 0; r < n; ++r)
+        for (int l = 1; l < net.L; ++l) {
+            ptrdiff_t units = net.rows(l), d_out = net.d[l + 1];
+            const double* a = t.a_rows[l] + r * up(units, LANES);
+            const double* B = t.B_rows[l + 1] + r * up(d_out, LANES);
+            double* J = t.dz + r * t.J_row + net.at[l];
+            if (d_out == 1)
+                for (ptrdiff_t i = 0; i < units; i += LANES) store(J + i, load(a + i) * B[0]);
+            else
+                for (ptrdiff_t i = 0; i < units; ++i)
+                    for (ptrdiff_t j = 0; j < d_out; j += LANES)
+                        store(J + i * d_out + j, a[i] * load(B + j));
+        }
+}
+
+// Add the upper triangle of A^T A for A (n, p) to H, or subtract it; from column `first` on.
+template <Into into>
+void add_squares(const double* A, ptrdiff_t n, ptrdiff_t p, ptrdiff_t row, double* H, ptrdiff_t first = 0) {
+    for (ptrdiff_t i = first; i < p; i += TILE_ROWS) {
+        ptrdiff_t height = p - i < TILE_ROWS ? p - i : TILE_ROWS, j = i / LANES * LANES;
+        matmul<into>(height, (row - j) / LANES, {A + i, 1, row}, n, A + j, row, H + i * row + j, row);
+    }
+}
+
+void gauss_newton(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, double* H,
+                  Tile& t) {
+    for (int l = 1; l < net.L; ++l)
+        transpose(t.a[l], t.rows, net.rows(l), n, t.a_rows[l], up(net.rows(l), LANES));
+    for (ptrdiff_t k = 0; k < net.K(); ++k) {
+        root_of_curvature(net, k, vectors, t);
+        jacobian(net, theta, n, vectors, t);
+        if (net.output != chainrule::SIGMOID_SQUARED) {
+            add_squares<ADD>(t.dz, n, net.p, t.J_row, H);
+            continue;
+        }
+        for (ptrdiff_t r = 0; r < n;) {  // runs of rows that curve the same way
+            const double* lambda = t.lambda + k * t.rows;
+            ptrdiff_t from = r;
+            bool down = lambda[r] < 0;
+            while (r < n && (lambda[r] < 0) == down) ++r;
+            if (down) add_squares<SUBTRACT>(t.dz + from * t.J_row, r - from, net.p, t.J_row, H);
+            else add_squares<ADD>(t.dz + from * t.J_row, r - from, net.p, t.J_row, H);
+        }
+    }
+}
+
+// What the exact Hessian of one hidden layer has beyond Gauss-Newton: with e = W[2] delta[3],
+//   d2J/dW[1]_ih dW[1]_jh += sum x_i x_j f''_h e_h      d2J/dW[1]_ih dW[2]_hk += sum x_i f'_h delta_k
+void bend(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
+    ptrdiff_t x_units = net.rows(1), d = net.d[2], K = net.K(), wide = vectors * LANES;
+    Strided W{theta + net.at[2], K, 1};
+    matmul<TIMES>(d, vectors, W, K, t.delta[3], t.rows, t.second, t.rows, t.second);
+    for (ptrdiff_t h = 0; h < d; ++h) {
+        for (ptrdiff_t i = 0; i < x_units; ++i)
+            for (ptrdiff_t r = 0; r < wide; r += LANES)
+                store(t.bent + i * t.rows + r,
+                      load(t.a[1] + i * t.rows + r) * load(t.second + h * t.rows + r));
+        matmul<ADD>(x_units, t.x_row / LANES, {t.bent, t.rows, 1}, n, t.a_rows[1], t.x_row,
+               t.curved + h * x_units * t.x_row, t.x_row);
+    }
+    for (ptrdiff_t h = 0; h < d; ++h)
+        for (ptrdiff_t k = 0; k < K; ++k)
+            for (ptrdiff_t r = 0; r < wide; r += LANES)
+                store(t.bent + (h * K + k) * t.rows + r,
+                      load(t.prime[2] + h * t.rows + r) * load(t.delta[3] + k * t.rows + r));
+    for (ptrdiff_t m = 0; m < d * K; ++m)
+        dots(x_units, t.a[1], t.bent + m * t.rows, t.rows, vectors, t.lanes_of_bent + m * LANES, d * K);
+}
+
+void add_bend(const Network& net, double* H, const Tile& t) {
+    ptrdiff_t x_units = net.rows(1), d = net.d[2], K = net.K(), row = t.J_row;
+    for (ptrdiff_t h = 0; h < d; ++h)
+        for (ptrdiff_t i = 0; i < x_units; ++i) {
+            double* H_i = H + (i * d + h) * row;
+            for (ptrdiff_t j = i; j < x_units; ++j)
+                H_i[j * d + h] += t.curved[(h * x_units + i) * t.x_row + j];
+            for (ptrdiff_t k = 0; k < K; ++k)
+                H_i[net.at[2] + h * K + k] += sum(load(t.lanes_of_bent + ((i * d + h) * K + k) * LANES));
+        }
+}
+
+ptrdiff_t room(const Network& net, ptrdiff_t n, int order) { return Tile(net, n, order, nullptr).used; }
+
+void evaluate(const Network& net, const double* theta, Rows rows, int order, double* total, double* room) {
+    Tile t(net, rows.n, order, room);
+    const bool bends = order == Order::HESSIAN && net.L == 3;
+    double J = 0.0, *g = total + 1, *H = total + 1 + net.p;
+    if (order >= Order::GRADIENT) fill(t.dJdW[1], t.gradient, 0.0);
+    if (order >= Order::GAUSS_NEWTON) fill(H, net.p * t.J_row, 0.0);
+    if (bends) {
+        fill(t.lanes_of_bent, net.rows(1) * net.d[2] * net.K() * LANES, 0.0);
+        fill(t.curved, net.d[2] * net.rows(1) * t.x_row, 0.0);
+    }
+    if (net.bias)
+        for (int l = 1; l < net.L; ++l) fill(t.a[l] + net.d[l] * t.rows, t.rows, 1.0);
+
+    for (ptrdiff_t r = 0; r < rows.n; r += t.rows) {
+        ptrdiff_t n = rows.n - r < t.rows ? rows.n - r : t.rows, vectors = up(n, LANES) / LANES;
+        read(net, {rows.X + r * net.d[1], rows.Y + r * net.K(), rows.w + r, n}, n, vectors, t);
+        forward(net, theta, vectors, t);
+        J += cost(net, vectors, order, t);
+        if (order >= Order::GRADIENT) backward(net, theta, n, vectors, t);
+        if (order >= Order::GAUSS_NEWTON) gauss_newton(net, theta, n, vectors, H, t);
+        if (bends) bend(net, theta, n, vectors, t);
+    }
+
+    total[0] = J;
+    if (order >= Order::GRADIENT) gather_gradient(net, t, g);
+    if (bends) add_bend(net, H, t);
+}
+
+// U^T U = A: a panel of rows by hand, then its squares taken off all rows below it at once (Golub &
+// Van Loan 2013, Matrix Computations, sec. 4.2.9). Below the diagonal there is nothing of meaning.
+bool cholesky(double* A, ptrdiff_t n, ptrdiff_t row) {
+    constexpr ptrdiff_t PANEL = 24;
+    for (ptrdiff_t top = 0; top < n; top += PANEL) {
+        ptrdiff_t end = n - top < PANEL ? n : top + PANEL;
+        for (ptrdiff_t k = top; k < end; ++k) {
+            double* U = A + k * row;
+            if (!(U[k] > 0.0)) return false;
+            double inverse = 1.0 / std::sqrt(U[k]);
+            for (ptrdiff_t j = k; j < n; ++j) U[j] *= inverse;
+            for (ptrdiff_t i = k + 1; i < end; ++i) {
+                double *A_i = A + i * row, u = U[i];
+                for (ptrdiff_t j = i; j < n; ++j) A_i[j] -= u * U[j];
+            }
+        }
+        add_squares<SUBTRACT>(A + top * row, end - top, n, row, A, end);
+    }
+    return true;
+}
+
+}  // namespace
+
+#define NAMED_(build) chainrule_kernel_##build
+#define NAMED(build) NAMED_(build)
+#define TEXT_(build) #build
+#define TEXT(build) TEXT_(build)
+
+extern const chainrule::Kernel NAMED(CHAINRULE_BUILD);
+const chainrule::Kernel NAMED(CHAINRULE_BUILD) = {TEXT(CHAINRULE_BUILD), room, evaluate, cholesky};

@@ -1,0 +1,190 @@
+// What Python sees of the native core.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+
+#include "levenberg_marquardt.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace chainrule;
+
+namespace {
+
+using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<nb::numpy, double>;
+
+Network network(const std::vector<std::ptrdiff_t>& layers, const std::vector<int>& hidden, int output,
+                bool bias) {
+    Network net;
+    net.L = int(layers.size());
+    if (net.L < 2 || net.L > Network::MOST_LAYERS || hidden.size() + 2 != layers.size())
+        throw std::invalid_argument("layers and activations do not go together");
+    net.output = Output(output);
+    net.bias = bias;
+    for (int l = 1; l <= net.L; ++l) net.d[l] = layers[l - 1];
+    for (int l = 2; l < net.L; ++l) net.f[l] = Activation(hidden[l - 2]);
+    for (int l = 1; l < net.L; ++l) {
+        net.at[l] = net.p;
+        net.p += net.rows(l) * net.d[l + 1];
+    }
+    return net;
+}
+
+// An array that owns `n` doubles.
+double* owned(std::size_t n, nb::capsule& owner) {
+    double* data = new double[n];
+    owner = nb::capsule(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+    return data;
+}
+
+Out array(const double* from, std::size_t rows, std::size_t columns = 0) {
+    std::size_t n = rows * (columns ? columns : 1);
+    nb::capsule owner;
+    double* data = owned(n, owner);
+    std::copy_n(from, n, data);
+    return columns ? Out(data, {rows, columns}, owner) : Out(data, {rows}, owner);
+}
+
+void require(bool holds, const char* what) {
+    if (!holds) throw std::invalid_argument(what);
+}
+
+Rows rows_of(const Network& net, const In& X, const In& Y, const In& w) {
+    require(X.ndim() == 2 && std::ptrdiff_t(X.shape(1)) == net.d[1], "X does not fit");
+    require(Y.ndim() == 2 && std::ptrdiff_t(Y.shape(1)) == net.K(), "Y does not fit");
+    require(Y.shape(0) == X.shape(0), "X and Y have different rows");
+    require(w.ndim() == 1 && w.shape(0) == X.shape(0), "w does not fit");
+    return {X.data(), Y.data(), w.data(), std::ptrdiff_t(X.shape(0))};
+}
+
+nb::tuple evaluate_rows(const Network& net, In theta, In X, In Y, In w, int order, int threads,
+                        const std::string& build) {
+    require(theta.ndim() == 1 && std::ptrdiff_t(theta.shape(0)) == net.p, "theta does not fit");
+    Rows rows = rows_of(net, X, Y, w);
+    require(order <= GAUSS_NEWTON || net.L <= 3, "the exact Hessian is for one hidden layer");
+    const Kernel* chosen = build.empty() ? &kernel() : kernel_named(build.c_str());
+    require(chosen != nullptr, "this machine cannot run that build");
+    Scratch sum(size_of_sum(net, order)), scratch;
+    {
+        nb::gil_scoped_release without_lock;
+        if (rows.n > 0) evaluate(*chosen, net, theta.data(), rows, order, threads, sum.data(), scratch);
+    }
+    std::size_t p = net.p;
+    nb::object g = nb::none(), H = nb::none();
+    if (order >= GRADIENT) {
+        g = nb::cast(array(sum.data() + 1, p));
+    }
+    if (order >= GAUSS_NEWTON) {
+        nb::capsule owner;
+        double* data = owned(p * p, owner);
+        const double* upper = sum.data() + 1 + p;
+        const std::size_t row = row_of_H(net);
+        for (std::size_t i = 0; i < p; ++i)
+            for (std::size_t j = i; j < p; ++j) data[i * p + j] = data[j * p + i] = upper[i * row + j];
+        H = nb::cast(Out(data, {p, p}, owner));
+    }
+    return nb::make_tuple(sum[0], g, H);
+}
+
+// Everything a fit needs while Python waits. X, Y, w and decay are kept alive by whoever holds this.
+struct Fits {
+    In X, Y, w, decay;
+    Problem problem;
+    const Kernel& kernel;
+    std::vector<Run> runs;
+};
+
+constexpr std::size_t STATE = 11;  // numbers that a run needs to go on, besides theta and history
+
+nb::list states(const Fits& fits) {
+    nb::list all;
+    for (const Run& run : fits.runs) {
+        const double state[STATE] = {run.J, run.max_gradient, run.damping, run.size, run.growth,
+                                     double(run.slow), double(run.evaluations), double(run.exact),
+                                     run.seconds, double(run.ending), double(run.history.size())};
+        std::vector<double> history;
+        for (const Iteration& it : run.history)
+            history.insert(history.end(), {it.cost, it.max_gradient, it.step, double(it.evaluations), it.seconds});
+        all.append(nb::make_tuple(array(run.theta.data(), run.theta.size()), array(state, STATE),
+                                  array(history.data(), run.history.size(), 5)));
+    }
+    return all;
+}
+
+void restore(Fits& fits, const std::vector<std::tuple<In, In, In>>& all) {
+    fits.runs.clear();
+    for (const auto& [theta, state, history] : all) {
+        require(std::ptrdiff_t(theta.size()) == fits.problem.net.p, "theta does not fit");
+        require(state.size() == STATE && history.size() % 5 == 0, "not the state of a run");
+        const double* s = state.data();
+        Run run;
+        run.theta.assign(theta.data(), theta.data() + theta.size());
+        run.J = s[0];
+        run.max_gradient = s[1];
+        run.damping = s[2];
+        run.size = s[3];
+        run.growth = s[4];
+        run.slow = std::ptrdiff_t(s[5]);
+        run.evaluations = std::ptrdiff_t(s[6]);
+        run.exact = s[7] != 0.0;
+        run.seconds = s[8];
+        run.ending = Ending(int(s[9]));
+        for (const double* h = history.data(); h != history.data() + history.size(); h += 5)
+            run.history.push_back({h[0], h[1], h[2], std::ptrdiff_t(h[3]), h[4]});
+        fits.runs.push_back(std::move(run));
+    }
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    m.doc() = "The native core: kernels/reference.py again, made for speed.";
+    nb::class_<Network>(m, "Network")
+        .def("__init__", [](Network* at, const std::vector<std::ptrdiff_t>& layers,
+                            const std::vector<int>& hidden, int output, bool bias) {
+            new (at) Network(network(layers, hidden, output, bias));
+        });
+    m.def("evaluate", &evaluate_rows, "net"_a, "theta"_a, "X"_a, "Y"_a, "w"_a, "order"_a, "threads"_a,
+          "build"_a = "");
+    nb::class_<Fits>(m, "Fits")
+        .def("__init__",
+             [](Fits* at, const Network& net, In theta, In X, In Y, In w, In decay, double scale,
+                double tol, std::ptrdiff_t max_iter, bool polish, const std::string& build) {
+                 const Kernel* chosen = kernel_named(build.c_str());
+                 require(chosen != nullptr, "this machine cannot run that build");
+                 require(theta.ndim() == 2 && std::ptrdiff_t(theta.shape(1)) == net.p, "theta does not fit");
+                 require(std::ptrdiff_t(decay.size()) == net.p, "decay does not fit");
+                 Rows rows = rows_of(net, X, Y, w);
+                 new (at) Fits{X, Y, w, decay, Problem{net, rows, decay.data(), scale, tol, max_iter, polish}, *chosen, {}};
+                 at->runs.resize(theta.shape(0));
+                 for (std::size_t r = 0; r < theta.shape(0); ++r)
+                     at->runs[r].theta.assign(theta.data() + r * net.p, theta.data() + (r + 1) * net.p);
+             })
+        .def("advance",
+             [](Fits& fits, double seconds, int threads) {
+                 nb::gil_scoped_release without_lock;
+                 advance(fits.kernel, fits.problem, fits.runs, seconds, threads);
+             })
+        .def("unfinished",
+             [](const Fits& fits) {
+                 return std::count_if(fits.runs.begin(), fits.runs.end(),
+                                      [](const Run& run) { return run.ending == RUNNING; });
+             })
+        .def("states", &states)
+        .def("restore", &restore);
+    m.def("builds", [] {
+        std::vector<std::string> names;
+        for (const char* name : {"plain", "avx2", "avx512"})
+            if (kernel_named(name)) names.push_back(name);
+        return names;
+    });
+}

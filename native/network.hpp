@@ -1,0 +1,40 @@
+// A network as the kernel sees it: widths, functions, and where each layer lies in theta.
+#pragma once
+
+#include <cstddef>
+
+namespace chainrule {
+
+enum Activation { SIGMOID, TANH, RELU, SOFTPLUS, SILU, IDENTITY };
+
+enum Output { IDENTITY_SQUARED, SIGMOID_SQUARED, SIGMOID_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, EXP_POISSON };
+
+// How much is wanted: as evaluate(theta, order) of the reference, and the exact Hessian.
+enum Order { COST = 0, GRADIENT = 1, GAUSS_NEWTON = 2, HESSIAN = 3 };
+
+// Layers are counted from 1 (the input) to L (the output), as in chain_rule.py; index 0 is unused.
+// A bias b[l] follows its W[l] in theta, so that it is one more row of that matrix, the row of
+// a unit that is always 1.
+struct Network {
+    static constexpr int MOST_LAYERS = 64;
+    int L = 0;
+    std::ptrdiff_t d[MOST_LAYERS + 1] = {};   // units
+    std::ptrdiff_t at[MOST_LAYERS + 1] = {};  // where W[l] begins in theta
+    Activation f[MOST_LAYERS + 1] = {};       // of the hidden layers 2..L-1
+    Output output = IDENTITY_SQUARED;
+    bool bias = true;
+    std::ptrdiff_t p = 0;  // length of theta
+
+    std::ptrdiff_t rows(int l) const { return d[l] + (bias ? 1 : 0); }  // of W[l] with its bias
+    std::ptrdiff_t K() const { return d[L]; }
+};
+
+// Rows of a table: X (n, d[1]) and Y (n, d[L]) row by row, one weight for each.
+struct Rows {
+    const double* X;
+    const double* Y;
+    const double* w;
+    std::ptrdiff_t n;
+};
+
+}  // namespace chainrule

@@ -1,0 +1,82 @@
+"""The native kernel: the sums of `reference`, in C++, over any number of rows at once.
+
+It cuts the rows into the same blocks as the engine for rows in memory and adds them in
+the same order, on as many threads as CHAINRULE_NUM_THREADS says (all cores by default),
+with the same bits for any number of them. Python may run meanwhile. Threads live no
+longer than a call, so that forking is safe at any time.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+from chainrule._contracts import Array, Evaluation
+from chainrule._errors import ConfigurationError
+from chainrule.heart.activations import ACTIVATIONS
+from chainrule.heart.network import Network
+from chainrule.heart.outputs import OUTPUTS
+
+try:
+    import chainrule._native as _native
+except ImportError:  # built without a compiler
+    _native = None  # type: ignore[assignment]
+
+BUILDS: tuple[str, ...] = () if _native is None else tuple(_native.builds())
+MOST_HIDDEN_LAYERS_FOR_HESSIAN = 1
+
+
+def build() -> str:
+    """Return which build runs: avx512, avx2 or plain; "" if the reference kernel is used.
+
+    The best one this machine can run, or the one that CHAINRULE_KERNEL names.
+    """
+    asked = os.environ.get("CHAINRULE_KERNEL", "")
+    if asked == "reference":
+        return ""
+    if asked and asked not in BUILDS:
+        known = ", ".join((*BUILDS, "reference"))
+        raise ConfigurationError(f"CHAINRULE_KERNEL is {asked!r}; here it can be: {known}")
+    return asked or (BUILDS[-1] if BUILDS else "")
+
+
+def threads() -> int:
+    """Return how many threads to use."""
+    asked = os.environ.get("CHAINRULE_NUM_THREADS", "")
+    if not asked:
+        return _cores()
+    if not asked.isdecimal() or int(asked) < 1:
+        raise ConfigurationError(
+            f"CHAINRULE_NUM_THREADS is {asked!r}; it must be a whole number of at least 1"
+        )
+    return int(asked)
+
+
+def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int) -> Evaluation:
+    """Evaluate the cost of all rows, without penalty: see `reference.evaluate`."""
+    return Evaluation(*_native.evaluate(handle(net), theta, X, Y, w, order, threads(), build()))
+
+
+def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
+    """Return the exact d²J/dθ², (p, p), of a network with at most one hidden layer."""
+    H = _native.evaluate(handle(net), theta, X, Y, w, 3, threads(), build())[2]
+    assert H is not None
+    return H
+
+
+@lru_cache(maxsize=64)
+def handle(net: Network) -> Any:
+    """Return the network as the native core knows it."""
+    functions, pairs = list(ACTIVATIONS), list(OUTPUTS)
+    return _native.Network(
+        list(net.layers),
+        [functions.index(name) for name in net.hidden],
+        pairs.index((net.output, net.loss or "")),
+        net.bias,
+    )
+
+
+@lru_cache(maxsize=1)
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,96 @@
+"""Levenberg-Marquardt, polished by Newton's method near the end.
+
+Gauss-Newton steps, held back by damping: the curvature of the network itself is left
+out, which saves work, is never negative, and matters little while residuals are small.
+Where it does matter the last digits come slowly; the exact Hessian then takes over, as
+long as it is positive definite, and doubles the number of right digits with every step.
+
+References
+----------
+Levenberg (1944), Marquardt (1963); Hagan & Menhaj (1994), IEEE Trans. Neural Networks
+5:989, for networks; Nielsen (1999), IMM-REP-1999-05, for the damping; Schraudolph (2002),
+Neural Computation 14:1723, for losses that are not squares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule.training.optimizers.damping import GOOD_ENOUGH, NielsenDamping
+from chainrule.training.optimizers.problem import Problem
+from chainrule.training.optimizers.steps import Model, Normal, Orthogonal, Wide
+
+SLOW = 1e-3  # a relative reduction below which Gauss-Newton has little left to give
+SLOW_STEPS = 2  # of that kind in a row, and Newton's method takes over
+ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of J: no cost can tell such a difference
+
+
+@dataclass(frozen=True)
+class LevenbergMarquardt:
+    """Levenberg-Marquardt with Nielsen's damping.
+
+    Parameters
+    ----------
+    polish : bool
+        Whether the exact Hessian takes over at the end.
+    """
+
+    polish: bool = True
+    name = "lm"
+
+    def run(self, problem: Problem, theta: Array) -> None:
+        """Minimize until a rule says stop or nothing lower is found."""
+        J, g = problem.evaluate(theta)
+        model = _gauss_newton(problem, theta)
+        damping = NielsenDamping.start(model.size)
+        slow, exact = 0, False
+        while not damping.exhausted:
+            s = model.step(damping.value)
+            if s is None and exact:
+                # the cost is not convex here: Gauss-Newton always is
+                slow, exact = 0, False
+                model = _gauss_newton(problem, theta)
+                continue
+            if s is None:
+                damping = damping.rejected()
+                continue
+            predicted = model.predicted(s, damping.value)
+            trial = theta + s
+            J_trial, gain = problem.cost(trial), 0.0
+            if predicted <= ROUNDING * abs(J):
+                # the cost cannot judge this step any more; the gradient still can
+                if not _smaller(problem.evaluate(trial)[1], g):
+                    return
+                gain = 1.0
+            elif np.isfinite(J_trial):
+                gain = (J - J_trial) / predicted
+            if not gain > GOOD_ENOUGH:
+                damping = damping.rejected()
+                continue
+            slow = slow + 1 if J - J_trial < SLOW * abs(J) else 0
+            theta = trial
+            J, g = problem.evaluate(theta)
+            if problem.accept(theta):
+                return
+            damping = damping.accepted(gain)
+            H = problem.hessian(theta) if self.polish and (exact or slow >= SLOW_STEPS) else None
+            exact = H is not None
+            model = _gauss_newton(problem, theta) if H is None else Normal(g, H)
+
+
+def _gauss_newton(problem: Problem, theta: Array) -> Model:
+    residuals = problem.residuals(theta)
+    if residuals is None:
+        _, g, H = problem.gauss_newton(theta)
+        return Normal(g, H)
+    m, p = residuals.A.shape
+    if m < p:
+        return Wide(residuals, theta, problem.evaluate(theta)[1])
+    return Orthogonal(residuals, np.maximum(np.linalg.norm(residuals.A, axis=0), 1e-300))
+
+
+def _smaller(g: Array, than: Array) -> bool:
+    return bool(g.any() and np.max(np.abs(g)) < np.max(np.abs(than)))
