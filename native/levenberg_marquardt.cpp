@@ -120,7 +120,7 @@ class Walker {
     void reject(Run& run) {
         run.damping *= run.growth;
         run.growth *= 2.0;
-        if (!(run.damping <= MOST * run.size)) run.ending = STALLED;
+        if (!(run.damping <= MOST * run.size) || std::isinf(run.size)) run.ending = STALLED;
     }
 
     // One damped step, taken or not.

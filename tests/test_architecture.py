@@ -16,7 +16,7 @@ RINGS = [
     ["_errors"],
     ["_contracts", "_files", "_json"],
     ["heart"],
-    ["tables"],
+    ["tables", "statistics"],
     ["training"],
     ["model_file", "tutorial", "pictures"],
     ["report"],
@@ -26,8 +26,7 @@ RINGS = [
 INSIDE_TRAINING = [
     ["history", "kernels", "engines", "optimizers"],
     ["recorder", "objective"],
-    ["curvature"],
-    ["convergence"],
+    ["convergence", "methods"],
     ["minimize"],
     ["restarts"],
     ["model"],

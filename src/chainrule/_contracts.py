@@ -79,8 +79,16 @@ class ObjectiveProtocol(Protocol):
 
     * `scale`, the cost there is to explain, against which convergence is measured;
     * `blocks()`, which says where W[l] and b[l] lie in θ, as ``{"W[1]": slice(0, 6), …}``;
-    * `hessian(theta)`, the exact d²J/dθ², (p, p);
-    * `residuals(theta)`, the `Residuals` there, or None where H says it better.
+    * `size`, how many numbers there are to fit and whether J is a sum of their squares;
+    * `highest_order`, the highest order it can be evaluated to, 1 if it does not say;
+    * `hessian(theta)` and `hessian_product(theta, v)`, the exact d²J/dθ², (p, p), and its
+      product with a vector, and `hessian_costs_little` if it costs about as much as H;
+    * `residuals(theta)`, the `Residuals` there, or None where H says it better;
+    * `left_to_explain(theta, J)`, the share of `scale` that a perfect fit would still gain;
+    * `can_fit_all`, whether it has as many parameters as there are numbers to fit;
+    * `worse_than_mean(theta, J)`, None or how it compares with predicting the mean target;
+    * `saturated(theta)`, None or which units pass no gradient on any row;
+    * `gradient_in_doubt`, whether its gradient has to be checked before it is believed.
     """
 
     def evaluate(self, theta: Array, order: int) -> Evaluation:

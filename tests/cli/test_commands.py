@@ -81,7 +81,7 @@ def test_fit_any_depth_several_targets_and_dropped_columns(run, tmp_path):
     table.write_text("\n".join(lines))
     done = run(
         "fit", table, "--target", "y", "--target", "z", "--drop", "name", "--out", tmp_path / "m",
-        "--hidden", "3,2", "--activation", "tanh,sigmoid", "--alpha", 1, "--restarts", 2,
+        "--hidden", "3,2", "--activation", "tanh,sigmoid", "--alpha", 0.1, "--restarts", 2,
     )  # fmt: skip
     assert done.code == 0, done.err
     assert load_model(tmp_path / "m").network.layers == (3, 3, 2, 2)

@@ -66,7 +66,7 @@ def test_initial_is_reproducible_and_scaled():
 def test_initial_as_the_tutorial_draws_it(seed_net):
     expected = np.random.default_rng(5).standard_normal(9)
     assert np.array_equal(seed_net.initial(5, scheme="normal"), expected)
-    with pytest.raises(ConfigurationError, match="choose scaled or normal"):
+    with pytest.raises(ConfigurationError, match="choose one of auto, nguyen_widrow"):
         seed_net.initial(5, scheme="xavier")
 
 

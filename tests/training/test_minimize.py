@@ -14,7 +14,8 @@ from students import Student
 
 CERTIFIED = 0.001054592236588510483480211
 J_STAR = 0.0026175751
-METHODS = ["bfgs", "lbfgs"]
+FIRST_ORDER = ["broyden", "bfgs", "lbfgs"]
+METHODS = ["lm", *FIRST_ORDER]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -54,7 +55,7 @@ def test_the_penalized_optimum_of_the_series(seed_net, four_rows):
     assert np.round(test, 3).tolist() == [76.950, 77.141, 84.622, 80.122]
 
 
-@pytest.mark.parametrize("method", [*METHODS, GradientDescent(step=0.02)])
+@pytest.mark.parametrize("method", [*FIRST_ORDER, GradientDescent(step=0.005)])
 def test_every_method_keeps_the_same_history(noisy_rows, method):
     net = Network([2, 3, 1])
     objective, theta = Objective(net, *noisy_rows, alpha=0.1), net.initial(seed=1)
@@ -94,7 +95,7 @@ class _Counting(Objective):
         return super().evaluate(theta, order)
 
 
-@pytest.mark.parametrize("method", [*METHODS, "gd"])
+@pytest.mark.parametrize("method", [*FIRST_ORDER, "gd"])
 def test_nothing_is_evaluated_twice(noisy_rows, method):
     # to the floor of rounding, where line searches fail and start afresh
     net = Network([2, 3, 1])
@@ -154,9 +155,11 @@ def test_the_best_point_seen_is_returned():
 
 def test_auto_chooses_by_size(noisy_rows):
     X, Y = noisy_rows
-    for width, method in ((3, "bfgs"), (100, "lbfgs")):
+    for width, method in ((3, "lm"), (100, "lm")):
         net = Network([2, width, 1])
-        assert minimize(Objective(net, X, Y), net.initial(0), max_iter=1).method == method
+        fit = minimize(Objective(net, X, Y), net.initial(0), max_iter=1)
+        assert fit.method == method
+        assert f"{net.n_parameters}" in fit.reason
 
 
 def test_a_start_that_is_already_the_optimum(seed_net, seed_data):
@@ -177,7 +180,7 @@ class _Valley:
         return Evaluation((x - 1) ** 4 + (x - 1) ** 2, np.array([4 * (x - 1) ** 3 + 2 * (x - 1)]))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", FIRST_ORDER)
 def test_steps_into_nan_are_turned_back(method):
     fit = minimize(_Valley(), np.array([-1.9]), method=method)
     assert fit.converged
@@ -241,7 +244,7 @@ def test_gradient_descent_finds_a_step_for_any_number_of_rows():
 
 
 def test_a_students_own_class_is_trained(seed_data):
-    student = Student(seed=2)
+    student = Student(seed=3)
     fit = minimize(student, *seed_data)
     assert fit.converged
     assert fit.cost < 1e-15
@@ -263,14 +266,17 @@ def test_a_student_and_the_network_agree(seed_net, seed_data):
 def test_wrong_calls_are_explained(seed_net, seed_data):
     objective, theta = Objective(seed_net, *seed_data), seed_net.initial(0)
     for options, message in (
-        ({"method": "sgd"}, "unknown method 'sgd'; choose one of auto, bfgs, lbfgs, gd"),
+        (
+            {"method": "sgd"},
+            "unknown method 'sgd'; choose one of auto, lm, broyden, bfgs",
+        ),
         ({"max_iter": 0}, "max_iter is 0; it must be at least 1"),
         ({"max_iter": "5"}, "max_iter is '5'"),
         ({"max_iter": float("nan")}, "max_iter is nan"),
         ({"max_time": float("nan")}, "max_time is nan; it must be a number greater than 0"),
         ({"tol": 0.0}, r"tol is 0\.0; it must be a number greater than 0"),
         ({"tol": "tight"}, "tol is 'tight'"),
-        ({"method": None}, r"method is None; give a name \(auto, bfgs, lbfgs, gd\)"),
+        ({"method": None}, r"method is None; give a name \(auto, lm, broyden"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             minimize(objective, theta, **options)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import chainrule
 from chainrule import ConfigurationError, DataError, Network, Objective
 from chainrule._contracts import Evaluation
-from chainrule.training.curvature import hessian
+from chainrule.statistics.curvature import hessian
 from chainrule.training.engines import memory
 from chainrule.training.kernels import reference
 from random_problems import complex_step, random_problem, relative_error

@@ -21,7 +21,8 @@ from chainrule.model_file import dump_model, save_model
 from chainrule.report.summary import scores, summary
 from chainrule.tables.scaling import KINDS
 from chainrule.training.history import Iteration
-from chainrule.training.minimize import METHODS, minimize
+from chainrule.training.methods import METHODS
+from chainrule.training.minimize import minimize
 from chainrule.training.model import Trained, train
 from chainrule.training.restarts import Run
 

@@ -242,9 +242,10 @@ def _estimate(cost: Cost, theta: Array, j: int, J: float) -> tuple[float, float,
     ladder = [h * max(1.0, abs(theta[j])) for h in STEPS]
     slopes, curvatures = zip(*(_central(cost, theta, j, h, J) for h in ladder), strict=True)
     # the error of a central difference falls as h², so the finer of two neighbours is off by
-    # at most about what they differ by, and by its own rounding
+    # at most about what they differ by, and by the rounding of the cost and of θ_j itself
     errors = [
-        abs(slopes[k] - slopes[k - 1]) + _EPS * abs(J) / ladder[k] for k in range(1, len(ladder))
+        abs(slopes[k] - slopes[k - 1]) + _EPS * (abs(J) / ladder[k] + abs(theta[j] * curvatures[k]))
+        for k in range(1, len(ladder))
     ]
     errors = [error if np.isfinite(error) else np.inf for error in errors]
     best = 1 + int(np.argmin(errors))

@@ -21,6 +21,7 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart import chain_rule
 from chainrule.heart.activations import activation
 from chainrule.heart.chain_rule import Gradients, Trace
+from chainrule.heart.initialisation import scheme_called
 from chainrule.heart.outputs import Output, output
 
 MOST_LAYERS = 64
@@ -171,18 +172,15 @@ class Network:
                 mask[block] = 0.0
         return mask
 
-    def initial(self, seed: int | np.random.Generator | None = 0, scheme: str = "scaled") -> Array:
+    def initial(self, seed: int | np.random.Generator | None = 0, scheme: str = "auto") -> Array:
         """Draw a starting point θ.
 
         Parameters
         ----------
         seed : int, Generator or None, default 0
             The same seed gives the same θ, everywhere; None gives a new one every time.
-        scheme : {"scaled", "normal"}
-            ``"scaled"``: W[l] ~ N(0, 1/d[l]), so that standardized inputs arrive in z[2]
-            with unit variance (LeCun et al. 1998, Efficient BackProp, sec. 4.6); hidden
-            biases ~ U(-1, 1), so that units bend at different places; output biases 0.
-            ``"normal"``: every entry ~ N(0, 1), as the tutorial draws them.
+        scheme : {"auto", "nguyen_widrow", "scaled", "normal"}
+            See `heart.initialisation`; ``"normal"`` is N(0, 1), as the tutorial draws them.
 
         Returns
         -------
@@ -190,19 +188,8 @@ class Network:
         """
         if isinstance(seed, int | np.integer) and seed < 0:
             raise ConfigurationError(f"seed is {seed}; it must not be negative")
-        rng = np.random.default_rng(seed)
-        if scheme == "normal":
-            return rng.standard_normal(self.n_parameters)
-        if scheme != "scaled":
-            raise ConfigurationError(f"unknown scheme {scheme!r}; choose scaled or normal")
-        theta = np.empty(self.n_parameters)
-        W, b = self.weights(theta)
-        for l in W:
-            W[l][:] = rng.standard_normal(W[l].shape) / np.sqrt(self.layers[l - 1])
-            if self.bias:
-                last = l == self.n_layers - 1
-                b[l][:] = 0.0 if last else rng.uniform(-1.0, 1.0, b[l].shape)
-        return theta
+        rng, p = np.random.default_rng(seed), self.n_parameters
+        return scheme_called(scheme)(self, rng.standard_normal(p), rng.uniform(-1.0, 1.0, p))
 
     # ------------------------------------------------------------ the equations
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from chainrule._contracts import Array, Evaluation, SeedProtocol
 from chainrule._errors import DataError
 
+NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
 METHODS = ("getParams", "setParams", "costFunction", "computeGradients")
 
 
@@ -59,6 +60,27 @@ class SeedObjective:
         """½ Σ (y - mean)², the cost there is to explain if it is a squared one."""
         varying = 0.5 * float(((self.Y - self.Y.mean(axis=0)) ** 2).sum())
         return varying or 0.5 * float((self.Y**2).sum()) or 1.0
+
+    @property
+    def can_fit_all(self) -> bool:
+        """Whether there are weights enough to fit every row."""
+        return self.Y.size <= self.theta.size
+
+    def left_to_explain(self, theta: Array, J: float) -> float:
+        """Return the share of `scale` that a perfect fit would still gain."""
+        return J / self.scale
+
+    def worse_than_mean(self, theta: Array, J: float) -> str | None:
+        """Return how it compares with predicting the mean target if it is no better."""
+        self.theta = theta
+        predicted = self.predict()
+        if predicted is None:
+            return None
+        squares = float(((self.Y - predicted) ** 2).sum())
+        of_mean = float(((self.Y - self.Y.mean(axis=0)) ** 2).sum())
+        if of_mean > 0 and not squares < (1 - NEGLIGIBLE) * of_mean:
+            return f"squared error {squares:.6g} >= {of_mean:.6g} of the mean"
+        return None
 
     @property
     def theta(self) -> Array:

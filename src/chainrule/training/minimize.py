@@ -7,19 +7,19 @@ word "converged" is used, `convergence` looks for objections.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule._contracts import Array, ObjectiveProtocol, SeedProtocol
+from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, SeedProtocol
 from chainrule._errors import ConfigurationError, DataError, TrainingError
 from chainrule.heart.seed_protocol import seed_objective
+from chainrule.statistics.certificate import Certificate, certify
 from chainrule.training import convergence
 from chainrule.training.history import History
-from chainrule.training.optimizers.descent import GradientDescent
-from chainrule.training.optimizers.levenberg_marquardt import LevenbergMarquardt
+from chainrule.training.methods import choose
 from chainrule.training.optimizers.problem import Optimizer
-from chainrule.training.optimizers.scipy_ import BFGS, LBFGS
 from chainrule.training.optimizers.stopping import (
     GradientTest,
     IterationLimit,
@@ -30,12 +30,7 @@ from chainrule.training.optimizers.stopping import (
 )
 from chainrule.training.recorder import Callback, Recorder
 
-OPTIMIZERS: dict[str, Optimizer] = {
-    optimizer.name: optimizer
-    for optimizer in (LevenbergMarquardt(), BFGS(), LBFGS(), GradientDescent())
-}
-METHODS = ("auto", *OPTIMIZERS)
-MOST_FOR_BFGS = 300  # beyond, the O(p³) update of SciPy's BFGS costs more than it saves
+CUT_SHORT = ("interrupted", "time_limit")  # who is in a hurry does not wait for curvature
 
 
 @dataclass(frozen=True)
@@ -59,6 +54,10 @@ class Fit:
         end comes on top: second derivatives for ours, up to 20 p evaluations for others.
     method : str
         The method that was used.
+    reason : str
+        Why that one.
+    certificate : Certificate
+        Of the point: gradient, what a Newton step would gain, lowest curvature, idle units.
     """
 
     theta: Array
@@ -68,6 +67,8 @@ class Fit:
     termination: Termination
     n_evaluations: int
     method: str
+    reason: str
+    certificate: Certificate
 
     @property
     def converged(self) -> bool:
@@ -85,6 +86,34 @@ class Fit:
             f"after {self.n_iterations} iterations, {self.n_evaluations} evaluations\n"
             f"{self.termination}"
         )
+
+
+class Finished(Protocol):
+    """A run that has ended, by whatever walked."""
+
+    @property
+    def theta(self) -> Array:
+        """The best finite point."""
+
+    @property
+    def J(self) -> float:
+        """The cost there."""
+
+    @property
+    def g(self) -> Array:
+        """The gradient there."""
+
+    @property
+    def scale(self) -> float:
+        """The cost there is to explain."""
+
+    @property
+    def history(self) -> History:
+        """Every iteration."""
+
+    @property
+    def n_evaluations(self) -> int:
+        """Evaluations of the cost."""
 
 
 def minimize(
@@ -111,8 +140,9 @@ def minimize(
         The start; the inputs X when `objective` is such an object.
     Y : array_like, optional
         The targets, for such an object.
-    method : {"auto", "bfgs", "lbfgs", "gd"} or Optimizer, default "auto"
-        auto takes bfgs up to 300 parameters and lbfgs beyond. An optimizer carries its
+    method : {"auto", "lm", "broyden", "bfgs", "lbfgs", "gd"} or Optimizer, default "auto"
+        auto chooses by size: Levenberg-Marquardt for sums of squares with few weights,
+        Broyden for more, L-BFGS for many; ``fit.reason`` says why. An optimizer carries its
         own options: ``GradientDescent(step=3.0)``.
     tol : float, default 1e-9
         Converged when max |g_j| max(1, |θ_j|) is at most `tol` times the cost there is to
@@ -176,7 +206,7 @@ def _minimize(
     max_time: float | None,
     callback: Callback | None,
 ) -> Fit:
-    optimizer = _optimizer(method, len(theta))
+    optimizer, reason = choose(method, objective, len(theta))
     rules: list[Rule] = [
         GradientTest(_positive(tol, "tol")),
         IterationLimit(10_000 if max_iter is None else _whole(max_iter, "max_iter")),
@@ -190,12 +220,29 @@ def _minimize(
             "weights, or scale the data"
         )
     claim = recorder.termination or _run(optimizer, recorder, theta)
+    return concluded(objective, recorder, claim, optimizer.name, reason)
+
+
+def concluded(
+    objective: ObjectiveProtocol, recorder: Finished, claim: Termination, method: str, reason: str
+) -> Fit:
+    """Return what a run has found as a Fit, its claim examined.
+
+    Raises
+    ------
+    TrainingError
+        If no step lowered the cost.
+    """
+    known = Evaluation(recorder.J, recorder.g)
+    ended = claim.converged or claim.name == "stalled"
+    own = getattr(objective, "hessian", None) is not None and claim.name not in CUT_SHORT
+    certificate = certify(objective, recorder.theta, recorder.scale, known, ended or own)
     termination = convergence.verdict(
-        objective, claim, recorder.theta, recorder.J, recorder.g, recorder.scale
+        objective, claim, recorder.theta, recorder.J, recorder.scale, certificate
     )
     if not termination.converged and recorder.history[0].cost <= recorder.J:
         error = TrainingError(
-            f"nothing was learned: no step of {optimizer.name} lowered the cost from its start, "
+            f"nothing was learned: no step of {method} lowered the cost from its start, "
             f"J = {recorder.J:.6g}. {termination}"
         )
         error.reason = termination.name
@@ -207,14 +254,17 @@ def _minimize(
         history=recorder.history,
         termination=termination,
         n_evaluations=recorder.n_evaluations,
-        method=optimizer.name,
+        method=method,
+        reason=reason,
+        certificate=certificate,
     )
 
 
 def _run(optimizer: Optimizer, recorder: Recorder, theta: Array) -> Termination:
     """Let the optimizer walk; name what ended it."""
     try:
-        optimizer.run(recorder, theta)
+        with np.errstate(over="ignore", invalid="ignore"):  # no step is taken that is not finite
+            optimizer.run(recorder, theta)
     except KeyboardInterrupt:
         return Termination("interrupted", f"iteration {recorder.n_iterations}")
     if recorder.termination is not None:
@@ -233,17 +283,3 @@ def _whole(value: int, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ConfigurationError(f"{name} is {value!r}; it must be at least 1, a whole number")
     return int(value)
-
-
-def _optimizer(method: str | Optimizer, p: int) -> Optimizer:
-    if not isinstance(method, str):
-        if not callable(getattr(method, "run", None)):
-            raise ConfigurationError(
-                f"method is {method!r}; give a name ({', '.join(METHODS)}) or an optimizer"
-            )
-        return method
-    if method == "auto":
-        method = "bfgs" if p <= MOST_FOR_BFGS else "lbfgs"
-    if method not in OPTIMIZERS:
-        raise ConfigurationError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
-    return OPTIMIZERS[method]

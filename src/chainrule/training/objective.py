@@ -20,6 +20,10 @@ from chainrule.heart.penalties import l2
 from chainrule.tables.scaling import rounding_of_variance
 from chainrule.training.engines import memory
 
+NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
+# f' of a saturated unit: far below what moves a weight, far above rounding
+SATURATED = 1e-10
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -141,6 +145,67 @@ class Objective:
         with np.errstate(over="ignore", invalid="ignore"):
             of_data = memory.hessian_product(self.net, self._point(theta), v, *self._rows)
         return of_data + self.decay * v
+
+    @property
+    def size(self) -> tuple[int, bool]:
+        """How many numbers there are to fit, and whether the loss is squared."""
+        return self.w.size * self.net.layers[-1], self.net.loss == "squared"
+
+    @property
+    def highest_order(self) -> int:
+        """2: J, g and the Gauss-Newton H."""
+        return 2
+
+    @property
+    def gradient_in_doubt(self) -> bool:
+        """False: these gradients are tested."""
+        return False
+
+    @property
+    def can_fit_all(self) -> bool:
+        """Whether there are weights enough to fit every row, and no penalty on them."""
+        numbers = self.w.size * self.net.layers[-1]
+        return numbers <= self.net.n_parameters and not self.decay.any()
+
+    def left_to_explain(self, theta: Array, J: float) -> float:
+        """Return the share of `scale` that a perfect fit would still gain."""
+        if not self.varies:
+            return 1.0
+        return 1.0 - (self.baseline - self._data_cost(theta, J)) / self.scale
+
+    def worse_than_mean(self, theta: Array, J: float) -> str | None:
+        """Return how J compares with predicting the mean target if it is no better."""
+        of_data = self._data_cost(theta, J)
+        if self.varies and not self.baseline - of_data > NEGLIGIBLE * self.scale:
+            return f"cost {of_data:.6g} >= {self.baseline:.6g} of the mean"
+        return None
+
+    def saturated(self, theta: Array) -> str | None:
+        """Return which units are flat on every row, or where the output is flat and wrong.
+
+        With a penalty a flat unit is not stuck: the penalty still pulls at its weights, and
+        where the gradient vanishes it has pulled them to zero.
+        """
+        net = self.net
+        trace = net.forward(theta, self.X)
+        for l in range(2, net.n_layers):
+            f = net.functions[l]
+            flat = np.all(np.abs(f.prime(trace.z[l])) < SATURATED, axis=0)
+            # a relu that is off on every row is common and harmless while others work
+            stuck = flat.any() if f.flat_at == "both" else flat.all()
+            if stuck and not self.decay.any():
+                return f"layer {l}: {flat.sum()} of {len(flat)} units flat on every row"
+        if net.loss == "squared":
+            z_L = trace.z[net.n_layers]
+            slope = np.einsum("nkk->nk", net.pair.slope(z_L))
+            error = self.w[:, None] * (trace.y_hat - np.asarray(self.Y)) ** 2
+            wrong = (np.abs(slope) < SATURATED) & (error > NEGLIGIBLE * self.scale)
+            if wrong.any():
+                return f"output flat and wrong in {wrong.any(axis=1).sum()} of {len(z_L)} rows"
+        return None
+
+    def _data_cost(self, theta: Array, J: float) -> float:
+        return J - 0.5 * float(self.decay @ np.asarray(theta) ** 2)
 
     @property
     def hessian_costs_little(self) -> bool:

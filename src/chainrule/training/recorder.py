@@ -57,6 +57,7 @@ class Recorder:
         self._callback = callback
         self._started = time.perf_counter()
         self._known: dict[bytes, Evaluation] = {}
+        self._before: dict[bytes, Evaluation] = {}
         self._rows: list[Iteration] = []
         self._last = theta
         self._worst = -np.inf
@@ -138,7 +139,8 @@ class Recorder:
             )
         )
         self._last = np.array(theta)
-        self._known = {self._last.tobytes(): Evaluation(J, g)}
+        # a line search that fails is begun again, at points it has asked about before
+        self._known, self._before = {self._last.tobytes(): Evaluation(J, g)}, self._known
         if self._callback is not None:
             try:
                 self._callback(self._last.copy(), self._rows[-1])
@@ -160,6 +162,8 @@ class Recorder:
 
     def _evaluate(self, theta: Array) -> Evaluation:
         key = np.asarray(theta, dtype=np.float64).tobytes()
+        if key in self._before:
+            self._known[key] = self._before[key]
         if key not in self._known:
             found = self._objective.evaluate(theta, 1)
             self.n_evaluations += 1

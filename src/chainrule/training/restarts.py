@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule._errors import ConfigurationError, TrainingError
-from chainrule.training.minimize import Fit
+from chainrule.training.minimize import CUT_SHORT, Fit
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import Termination
 
 Run = Callable[..., Fit]
 
 AGREE = 1e-6  # of the lowest cost
-CUT_SHORT = ("interrupted", "time_limit")
 NOTHING = 1e-9  # of the cost there is to explain
 
 

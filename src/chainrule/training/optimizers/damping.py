@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 FIRST = 1e-3  # of the largest diagonal element of H
 LEAST = 1e-15  # of the same: less is lost in rounding
 MOST = 1e12  # of the same: more is a step of no length
@@ -59,4 +61,4 @@ class NielsenDamping:
     @property
     def exhausted(self) -> bool:
         """Whether no step is left that is long enough to matter."""
-        return not self.value <= MOST * self.size
+        return not self.value <= MOST * self.size < np.inf

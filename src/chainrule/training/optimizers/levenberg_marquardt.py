@@ -40,6 +40,7 @@ class LevenbergMarquardt:
 
     polish: bool = True
     name = "lm"
+    order = 2  # of the derivatives it needs
 
     def run(self, problem: Problem, theta: Array) -> None:
         """Minimize until a rule says stop or nothing lower is found."""
@@ -59,18 +60,18 @@ class LevenbergMarquardt:
                 continue
             predicted = model.predicted(s, damping.value)
             trial = theta + s
-            J_trial, gain = problem.cost(trial), 0.0
+            cost_there, gain = problem.cost(trial), 0.0
             if predicted <= ROUNDING * abs(J):
                 # the cost cannot judge this step any more; the gradient still can
                 if not _smaller(problem.evaluate(trial)[1], g):
                     return
                 gain = 1.0
-            elif np.isfinite(J_trial):
-                gain = (J - J_trial) / predicted
+            elif np.isfinite(cost_there):
+                gain = (J - cost_there) / predicted
             if not gain > GOOD_ENOUGH:
                 damping = damping.rejected()
                 continue
-            slow = slow + 1 if J - J_trial < SLOW * abs(J) else 0
+            slow = slow + 1 if J - cost_there < SLOW * abs(J) else 0
             theta = trial
             J, g = problem.evaluate(theta)
             if problem.accept(theta):

@@ -82,9 +82,9 @@ class Wide:
     def step(self, damping: float) -> Array | None:
         """Return s, or None if the system cannot be solved."""
         r, A, decay = self.residuals.r, self.residuals.A, self.residuals.decay
-        D = decay + damping
-        s_0 = -decay * self.theta / D
-        scaled = A / D
+        diagonal = decay + damping
+        s_0 = -decay * self.theta / diagonal
+        scaled = A / diagonal
         try:
             factor = linalg.cho_factor(scaled @ A.T + np.eye(len(r)), check_finite=False)
         except linalg.LinAlgError:
@@ -118,9 +118,9 @@ class Orthogonal:
         r, A = self.residuals.r, self.residuals.A
         p = A.shape[1]
         stacked = np.vstack([A / self.C, np.sqrt(damping) * np.eye(p)])
-        Q, R = linalg.qr(stacked, mode="economic", check_finite=False)
+        basis, triangle = linalg.qr(stacked, mode="economic", check_finite=False)
         try:
-            u = linalg.solve_triangular(R, Q[: len(r)].T @ r, check_finite=False)
+            u = linalg.solve_triangular(triangle, basis[: len(r)].T @ r, check_finite=False)
         except linalg.LinAlgError:
             return None
         s: Array = -u / self.C

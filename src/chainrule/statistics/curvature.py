@@ -1,4 +1,4 @@
-"""Second derivatives: exact for our networks, by differences of the gradient for others.
+"""Second derivatives: exact where an objective has them, else by differences of its gradient.
 
 Nothing here trains; it serves to examine where training has ended.
 """
@@ -12,7 +12,6 @@ import numpy as np
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from chainrule._contracts import Array, ObjectiveProtocol
-from chainrule.training.objective import Objective
 
 Product = Callable[[Array], Array]
 
@@ -22,9 +21,10 @@ RESTARTS = 5
 
 
 def hessian(objective: ObjectiveProtocol, theta: Array) -> Array:
-    """Return d²J/dθ², (p, p): exact for ours, by differences of the gradient for others."""
-    if isinstance(objective, Objective):
-        return objective.hessian(theta)
+    """Return d²J/dθ², (p, p)."""
+    exact: Callable[[Array], Array] | None = getattr(objective, "hessian", None)
+    if exact is not None:
+        return exact(theta)
     product = hessian_product(objective, theta)
     H = np.array([product(e) for e in np.eye(len(theta))])
     return np.asarray(0.5 * (H + H.T))
@@ -62,8 +62,9 @@ def _eigenpair(H: LinearOperator, which: str, start: Array) -> tuple[float, Arra
 
 def hessian_product(objective: ObjectiveProtocol, theta: Array) -> Product:
     """Return v -> H v."""
-    if isinstance(objective, Objective):
-        return partial(objective.hessian_product, theta)
+    exact: Callable[[Array, Array], Array] | None = getattr(objective, "hessian_product", None)
+    if exact is not None:
+        return partial(exact, theta)
     return _product_by_differences(objective, theta)
 
 

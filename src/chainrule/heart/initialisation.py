@@ -1,0 +1,98 @@
+"""Where training begins: random weights of a sensible size.
+
+Every scheme turns standard normal and uniform numbers, one of each for every parameter,
+into θ, so that any number of starts can be drawn at once and start r never depends on
+how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from chainrule.heart.network import Network
+
+MOST_INPUTS_FOR_NGUYEN_WIDROW = 3
+# half the width of a standardized input, as wide as a uniform one of variance 1
+REACH = np.sqrt(3.0)
+# z in which an activation bends
+ACTIVE = {"tanh": 1.0, "sigmoid": 2.0}
+
+
+def normal(net: Network, normals: Array, uniforms: Array) -> Array:
+    """Every entry ~ N(0, 1), as the tutorial draws them."""
+    return normals
+
+
+def scaled(net: Network, normals: Array, uniforms: Array) -> Array:
+    """W[l] ~ N(0, 1 / d[l]), so that z has unit variance for standardized inputs.
+
+    Hidden biases ~ U(-1, 1), so that units bend at different places; output biases 0
+    (LeCun et al. 1998, Efficient BackProp, sec. 4.6).
+    """
+    theta = normals.copy()
+    for name, block in net.blocks().items():
+        l = int(name[2:-1])
+        if name.startswith("W"):
+            theta[..., block] /= np.sqrt(net.layers[l - 1])
+        else:
+            theta[..., block] = 0.0 if l == net.n_layers - 1 else uniforms[..., block]
+    return theta
+
+
+def nguyen_widrow(net: Network, normals: Array, uniforms: Array) -> Array:
+    """First hidden layer: random directions of length 0.7 d[2]^(1/d[1]), bends evenly spread.
+
+    So the units share out the range of the inputs among them, where random ones crowd at
+    its middle (Nguyen & Widrow 1990, IJCNN 3:21). Other layers as in `scaled`.
+    """
+    theta = scaled(net, normals, uniforms)
+    d_in, d_out = net.layers[:2]
+    f = net.hidden[0] if net.hidden else ""
+    if not net.bias or f not in ACTIVE:
+        return theta
+    first, bias = net.blocks()["W[1]"], net.blocks()["b[1]"]
+    W = normals[..., first].reshape(*normals.shape[:-1], d_in, d_out)
+    length = 0.7 * d_out ** (1.0 / d_in) * ACTIVE[f]
+    W = length / REACH * W / np.linalg.norm(W, axis=-2, keepdims=True)
+    theta[..., first] = W.reshape(*normals.shape[:-1], d_in * d_out)
+    place = (np.arange(d_out) + 0.5 * (1.0 + uniforms[..., bias])) / d_out
+    theta[..., bias] = length * (2.0 * place - 1.0)
+    return theta
+
+
+def auto(net: Network, normals: Array, uniforms: Array) -> Array:
+    """`nguyen_widrow` for up to 3 inputs, where it pays, else `scaled`."""
+    few = net.layers[0] <= MOST_INPUTS_FOR_NGUYEN_WIDROW
+    return (nguyen_widrow if few else scaled)(net, normals, uniforms)
+
+
+SCHEMES: dict[str, Callable[[Network, Array, Array], Array]] = {
+    "auto": auto,
+    "nguyen_widrow": nguyen_widrow,
+    "scaled": scaled,
+    "normal": normal,
+}
+
+
+def starts(net: Network, n: int, seed: int, scheme: str = "auto") -> Array:
+    """Draw n starting points, (n, p); the first ones are the same for any n."""
+    if seed < 0:
+        raise ConfigurationError(f"seed is {seed}; it must not be negative")
+    of_normals, of_uniforms = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+    shape = (n, net.n_parameters)
+    normals, uniforms = of_normals.standard_normal(shape), of_uniforms.uniform(-1.0, 1.0, shape)
+    return scheme_called(scheme)(net, normals, uniforms)
+
+
+def scheme_called(name: str) -> Callable[[Network, Array, Array], Array]:
+    """Return the scheme of that name, or raise ConfigurationError."""
+    if name not in SCHEMES:
+        raise ConfigurationError(f"unknown scheme {name!r}; choose one of {', '.join(SCHEMES)}")
+    return SCHEMES[name]

@@ -1,0 +1,247 @@
+"""Is this point a minimum? Said in numbers.
+
+A vanishing gradient alone proves nothing: it also vanishes on saddles and plateaus.
+Three numbers do better: the gradient relative to the cost there is to explain, what a
+Newton step would still gain, and the lowest eigenvalue of the exact Hessian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
+from chainrule.statistics.curvature import FLAT, hessian, lowest_curvature
+from chainrule.statistics.units import Unit, idle_units
+
+# shares of the cost there is to explain
+NEGLIGIBLE = 1e-6  # a curvature that moves less is none
+PERFECT = 1e-9  # with less than this left, nothing is left
+STATIONARY = 1e-6  # a relative gradient above is none that has vanished
+# beyond, only the lowest curvature is sought
+MOST_FOR_ALL_CURVATURE = 200
+MOST_IF_IT_COSTS_LITTLE = 1000
+
+SENTENCES = {
+    "minimum": "The cost curves upward in every direction that matters: a minimum.",
+    "saddle": "The cost curves downward in some direction: a saddle, not a minimum.",
+    "flat": "The curvature has vanished while cost is left: a plateau, not a minimum.",
+    "not_stationary": "The gradient has not vanished: not a minimum yet.",
+    "unknown": "The gradient has vanished, but the curvature is not known.",
+}
+KINDS = {"upward": "minimum", "downward": "saddle", "flat": "flat", "unknown": "unknown"}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known about the point where a fit has ended.
+
+    Attributes
+    ----------
+    curvature : str
+        upward, downward (in some direction), flat (where none should be) or unknown.
+    nothing_left : bool
+        Whether the cost is as low as it can be.
+    relative_gradient : float
+        max |g_j| max(1, |θ_j|), as a share of the cost there is to explain.
+    decrement : float
+        ½ gᵀ|H|⁻¹g: what a Newton step would still gain, as a share of the same (Boyd &
+        Vandenberghe 2004, sec. 9.5.1); NaN if not all curvature was computed.
+    lowest_eigenvalue : float
+        Of the exact Hessian.
+    n_flat : int
+        Directions without curvature.
+    gain : float
+        What a step as long as the weights would gain along the way down from a saddle.
+    way_down : ndarray (p,) or None
+        That direction.
+    units : tuple of Unit
+        Hidden units that are dead, saturated or duplicates.
+    """
+
+    curvature: str
+    nothing_left: bool
+    relative_gradient: float
+    decrement: float
+    lowest_eigenvalue: float
+    n_flat: int = 0
+    gain: float = 0.0
+    way_down: Array | None = None
+    units: Sequence[Unit] = ()
+
+    @property
+    def kind(self) -> str:
+        """minimum, saddle, flat, not_stationary or unknown: see `SENTENCES`."""
+        if not (self.relative_gradient <= STATIONARY or self.decrement <= PERFECT):
+            return "not_stationary"
+        return "minimum" if self.nothing_left else KINDS[self.curvature]
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether nothing that was computed speaks against a minimum."""
+        return self.kind == "minimum"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data; what is not known is None."""
+        return {
+            "kind": self.kind,
+            "relative_gradient": _number(self.relative_gradient),
+            "decrement": _number(self.decrement),
+            "lowest_eigenvalue": _number(self.lowest_eigenvalue),
+            "flat_directions": self.n_flat,
+            "units": [str(unit) for unit in self.units],
+        }
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.kind}: {SENTENCES[self.kind]}",
+            f"  relative gradient    {self.relative_gradient:10.2e}",
+            f"  Newton decrement     {self.decrement:10.2e}   (share of the cost to explain)",
+            f"  lowest eigenvalue    {self.lowest_eigenvalue:10.2e}",
+            f"  flat directions      {self.n_flat:10d}",
+            *(f"  {unit}" for unit in self.units),
+        ]
+        return "\n".join(lines)
+
+
+def certify(
+    objective: ObjectiveProtocol,
+    theta: ArrayLike,
+    scale: float | None = None,
+    known: Evaluation | None = None,
+    curvature: bool = True,
+) -> Certificate:
+    """Examine a point.
+
+    Parameters
+    ----------
+    objective : ObjectiveProtocol
+    theta : ndarray (p,)
+    scale : float, optional
+        The cost there is to explain; the objective's own if left out.
+    known : Evaluation, optional
+        J and g there, if they are known already.
+    curvature : bool
+        Whether second derivatives are computed, which may take a while.
+
+    Returns
+    -------
+    Certificate
+
+    Examples
+    --------
+    >>> import chainrule
+    >>> net = chainrule.Network([1, 1], bias=False)  # y = w x: the minimum is at w = 2
+    >>> objective = chainrule.Objective(net, [[1.0], [2.0]], [[2.0], [4.0]])
+    >>> certify(objective, [2.0]).kind, certify(objective, [1.0]).kind
+    ('minimum', 'not_stationary')
+    """
+    theta = np.asarray(theta, dtype=np.float64)
+    known = known or objective.evaluate(theta, 1)
+    J, g = known.J, np.asarray(known.g)
+    scale = scale or getattr(objective, "scale", None) or abs(J) or 1.0
+    with np.errstate(all="ignore"):
+        size = float(np.max(np.abs(g) * np.maximum(1.0, np.abs(theta)))) / scale
+        found = (
+            _curvature(objective, theta, g, scale)
+            if curvature
+            else _known("unknown", np.nan, np.nan)
+        )
+        net, X = getattr(objective, "net", None), getattr(objective, "X", None)
+        units = idle_units(net, theta, X) if net is not None and X is not None else ()
+        left = getattr(objective, "left_to_explain", None)
+        nothing_left = left is not None and bool(left(theta, J) <= PERFECT)
+    return Certificate(nothing_left=nothing_left, relative_gradient=size, units=units, **found)
+
+
+def _curvature(
+    objective: ObjectiveProtocol, theta: Array, g: Array, scale: float
+) -> dict[str, Any]:
+    p = len(theta)
+    little = getattr(objective, "hessian_costs_little", False)
+    if p > (MOST_IF_IT_COSTS_LITTLE if little else MOST_FOR_ALL_CURVATURE):
+        return _lowest_only(objective, theta, scale)
+    H = hessian(objective, theta)
+    if not np.all(np.isfinite(H)):
+        return _known("unknown", np.nan, np.nan)
+    values, vectors = np.linalg.eigh(H)
+    largest = float(np.max(np.abs(values)))
+    # a direction without curvature promises much, as it should: then nothing is claimed
+    sizes = np.maximum(np.abs(values), 1e-15 * largest + np.finfo(float).tiny)
+    decrement = 0.5 * float(((vectors.T @ g) ** 2 / sizes).sum()) / scale
+    if not largest * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale:
+        return _known("flat", decrement, float(values[0]), n_flat=p)
+    # in coordinates in which every weight curves alike, so that units do not matter
+    unit = np.sqrt(np.abs(np.diag(_gauss_newton(objective, theta, H))))
+    unit = np.maximum(unit, FLAT * np.max(unit) + np.finfo(float).tiny)
+    scaled, vectors = np.linalg.eigh(H / np.outer(unit, unit))
+    zero = FLAT * np.max(np.abs(scaled))
+    n_flat = int(np.sum(np.abs(scaled) <= zero))
+    best: tuple[float, Array | None] = (0.0, None)
+    for value, vector in zip(scaled, vectors.T, strict=True):
+        if value < -zero:
+            best = max(best, (_gain(theta, value, vector / unit), vector / unit), key=_first)
+    if best[0] > PERFECT * scale:
+        return _known(
+            "downward", decrement, float(values[0]), n_flat=n_flat, gain=best[0], way_down=best[1]
+        )
+    stuck = n_flat and getattr(objective, "can_fit_all", False)
+    return _known("flat" if stuck else "upward", decrement, float(values[0]), n_flat=n_flat)
+
+
+def _lowest_only(objective: ObjectiveProtocol, theta: Array, scale: float) -> dict[str, Any]:
+    lowest, direction = lowest_curvature(objective, theta)
+    if not np.isfinite(lowest):
+        return _known("unknown", np.nan, lowest)
+    gain = _gain(theta, lowest, direction)
+    if gain > PERFECT * scale:
+        return _known("downward", np.nan, lowest, gain=gain, way_down=direction)
+    return _known("upward", np.nan, lowest)
+
+
+def _known(
+    curvature: str,
+    decrement: float,
+    lowest: float,
+    n_flat: int = 0,
+    gain: float = 0.0,
+    way_down: Array | None = None,
+) -> dict[str, Any]:
+    return {
+        "curvature": curvature,
+        "decrement": decrement,
+        "lowest_eigenvalue": lowest,
+        "n_flat": n_flat,
+        "gain": gain,
+        "way_down": way_down,
+    }
+
+
+def _gain(theta: Array, curvature: float, direction: Array) -> float:
+    """Return what a step downward as long as the weights themselves would gain.
+
+    A unit that nothing depends on has weights along which the cost is flat but for a trace;
+    what counts is where it leads.
+    """
+    reach = float(np.min(np.maximum(1.0, np.abs(theta)) / np.abs(direction)))
+    return -0.5 * curvature * reach**2
+
+
+def _gauss_newton(objective: ObjectiveProtocol, theta: Array, H: Array) -> Array:
+    """Return the Gauss-Newton matrix of an objective that has one, else H."""
+    if getattr(objective, "highest_order", 1) < 2:
+        return H
+    G = objective.evaluate(theta, 2).H
+    return H if G is None else G
+
+
+def _first(pair: tuple[float, Any]) -> float:
+    return pair[0]
+
+
+def _number(x: float) -> float | None:
+    return float(x) if np.isfinite(x) else None

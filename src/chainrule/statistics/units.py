@@ -1,0 +1,94 @@
+"""Hidden units that do nothing, or what another one does already.
+
+A network with such units has fitted as well as a smaller one would; where units are
+saturated, a small gradient proves nothing either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule._contracts import Array
+from chainrule.heart.network import Network
+
+MOST_ROWS = 10_000  # are looked at
+SATURATED = 0.01  # of the largest slope f', on nearly every row
+NEARLY_ALL = 0.99
+CONSTANT = 1e-6  # of the size of a: it moves no more than a bias would
+ALIKE = 0.9999  # correlation, up to sign
+NO_EFFECT = 1e-6  # of the spread of z in the next layer
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A hidden unit with something to say about it.
+
+    Attributes
+    ----------
+    layer, index : int
+        Layers counted from 1 (the input), units from 1.
+    finding : str
+        ``"dead"``: constant on all rows, or without effect on the next layer;
+        ``"saturated"``: flat on nearly all rows; ``"duplicate"`` of an earlier unit.
+    detail : str
+    """
+
+    layer: int
+    index: int
+    finding: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"unit {self.index} of layer {self.layer} is {self.finding}: {self.detail}"
+
+
+def idle_units(net: Network, theta: Array, X: ArrayLike) -> tuple[Unit, ...]:
+    """Return the hidden units that are dead, saturated or duplicates on the rows of X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule import Network
+    >>> net = Network([1, 2, 1])
+    >>> theta = np.array([1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0])  # two units alike
+    >>> print(*idle_units(net, theta, [[-1.0], [0.0], [1.0]]))
+    unit 2 of layer 2 is duplicate: of unit 1, correlation 1.000000
+    """
+    X = np.asarray(X)
+    if len(X) < 2:
+        return ()
+    trace = net.forward(theta, X[:: -(-len(X) // MOST_ROWS)])
+    W, _ = net.weights(theta)
+    found = []
+    for l in range(2, net.n_layers):
+        a = trace.a[l]
+        spread, slope = a.std(axis=0), np.abs(net.functions[l].prime(trace.z[l]))
+        reaches = np.abs(W[l]).max(axis=1) * spread
+        of_next = trace.z[l + 1].std(axis=0).max()
+        for j in range(a.shape[1]):
+            if spread[j] <= CONSTANT * max(1.0, float(np.abs(a[:, j]).max())):
+                found.append(Unit(l, j + 1, "dead", f"its output is {a[0, j]:.4g} on every row"))
+            elif not reaches[j] > NO_EFFECT * of_next:
+                found.append(Unit(l, j + 1, "dead", "nothing in the next layer depends on it"))
+            elif np.mean(slope[:, j] < SATURATED) >= NEARLY_ALL:
+                share = np.mean(slope[:, j] < SATURATED)
+                found.append(Unit(l, j + 1, "saturated", f"it is flat on {share:.0%} of the rows"))
+        found += _duplicates(l, a, spread)
+    return tuple(found)
+
+
+def _duplicates(l: int, a: Array, spread: Array) -> list[Unit]:
+    alive = np.flatnonzero(spread > CONSTANT * np.maximum(1.0, np.abs(a).max(axis=0)))
+    if len(a) <= 2 or len(alive) < 2:
+        return []
+    correlation = np.atleast_2d(np.corrcoef(a[:, alive].T))
+    found = []
+    for j in range(1, len(alive)):
+        i = int(np.argmax(np.abs(correlation[j, :j])))
+        if abs(correlation[j, i]) > ALIKE:
+            detail = f"of unit {alive[i] + 1}, correlation {correlation[j, i]:.6f}"
+            found.append(Unit(l, int(alive[j]) + 1, "duplicate", detail))
+    return found
