@@ -120,7 +120,8 @@ class Walker {
     void reject(Run& run) {
         run.damping *= run.growth;
         run.growth *= 2.0;
-        if (!(run.damping <= MOST * run.size) || std::isinf(run.size)) run.ending = STALLED;
+        const double most = MOST * run.size;
+        if (!(run.damping <= most && std::isfinite(most))) run.ending = STALLED;
     }
 
     // One damped step, taken or not.
@@ -183,7 +184,9 @@ void advance(const Kernel& kernel, const Problem& problem, std::vector<Run>& run
     std::atomic<std::size_t> next{0};
     in_parallel(workers, [&] {
         Walker walker(kernel, problem, std::max(1, threads / workers));
-        for (std::size_t i = next++; i < unfinished.size() && Clock::now() < until; i = next++)
+        // the first ones begin however short the time, so that something is known of them
+        auto begins = [&](std::size_t i) { return i < std::size_t(workers) || Clock::now() < until; };
+        for (std::size_t i = next++; i < unfinished.size() && begins(i); i = next++)
             walker.walk(*unfinished[i], until);
     });
 }

@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -103,31 +104,44 @@ struct Fits {
     std::vector<Run> runs;
 };
 
-constexpr std::size_t STATE = 11;  // numbers that a run needs to go on, besides theta and history
+// A run between two calls, in numbers: what is needed to go on, besides theta and the history.
+constexpr std::size_t STATE = 11, COLUMNS = 5;
 
-nb::list states(const Fits& fits) {
-    nb::list all;
-    for (const Run& run : fits.runs) {
-        const double state[STATE] = {run.J, run.max_gradient, run.damping, run.size, run.growth,
-                                     double(run.slow), double(run.evaluations), double(run.exact),
-                                     run.seconds, double(run.ending), double(run.history.size())};
-        std::vector<double> history;
-        for (const Iteration& it : run.history)
-            history.insert(history.end(), {it.cost, it.max_gradient, it.step, double(it.evaluations), it.seconds});
-        all.append(nb::make_tuple(array(run.theta.data(), run.theta.size()), array(state, STATE),
-                                  array(history.data(), run.history.size(), 5)));
-    }
-    return all;
+std::array<double, STATE> state_of(const Run& run) {
+    return {run.J,           run.max_gradient,        run.damping,       run.size,    run.growth,
+            double(run.slow), double(run.evaluations), double(run.exact), run.seconds, double(run.ending),
+            double(run.history.size())};
 }
 
-void restore(Fits& fits, const std::vector<std::tuple<In, In, In>>& all) {
-    fits.runs.clear();
-    for (const auto& [theta, state, history] : all) {
-        require(std::ptrdiff_t(theta.size()) == fits.problem.net.p, "theta does not fit");
-        require(state.size() == STATE && history.size() % 5 == 0, "not the state of a run");
-        const double* s = state.data();
-        Run run;
-        run.theta.assign(theta.data(), theta.data() + theta.size());
+// All runs at once: theta (runs, p), state (runs, STATE), history (all rows, COLUMNS).
+nb::tuple states(const Fits& fits) {
+    std::vector<double> theta, state;
+    for (const Run& run : fits.runs) {
+        theta.insert(theta.end(), run.theta.begin(), run.theta.end());
+        const auto numbers = state_of(run);
+        state.insert(state.end(), numbers.begin(), numbers.end());
+    }
+    const std::size_t n = fits.runs.size();
+    return nb::make_tuple(array(theta.data(), n, fits.problem.net.p), array(state.data(), n, STATE));
+}
+
+Out history(const Fits& fits, std::size_t r) {
+    require(r < fits.runs.size(), "there is no such run");
+    std::vector<double> rows;
+    for (const Iteration& it : fits.runs[r].history)
+        rows.insert(rows.end(), {it.cost, it.max_gradient, it.step, double(it.evaluations), it.seconds});
+    return array(rows.data(), rows.size() / COLUMNS, COLUMNS);
+}
+
+void restore(Fits& fits, In theta, In state, In history) {
+    const std::size_t n = fits.runs.size(), p = fits.problem.net.p;
+    require(theta.ndim() == 2 && theta.shape(0) == n && theta.shape(1) == p, "theta does not fit");
+    require(state.ndim() == 2 && state.shape(0) == n && state.shape(1) == STATE, "state does not fit");
+    const double *h = history.data(), *end = h + history.size();
+    for (std::size_t r = 0; r < n; ++r) {
+        const double* s = state.data() + r * STATE;
+        Run& run = fits.runs[r];
+        run.theta.assign(theta.data() + r * p, theta.data() + (r + 1) * p);
         run.J = s[0];
         run.max_gradient = s[1];
         run.damping = s[2];
@@ -138,9 +152,11 @@ void restore(Fits& fits, const std::vector<std::tuple<In, In, In>>& all) {
         run.exact = s[7] != 0.0;
         run.seconds = s[8];
         run.ending = Ending(int(s[9]));
-        for (const double* h = history.data(); h != history.data() + history.size(); h += 5)
+        run.history.clear();
+        const double* next = h + std::ptrdiff_t(s[10]) * std::ptrdiff_t(COLUMNS);
+        require(s[10] >= 0 && next <= end, "history does not fit");
+        for (; h != next; h += COLUMNS)
             run.history.push_back({h[0], h[1], h[2], std::ptrdiff_t(h[3]), h[4]});
-        fits.runs.push_back(std::move(run));
     }
 }
 
@@ -157,6 +173,7 @@ NB_MODULE(_native, m) {
           "build"_a = "");
     nb::class_<Fits>(m, "Fits")
         .def("__init__",
+             // one start for each row of theta
              [](Fits* at, const Network& net, In theta, In X, In Y, In w, In decay, double scale,
                 double tol, std::ptrdiff_t max_iter, bool polish, const std::string& build) {
                  const Kernel* chosen = kernel_named(build.c_str());
@@ -180,7 +197,8 @@ NB_MODULE(_native, m) {
                                       [](const Run& run) { return run.ending == RUNNING; });
              })
         .def("states", &states)
-        .def("restore", &restore);
+        .def("history", &history, "r"_a)
+        .def("restore", &restore, "theta"_a, "state"_a, "history"_a);
     m.def("builds", [] {
         std::vector<std::string> names;
         for (const char* name : {"plain", "avx2", "avx512"})

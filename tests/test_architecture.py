@@ -25,8 +25,8 @@ RINGS = [
 ]
 INSIDE_TRAINING = [
     ["history", "kernels", "engines", "optimizers"],
-    ["recorder", "objective"],
-    ["convergence", "methods"],
+    ["recorder", "objective", "checkpoint"],
+    ["convergence", "methods", "native_lm"],
     ["minimize"],
     ["restarts"],
     ["model"],

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from chainrule._errors import ChainruleError, DataError, ModelFileError
 from chainrule._files import read_bytes, write_atomically
 from chainrule._json import readable_json
 from chainrule.heart.network import MOST_LAYERS, Network
+from chainrule.statistics.certificate import SENTENCES as KINDS_OF_POINTS
 from chainrule.tables.scaling import Scaling
 from chainrule.training.model import Model
 from chainrule.training.optimizers.stopping import SENTENCES
@@ -228,7 +229,11 @@ def _training(content: Any) -> dict[str, Any]:
             "agreeing",
             "history",
         },
+        optional={"reason", "certificate"},
     )
+    _name(spec.get("reason", "-"))
+    if "certificate" in spec:
+        _certificate(spec["certificate"])
     for key in ("rows", "seed", "evaluations", "agreeing"):
         _integer(spec[key], key)
     for key in ("alpha", "cost", "baseline_cost", "max_gradient"):
@@ -257,8 +262,21 @@ def _training(content: Any) -> dict[str, Any]:
     return spec
 
 
-def _object(value: Any, what: str, keys: set[str]) -> dict[str, Any]:
-    if not isinstance(value, dict) or set(value) != keys:
+def _certificate(content: Any) -> None:
+    known = {"relative_gradient", "decrement", "lowest_eigenvalue"}
+    spec = _object(content, "certificate", {"kind", "flat_directions", "units", *known})
+    if _name(spec["kind"]) not in KINDS_OF_POINTS:
+        raise ValueError(f"unknown certificate {spec['kind']!r}")
+    for key in known:
+        _number(0 if spec[key] is None else spec[key], key)
+    _integer(spec["flat_directions"], "flat_directions")
+    _list(spec["units"], "units", _name)
+
+
+def _object(
+    value: Any, what: str, keys: set[str], optional: Collection[str] = ()
+) -> dict[str, Any]:
+    if not isinstance(value, dict) or set(value) - set(optional) != keys:
         found = sorted(value) if isinstance(value, dict) else type(value).__name__
         raise ValueError(f"{what} must have exactly the keys {sorted(keys)}, found {found}")
     return value

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import re
 import sys
-from functools import partial
 from typing import Any
 
 import click
 
-from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule._files import require_other_file
 from chainrule.cli._input import table_from
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.heart.activations import ACTIVATIONS
+from chainrule.heart.initialisation import SCHEMES
 from chainrule.heart.network import Network
 from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
 from chainrule.model_file import dump_model, save_model
 from chainrule.report.summary import scores, summary
 from chainrule.tables.scaling import KINDS
-from chainrule.training.history import Iteration
 from chainrule.training.methods import METHODS
-from chainrule.training.minimize import minimize
 from chainrule.training.model import Trained, train
-from chainrule.training.restarts import Run
 
 
 @click.command(name="fit")
@@ -94,8 +90,20 @@ from chainrule.training.restarts import Run
     "--restarts", default=10, show_default=True, type=int, help="Random starts; the best is kept."
 )
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the random starts.")
+@click.option(
+    "--init",
+    default="auto",
+    show_default=True,
+    type=click.Choice(list(SCHEMES)),
+    help="How starting weights are drawn; normal is N(0, 1), as in the tutorial.",
+)
 @click.option("--max-iter", type=int, help="Iterations for each start. [default: 10000]")
 @click.option("--max-time", type=float, help="Seconds for all starts together.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(),
+    help="File to write now and then, and to take training up from if it is there.",
+)
 @click.option("--drop", multiple=True, help="Column to leave out; may be given several times.")
 @click.option(
     "--allow-unconverged",
@@ -125,6 +133,8 @@ def command(
     if out == "-" and as_json:
         raise ConfigurationError("--out - writes the model to stdout, so --json has no place there")
     require_other_file(out, [table])
+    if options["checkpoint"] is not None:
+        require_other_file(options["checkpoint"], [table, out])
     data = table_from(table)
     data.require([*targets, *drop])
     _require_different([*targets, *drop])
@@ -144,14 +154,18 @@ def command(
             X,
             Y,
             network,
-            _runner(progress, options),
             input_names=inputs,
             target_names=targets,
             scale=options["scale"],
             alpha=options["alpha"],
             n_restarts=options["restarts"],
             seed=options["seed"],
+            scheme=options["init"],
+            method=options["method"],
+            max_iter=options["max_iter"],
             max_time=options["max_time"],
+            progress=progress.update,
+            checkpoint=options["checkpoint"],
         )
     cut_short = trained.restarts.cut_short
     interrupted = cut_short is not None and cut_short.name == "interrupted"
@@ -201,20 +215,6 @@ def _require_different(names: list[str]) -> None:
         raise ConfigurationError("--target and --drop name a column twice; name each once")
 
 
-def _runner(progress: Progress, options: dict[str, Any]) -> Run:
-    """Return minimize with the options bound, telling the progress."""
-    start = 0
-
-    def tell(_: Array, row: Iteration) -> None:
-        nonlocal start
-        start += row.iteration == 0
-        progress.update(
-            f"start {start} of {options['restarts']}, iteration {row.iteration}, J = {row.cost:.6g}"
-        )
-
-    return partial(minimize, method=options["method"], max_iter=options["max_iter"], callback=tell)
-
-
 def _document(trained: Trained, score: dict[str, Any], path: str) -> dict[str, Any]:
     fit, record = trained.fit, trained.model.training
     return {
@@ -224,6 +224,8 @@ def _document(trained: Trained, score: dict[str, Any], path: str) -> dict[str, A
         "cost": fit.cost,
         "max_gradient": record["max_gradient"],
         "method": fit.method,
+        "reason": fit.reason,
+        "certificate": record["certificate"],
         "iterations": fit.n_iterations,
         "evaluations": fit.n_evaluations,
         "restarts": record["restarts"],

@@ -81,14 +81,29 @@ SCHEMES: dict[str, Callable[[Network, Array, Array], Array]] = {
 }
 
 
-def starts(net: Network, n: int, seed: int, scheme: str = "auto") -> Array:
-    """Draw n starting points, (n, p); the first ones are the same for any n."""
-    if seed < 0:
-        raise ConfigurationError(f"seed is {seed}; it must not be negative")
-    of_normals, of_uniforms = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
-    shape = (n, net.n_parameters)
-    normals, uniforms = of_normals.standard_normal(shape), of_uniforms.uniform(-1.0, 1.0, shape)
-    return scheme_called(scheme)(net, normals, uniforms)
+class Starts:
+    """An endless row of starting points: the first ones are the same however many are taken.
+
+    Parameters
+    ----------
+    net : Network
+    seed : int
+    scheme : str
+        One of `SCHEMES`.
+    """
+
+    def __init__(self, net: Network, seed: int, scheme: str = "auto") -> None:
+        if seed < 0:
+            raise ConfigurationError(f"seed is {seed}; it must not be negative")
+        self._net, self._scheme = net, scheme_called(scheme)
+        streams = np.random.SeedSequence(seed).spawn(2)
+        self._normals, self._uniforms = map(np.random.default_rng, streams)
+
+    def take(self, n: int) -> Array:
+        """Return the next n, (n, p)."""
+        shape = (n, self._net.n_parameters)
+        normals = self._normals.standard_normal(shape)
+        return self._scheme(self._net, normals, self._uniforms.uniform(-1.0, 1.0, shape))
 
 
 def scheme_called(name: str) -> Callable[[Network, Array, Array], Array]:

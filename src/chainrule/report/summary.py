@@ -88,11 +88,30 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
         f"training     {record['method']}: {iterations} iterations, {record['evaluations']} "
         f"evaluations, max|g| = {record['max_gradient']:.1e}"
     )
+    if record.get("reason", "as asked") != "as asked":
+        yield f"             chosen by size: {record['reason']}"
     starts = len(record["restarts"])
     if starts > 1:
         yield f"             {agreement(record['agreeing'], starts)}"
     stop = record["termination"]
     yield f"             {Termination(stop['name'], stop['inequality'])}"
+    if "certificate" in record:
+        yield from _certificate_lines(record["certificate"])
+
+
+def _certificate_lines(certificate: dict[str, Any]) -> Iterable[str]:
+    numbers = ", ".join(
+        f"{words} {certificate[key]:.1e}"
+        for key, words in (
+            ("relative_gradient", "relative gradient"),
+            ("decrement", "a Newton step would gain"),
+            ("lowest_eigenvalue", "lowest curvature"),
+        )
+        if certificate[key] is not None
+    )
+    yield f"point        {certificate['kind']}: {numbers}"
+    for unit in certificate["units"]:
+        yield f"             {unit}"
 
 
 def _weight_lines(model: Model, l: int, W: Array, b: Array | None) -> Iterable[str]:

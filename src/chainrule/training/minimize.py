@@ -13,19 +13,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, SeedProtocol
-from chainrule._errors import ConfigurationError, DataError, TrainingError
+from chainrule._errors import DataError, TrainingError
 from chainrule.heart.seed_protocol import seed_objective
 from chainrule.statistics.certificate import Certificate, certify
-from chainrule.training import convergence
+from chainrule.training import convergence, native_lm
 from chainrule.training.history import History
-from chainrule.training.methods import choose
+from chainrule.training.methods import Choice, choose
+from chainrule.training.objective import Objective
 from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.optimizers.stopping import (
-    GradientTest,
-    IterationLimit,
-    Rule,
+    Limits,
     Termination,
-    TimeLimit,
+    limits,
     relative_gradient,
 )
 from chainrule.training.recorder import Callback, Recorder
@@ -115,6 +114,10 @@ class Finished(Protocol):
     def n_evaluations(self) -> int:
         """Evaluations of the cost."""
 
+    @property
+    def claim(self) -> Termination:
+        """Why it ended, by its own account."""
+
 
 def minimize(
     objective: ObjectiveProtocol | SeedProtocol,
@@ -178,6 +181,7 @@ def minimize(
     >>> fit.converged
     True
     """
+    rules = limits(tol, max_iter, max_time)
     if Y is None:
         if isinstance(objective, SeedProtocol) or not hasattr(objective, "evaluate"):
             raise DataError(
@@ -185,11 +189,11 @@ def minimize(
                 "or minimize(obj, X, Y) for an object with the tutorial's methods"
             )
         start = np.array(theta, dtype=np.float64)
-        return _minimize(objective, start, method, tol, max_iter, max_time, callback)
+        return _minimize(objective, start, method, rules, callback)
     foreign = seed_objective(objective, theta, Y)
     start = foreign.theta
     try:
-        fit = _minimize(foreign, start, method, tol, max_iter, max_time, callback)
+        fit = _minimize(foreign, start, method, rules, callback)
     except BaseException:
         foreign.theta = start
         raise
@@ -201,61 +205,66 @@ def _minimize(
     objective: ObjectiveProtocol,
     theta: Array,
     method: str | Optimizer,
-    tol: float,
-    max_iter: int | None,
-    max_time: float | None,
+    rules: Limits,
     callback: Callback | None,
 ) -> Fit:
-    optimizer, reason = choose(method, objective, len(theta))
-    rules: list[Rule] = [
-        GradientTest(_positive(tol, "tol")),
-        IterationLimit(10_000 if max_iter is None else _whole(max_iter, "max_iter")),
-    ]
-    if max_time is not None:
-        rules.append(TimeLimit(_positive(max_time, "max_time")))
-    recorder = Recorder(objective, theta, rules, callback)
-    if not np.isfinite(recorder.J):
-        raise TrainingError(
-            "the cost or its gradient is not finite at the starting point; start from smaller "
-            "weights, or scale the data"
-        )
-    claim = recorder.termination or _run(optimizer, recorder, theta)
-    return concluded(objective, recorder, claim, optimizer.name, reason)
+    chosen = choose(method, objective, len(theta))
+    if callback is None and native_lm.possible(chosen.optimizer, objective):
+        assert isinstance(objective, Objective)
+        runs = native_lm.Runs(objective, theta[None, :], rules, chosen.optimizer)
+        return concluded(objective, runs.run(0, runs.walk()), chosen)
+    return walked(objective, theta, chosen, rules, callback)
 
 
-def concluded(
-    objective: ObjectiveProtocol, recorder: Finished, claim: Termination, method: str, reason: str
+def walked(
+    objective: ObjectiveProtocol,
+    theta: Array,
+    chosen: Choice,
+    rules: Limits,
+    callback: Callback | None = None,
 ) -> Fit:
+    """Minimize by an optimizer in Python: see `minimize`."""
+    recorder = Recorder(objective, theta, rules.rules(), callback)
+    if np.isfinite(recorder.J) and recorder.termination is None:
+        recorder.termination = _run(chosen.optimizer, recorder, theta)
+    return concluded(objective, recorder, chosen)
+
+
+def concluded(objective: ObjectiveProtocol, run: Finished, chosen: Choice) -> Fit:
     """Return what a run has found as a Fit, its claim examined.
 
     Raises
     ------
     TrainingError
-        If no step lowered the cost.
+        If it could not even start, or no step lowered the cost.
     """
-    known = Evaluation(recorder.J, recorder.g)
+    claim = run.claim
+    if not (np.isfinite(run.J) and np.all(np.isfinite(run.g))):
+        raise TrainingError(
+            "the cost or its gradient is not finite at the starting point; start from smaller "
+            "weights, or scale the data"
+        )
+    known = Evaluation(run.J, run.g)
     ended = claim.converged or claim.name == "stalled"
     own = getattr(objective, "hessian", None) is not None and claim.name not in CUT_SHORT
-    certificate = certify(objective, recorder.theta, recorder.scale, known, ended or own)
-    termination = convergence.verdict(
-        objective, claim, recorder.theta, recorder.J, recorder.scale, certificate
-    )
-    if not termination.converged and recorder.history[0].cost <= recorder.J:
+    certificate = certify(objective, run.theta, run.scale, known, ended or own)
+    termination = convergence.verdict(objective, claim, run.theta, run.J, run.scale, certificate)
+    if not termination.converged and run.history[0].cost <= run.J:
         error = TrainingError(
-            f"nothing was learned: no step of {method} lowered the cost from its start, "
-            f"J = {recorder.J:.6g}. {termination}"
+            f"nothing was learned: no step of {chosen.optimizer.name} lowered the cost from its "
+            f"start, J = {run.J:.6g}. {termination}"
         )
         error.reason = termination.name
         raise error
     return Fit(
-        theta=recorder.theta,
-        cost=recorder.J,
-        gradient=recorder.g,
-        history=recorder.history,
+        theta=run.theta,
+        cost=run.J,
+        gradient=run.g,
+        history=run.history,
         termination=termination,
-        n_evaluations=recorder.n_evaluations,
-        method=method,
-        reason=reason,
+        n_evaluations=run.n_evaluations,
+        method=chosen.optimizer.name,
+        reason=chosen.reason,
         certificate=certificate,
     )
 
@@ -271,15 +280,3 @@ def _run(optimizer: Optimizer, recorder: Recorder, theta: Array) -> Termination:
         return recorder.termination
     size = relative_gradient(recorder.theta, recorder.g, recorder.scale)
     return Termination("stalled", f"relative gradient {size:.1e}, and no lower point found")
-
-
-def _positive(value: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
-        raise ConfigurationError(f"{name} is {value!r}; it must be a number greater than 0")
-    return float(value)
-
-
-def _whole(value: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigurationError(f"{name} is {value!r}; it must be at least 1, a whole number")
-    return int(value)

@@ -14,7 +14,7 @@ from chainrule.heart.network import Network
 from chainrule.tables.scaling import Scaling, fit_scaling
 from chainrule.training.minimize import Fit
 from chainrule.training.objective import Objective, require_finite
-from chainrule.training.restarts import Restarts, Run, minimize_from_starts
+from chainrule.training.restarts import Restarts, minimize_from_starts
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,6 @@ def train(
     X: ArrayLike,
     Y: ArrayLike,
     network: Network,
-    run: Run,
     *,
     input_names: tuple[str, ...],
     target_names: tuple[str, ...],
@@ -104,8 +103,7 @@ def train(
     alpha: float = 1e-4,
     n_restarts: int = 10,
     seed: int = 0,
-    scheme: str = "scaled",
-    max_time: float | None = None,
+    **options: Any,
 ) -> Trained:
     """Scale, start several times, minimize, and keep the best.
 
@@ -116,15 +114,13 @@ def train(
     Y : array_like (n, targets)
         In the user's units.
     network : Network
-    run : callable
-        `minimize`, or a partial of it.
     input_names, target_names : tuple of str
     scale : {"standard", "max", "none"}
         Scaling of the inputs, and of the targets as far as the output allows: a sigmoid
         with squared loss takes max, and the others without a scale take none.
     alpha : float
         The penalty ½ α Σ W², in the scale of the network.
-    n_restarts, seed, scheme, max_time
+    n_restarts, seed, **options
         As `minimize_from_starts` takes them.
 
     Returns
@@ -154,7 +150,7 @@ def train(
     )
     objective = model.objective(X, Y, alpha)
     _require_reachable(objective, target_names)
-    restarts = minimize_from_starts(objective, run, n_restarts, seed, scheme, max_time)
+    restarts = minimize_from_starts(objective, n_restarts, seed, **options)
     record = _record(objective, restarts, alpha, seed)
     return Trained(replace(model, theta=restarts.best.theta, training=record), restarts)
 
@@ -201,6 +197,8 @@ def _record(objective: Objective, restarts: Restarts, alpha: float, seed: int) -
         "alpha": float(alpha),
         "seed": int(seed),
         "method": fit.method,
+        "reason": fit.reason,
+        "certificate": fit.certificate.as_dict(),
         "cost": fit.cost,
         "baseline_cost": objective.baseline,
         "max_gradient": float(np.max(np.abs(fit.gradient))),

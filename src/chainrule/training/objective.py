@@ -9,6 +9,7 @@ never changes the network.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -167,10 +168,13 @@ class Objective:
         numbers = self.w.size * self.net.layers[-1]
         return numbers <= self.net.n_parameters and not self.decay.any()
 
-    def left_to_explain(self, theta: Array, J: float) -> float:
-        """Return the share of `scale` that a perfect fit would still gain."""
+    def left_to_explain(self, theta: Array, J: Any) -> Any:
+        """Return the share of `scale` that a perfect fit would still gain.
+
+        For one point, or for several: θ (m, p) and J (m,).
+        """
         if not self.varies:
-            return 1.0
+            return np.ones_like(J)
         return 1.0 - (self.baseline - self._data_cost(theta, J)) / self.scale
 
     def worse_than_mean(self, theta: Array, J: float) -> str | None:
@@ -204,8 +208,8 @@ class Objective:
                 return f"output flat and wrong in {wrong.any(axis=1).sum()} of {len(z_L)} rows"
         return None
 
-    def _data_cost(self, theta: Array, J: float) -> float:
-        return J - 0.5 * float(self.decay @ np.asarray(theta) ** 2)
+    def _data_cost(self, theta: Array, J: Any) -> Any:
+        return J - 0.5 * (np.asarray(theta) ** 2 @ self.decay)
 
     @property
     def hessian_costs_little(self) -> bool:

@@ -78,6 +78,11 @@ class Recorder:
         return abs(self.J) + TRACE * abs(self._start) or 1.0
 
     @property
+    def claim(self) -> Termination:
+        """Why it ended, by its own account."""
+        return self.termination or Termination("stalled", "no step was made")
+
+    @property
     def history(self) -> History:
         """The iterations so far."""
         return History(tuple(self._rows))

@@ -1,28 +1,41 @@
 """Several starts, one answer: the lottery of the starting point, ended and reported.
 
-Restart r always begins at the same weights, however many restarts there are.
+Start r always begins at the same weights, however many there are, and what comes of it
+does not depend on who else runs beside it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, replace
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
-from chainrule.training.minimize import CUT_SHORT, Fit
+from chainrule.heart.initialisation import Starts
+from chainrule.training import native_lm
+from chainrule.training.checkpoint import Arrays, Checkpoint, fingerprint
+from chainrule.training.history import History, Iteration
+from chainrule.training.methods import Choice, choose
+from chainrule.training.minimize import CUT_SHORT, Fit, concluded, walked
 from chainrule.training.objective import Objective
-from chainrule.training.optimizers.stopping import Termination
+from chainrule.training.optimizers.problem import Optimizer
+from chainrule.training.optimizers.stopping import Limits, Termination, limits
 
-Run = Callable[..., Fit]
+Progress = Callable[[str], None]
 
+FAILED = "failed"
+BATCH = 10_000  # starts that the native core is given at once
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Restart:
     """How one start ended.
 
@@ -77,69 +90,242 @@ def agreement(n_agree: int, n_starts: int) -> str:
 
 def minimize_from_starts(
     objective: Objective,
-    run: Run,
     n_restarts: int,
     seed: int,
-    scheme: str = "scaled",
+    *,
+    scheme: str = "auto",
+    method: str | Optimizer = "auto",
+    tol: float = 1e-9,
+    max_iter: int | None = None,
     max_time: float | None = None,
+    progress: Progress | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Restarts:
     """Minimize from `n_restarts` random starts.
 
     Parameters
     ----------
     objective : Objective
-    run : callable
-        ``run(objective, theta, max_time=seconds or None) -> Fit``, as `minimize` is.
     n_restarts : int
     seed : int
     scheme : str
         As `Network.initial` takes it.
+    method, tol, max_iter
+        As `minimize` takes them.
     max_time : float, optional
         Seconds for all starts together.
+    progress : callable, optional
+        Called now and then with a line of text.
+    checkpoint : path, optional
+        A file that is written about every second, and that training is taken up from if it
+        is there: starts that had ended are not made again. Levenberg-Marquardt in the
+        native core goes on in the middle of a start, other methods begin that one again;
+        either way the result is the same as if nothing had happened.
 
     Raises
     ------
     TrainingError
         If every start failed; it says how the last one did.
+    DataError
+        If the checkpoint belongs to another training.
     """
     if n_restarts < 1:
         raise ConfigurationError(f"restarts is {n_restarts}; it must be at least 1")
-    if seed < 0:
-        raise ConfigurationError(f"seed is {seed}; it must not be negative")
-    fits, runs = [], []
+    net, rules = objective.net, limits(tol, max_iter, max_time)
+    theta = Starts(net, seed, scheme)
+    chosen = choose(method, objective, net.n_parameters)
+    kept = None
+    if checkpoint is not None:
+        data = (np.asarray(objective.X), np.asarray(objective.Y), objective.w)
+        rest = (net, objective.alpha, chosen.optimizer, rules.tol, rules.max_iter)
+        kept = Checkpoint(checkpoint, fingerprint(*data, *rest, n_restarts, seed, scheme))
+    way = _together if native_lm.possible(chosen.optimizer, objective) else _one_by_one
+    return way(objective, theta, n_restarts, chosen, rules, progress, kept)
+
+
+# ---------------------------------------------------------------- all at once, in the native core
+
+
+def _together(
+    objective: Objective,
+    theta: Starts,
+    n: int,
+    chosen: Choice,
+    rules: Limits,
+    progress: Progress | None,
+    kept: Checkpoint | None,
+) -> Restarts:
+    def pause() -> None:
+        if progress is not None:
+            progress(f"{sum(map(len, batches)):,} of {n:,} starts: {batches[-1].progress()}")
+        if kept is not None and kept.due:
+            kept.save(batches[-1].snapshot())
+
+    batches: list[native_lm.Runs] = []
+    began, cut_short = time.monotonic(), None
+    while cut_short is None and sum(map(len, batches)) < n:
+        left = rules.max_time and rules.max_time - (time.monotonic() - began)
+        some = n if kept is not None else min(BATCH, n - sum(map(len, batches)))
+        batch = native_lm.Runs(
+            objective, theta.take(some), replace(rules, max_time=left), chosen.optimizer
+        )
+        batches.append(batch)
+        saved = kept.load() if kept is not None else None
+        if saved is not None:
+            batch.restore(saved)
+        cut_short = batch.walk(pause)
+        if kept is not None:
+            kept.save(batch.snapshot())
     failure = TrainingError("no start was made")
-    cut_short = None
-    started, left = time.monotonic(), max_time
-    for r in range(n_restarts):
-        if max_time is not None and r > 0:
-            left = max_time - (time.monotonic() - started)
-            if not left > 0:
-                cut_short = Termination("time_limit", f"{max_time:g} s for all starts")
-                break
-        source = np.random.SeedSequence(seed, spawn_key=(r,))
-        theta = objective.net.initial(np.random.default_rng(source), scheme)
+    # a fit with nothing left to explain needs no second look, and there may be thousands
+    examined: dict[int, Fit] = {}
+    ended = native_lm.joined([batch.ended() for batch in batches])
+
+    def fit_of(r: int) -> Fit:
+        run = batches[r // BATCH].run(r % BATCH) if kept is None else batches[0].run(r)
+        return concluded(objective, replace(run, cut_short=cut_short), chosen)
+
+    for r in np.flatnonzero(ended.doubtful).tolist():
         try:
-            fit = run(objective, theta, max_time=left)
+            examined[r] = fit_of(r)
+            ended.names[r] = examined[r].termination.name
+        except TrainingError as error:
+            failure, ended.names[r], ended.cost[r] = error, FAILED, np.nan
+    best, n_agree = _best(ended.cost, ended.names, objective.scale, failure, cut_short)
+    columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations)
+    table = zip(*(column.tolist() for column in columns), strict=True)
+    made = tuple(Restart(*row) for row in table if row[1] != native_lm.NOT_MADE)
+    return Restarts(examined.get(best) or fit_of(best), made, n_agree, cut_short)
+
+
+# ---------------------------------------------------------------- one after the other
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A start that has ended, as far as it has to be known to make its Fit again."""
+
+    theta: Array
+    J: float
+    g: Array
+    scale: float
+    history: History
+    n_evaluations: int
+    claim: Termination
+
+
+def _one_by_one(
+    objective: Objective,
+    theta: Starts,
+    n: int,
+    chosen: Choice,
+    rules: Limits,
+    progress: Progress | None,
+    kept: Checkpoint | None,
+) -> Restarts:
+    saved = kept.load() if kept is not None else None
+    fits = [] if saved is None else _unpacked(saved, objective, chosen)
+    failure, cut_short = TrainingError("no start was made"), None
+    theta.take(len(fits))
+    began = time.monotonic()
+    for r in range(len(fits), n):
+        left = rules.max_time and rules.max_time - (time.monotonic() - began)
+        if left is not None and not left > 0:
+            cut_short = Termination("time_limit", f"{rules.max_time:g} s for all starts")
+            break
+
+        def tell(_: Array, row: Iteration, start: int = r + 1) -> None:
+            if progress is not None:
+                at = f"iteration {row.iteration}, J = {row.cost:.6g}"
+                progress(f"start {start} of {n}, {at}")
+
+        try:
+            fit = walked(objective, theta.take(1)[0], chosen, replace(rules, max_time=left), tell)
         except TrainingError as error:
             failure = error
             if error.reason in CUT_SHORT:
                 cut_short = Termination(error.reason, f"in start {r + 1}")
                 break
-            runs.append(Restart(float("nan"), "failed", 0, 0))
+            fits.append(None)
             continue
         fits.append(fit)
-        runs.append(Restart(fit.cost, fit.termination.name, fit.n_iterations, fit.n_evaluations))
         if fit.termination.name in CUT_SHORT:
             cut_short = fit.termination
             break
-    if not fits:
-        if failure.reason == "interrupted":
+        if kept is not None and kept.due:
+            kept.save(_packed(fits, objective.net.n_parameters))
+    if kept is not None:
+        whole = [fit for fit in fits if fit is None or fit.termination.name not in CUT_SHORT]
+        kept.save(_packed(whole, objective.net.n_parameters))
+    runs = tuple(_summary(fit) for fit in fits)
+    costs = np.array([run.cost for run in runs])
+    names = np.array([run.termination for run in runs], dtype=object)
+    best, n_agree = _best(costs, names, objective.scale, failure, cut_short)
+    winner = fits[best]
+    assert winner is not None
+    return Restarts(winner, runs, n_agree, cut_short)
+
+
+def _summary(fit: Fit | None) -> Restart:
+    if fit is None:
+        return Restart(float("nan"), FAILED, 0, 0)
+    return Restart(fit.cost, fit.termination.name, fit.n_iterations, fit.n_evaluations)
+
+
+def _packed(fits: Sequence[Fit | None], p: int) -> Arrays:
+    """Return starts that have ended as arrays; those that failed have weights 0."""
+    rows = [[] if fit is None else [astuple(row) for row in fit.history] for fit in fits]
+    return {
+        "theta": np.array([np.zeros(p) if fit is None else fit.theta for fit in fits]),
+        "names": np.array([FAILED if fit is None else fit.termination.name for fit in fits]),
+        "why": np.array(["" if fit is None else fit.termination.inequality for fit in fits]),
+        "evaluations": np.array([0 if fit is None else fit.n_evaluations for fit in fits]),
+        "lengths": np.array([len(of_start) for of_start in rows]),
+        "history": np.array([row for of_start in rows for row in of_start], dtype=np.float64),
+    }
+
+
+def _unpacked(saved: Arrays, objective: Objective, chosen: Choice) -> list[Fit | None]:
+    fits: list[Fit | None] = []
+    rows = iter(saved["history"].tolist())
+    lengths, evaluations = saved["lengths"].tolist(), saved["evaluations"].tolist()
+    for theta, name, why, n, length in zip(
+        saved["theta"], saved["names"], saved["why"], evaluations, lengths, strict=True
+    ):
+        if name == FAILED:
+            fits.append(None)
+            continue
+        history = History(
+            tuple(
+                Iteration(int(i), J, change, g, step, int(count), seconds)
+                for i, J, change, g, step, count, seconds in islice(rows, length)
+            )
+        )
+        J, g = objective.evaluate(theta, 1)
+        claim = Termination(str(name), str(why))
+        ended = _Ended(np.array(theta), J, g, objective.scale, history, n, claim)
+        fits.append(concluded(objective, ended, chosen))
+    return fits
+
+
+# ---------------------------------------------------------------- which is the best
+
+
+def _best(
+    costs: Array,
+    names: NDArray[np.object_],
+    scale: float,
+    failure: TrainingError,
+    cut_short: Termination | None,
+) -> tuple[int, int]:
+    """Return the best start and how many agree with it, or raise if all have failed."""
+    if not np.any(np.isfinite(costs)):
+        if failure.reason == "interrupted" or (cut_short and cut_short.name == "interrupted"):
             raise KeyboardInterrupt
         raise failure
-    lowest = min(fit.cost for fit in fits)
-    margin = AGREE * abs(lowest) + NOTHING * objective.scale
-    agreeing = [fit for fit in fits if fit.cost <= lowest + margin]
+    lowest = float(np.nanmin(costs))
+    agreeing = costs <= lowest + AGREE * abs(lowest) + NOTHING * scale
+    converged = agreeing & (names == "converged")
     # the first that converged: which of those that agree is lower by a rounding is chance
-    converged = [fit for fit in agreeing if fit.converged]
-    best = converged[0] if converged else min(agreeing, key=lambda fit: fit.cost)
-    return Restarts(best, tuple(runs), len(converged), cut_short)
+    best = np.argmax(converged) if converged.any() else np.nanargmin(costs)
+    return int(best), int(converged.sum())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from chainrule._contracts import Array, Evaluation
@@ -19,11 +20,11 @@ from chainrule.heart.network import Network
 from chainrule.heart.outputs import OUTPUTS
 
 try:
-    import chainrule._native as _native
+    core: Any = import_module("chainrule._native")
 except ImportError:  # built without a compiler
-    _native = None  # type: ignore[assignment]
+    core = None
 
-BUILDS: tuple[str, ...] = () if _native is None else tuple(_native.builds())
+BUILDS: tuple[str, ...] = () if core is None else tuple(core.builds())
 MOST_HIDDEN_LAYERS_FOR_HESSIAN = 1
 
 
@@ -55,13 +56,12 @@ def threads() -> int:
 
 def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int) -> Evaluation:
     """Evaluate the cost of all rows, without penalty: see `reference.evaluate`."""
-    return Evaluation(*_native.evaluate(handle(net), theta, X, Y, w, order, threads(), build()))
+    return Evaluation(*core.evaluate(handle(net), theta, X, Y, w, order, threads(), build()))
 
 
 def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
     """Return the exact d²J/dθ², (p, p), of a network with at most one hidden layer."""
-    H = _native.evaluate(handle(net), theta, X, Y, w, 3, threads(), build())[2]
-    assert H is not None
+    H: Array = core.evaluate(handle(net), theta, X, Y, w, 3, threads(), build())[2]
     return H
 
 
@@ -69,7 +69,7 @@ def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
 def handle(net: Network) -> Any:
     """Return the network as the native core knows it."""
     functions, pairs = list(ACTIVATIONS), list(OUTPUTS)
-    return _native.Network(
+    return core.Network(
         list(net.layers),
         [functions.index(name) for name in net.hidden],
         pairs.index((net.output, net.loss or "")),

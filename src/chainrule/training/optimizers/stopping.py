@@ -12,6 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError
+
+MOST_ITERATIONS = 10_000
 
 SENTENCES = {
     "converged": "The gradient has vanished, and nothing examined speaks against a minimum.",
@@ -138,3 +141,52 @@ class TimeLimit:
         if state.seconds >= self.max_time:
             return Termination("time_limit", f"{state.seconds:.2f} s >= {self.max_time:g} s")
         return None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far to go: the numbers behind the three rules.
+
+    Attributes
+    ----------
+    tol : float
+    max_iter : int
+    max_time : float or None
+        In seconds.
+    """
+
+    tol: float
+    max_iter: int
+    max_time: float | None = None
+
+    def rules(self) -> list[Rule]:
+        """Return the rules, in the order in which they are asked."""
+        rules: list[Rule] = [GradientTest(self.tol), IterationLimit(self.max_iter)]
+        return rules if self.max_time is None else [*rules, TimeLimit(self.max_time)]
+
+
+def limits(tol: float, max_iter: int | None, max_time: float | None) -> Limits:
+    """Return the limits; 10,000 iterations if none are given.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of them is not a positive number.
+    """
+    return Limits(
+        _positive(tol, "tol"),
+        MOST_ITERATIONS if max_iter is None else _whole(max_iter, "max_iter"),
+        None if max_time is None else _positive(max_time, "max_time"),
+    )
+
+
+def _positive(value: float, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
+        raise ConfigurationError(f"{name} is {value!r}; it must be a number greater than 0")
+    return float(value)
+
+
+def _whole(value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigurationError(f"{name} is {value!r}; it must be at least 1, a whole number")
+    return int(value)

@@ -1,9 +1,0 @@
-from chainrule._contracts import Array
-
-class Network:
-    def __init__(self, layers: list[int], hidden: list[int], output: int, bias: bool) -> None: ...
-
-def builds() -> list[str]: ...
-def evaluate(
-    net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int, threads: int, build: str
-) -> tuple[float, Array | None, Array | None]: ...

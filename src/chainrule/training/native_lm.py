@@ -1,0 +1,243 @@
+"""Levenberg-Marquardt from many starts at once, in the native core.
+
+The same algorithm as `optimizers.levenberg_marquardt`, for rows in memory: whole fits
+without returning to Python, starts spread over threads. Every tenth of a second it comes
+back to look at the clock, at Ctrl-C and at whoever wants to know how far it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._contracts import Array, ObjectiveProtocol
+from chainrule._errors import DataError
+from chainrule.statistics.certificate import PERFECT
+from chainrule.training.history import History, Iteration
+from chainrule.training.kernels import native
+from chainrule.training.objective import Objective
+from chainrule.training.optimizers.levenberg_marquardt import LevenbergMarquardt
+from chainrule.training.optimizers.problem import Optimizer
+from chainrule.training.optimizers.stopping import Limits, Termination, relative_gradient
+
+A_WHILE = 0.1  # seconds between two looks at the clock
+# beyond, a system as large as the residuals is smaller, and the Python loop solves that one
+MOST_WEIGHTS_PER_NUMBER = 32
+
+NOT_MADE = "not made"
+COST, EVALUATIONS, ENDING, LENGTH = 0, 6, 9, 10  # columns of the state of a run
+RUNNING, CONVERGED, MAX_ITER, STALLED, NOT_FINITE = range(5)  # what the column ENDING says
+
+
+def possible(optimizer: Optimizer, objective: ObjectiveProtocol) -> bool:
+    """Return whether the native core can do what is asked."""
+    if type(optimizer) is not LevenbergMarquardt or type(objective) is not Objective:
+        return False
+    numbers, _ = objective.size
+    wide = objective.net.n_parameters > MOST_WEIGHTS_PER_NUMBER * numbers
+    return bool(native.build()) and not wide
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How all runs stand: one entry of each column for each.
+
+    Attributes
+    ----------
+    cost : ndarray of float
+        NaN where none was made.
+    names : ndarray of object
+        "converged" by their own account, or "not made".
+    n_iterations, n_evaluations : ndarray of int
+    doubtful : ndarray of bool
+        Whether it has to be looked at before it is believed.
+    """
+
+    cost: Array
+    names: NDArray[np.object_]
+    n_iterations: NDArray[np.int_]
+    n_evaluations: NDArray[np.int_]
+    doubtful: NDArray[np.bool_]
+
+
+def joined(parts: Sequence[Ended]) -> Ended:
+    """Return the columns of all parts, one after the other."""
+    columns = zip(*((getattr(part, f.name) for f in fields(Ended)) for part in parts), strict=True)
+    return Ended(*map(np.concatenate, columns))
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Starts on their way.
+
+    Attributes
+    ----------
+    objective : Objective
+    theta : ndarray (starts, p)
+    limits : Limits
+        The time is for all starts together.
+    optimizer : LevenbergMarquardt
+    """
+
+    objective: Objective
+    theta: Array
+    limits: Limits
+    optimizer: Optimizer
+
+    @cached_property
+    def fits(self) -> Any:
+        """The native side."""
+        o = self.objective
+        return native.core.Fits(
+            native.handle(o.net),
+            np.ascontiguousarray(self.theta),
+            np.asarray(o.X),
+            np.asarray(o.Y),
+            o.w,
+            o.decay,
+            o.scale,
+            self.limits.tol,
+            self.limits.max_iter,
+            getattr(self.optimizer, "polish", True),
+            native.build(),
+        )
+
+    def walk(self, pause: Callable[[], None] | None = None) -> Termination | None:
+        """Let all starts walk to their end; return what cut them short, if anything did.
+
+        `pause` is called about every tenth of a second.
+        """
+        began, threads, max_time = time.monotonic(), native.threads(), self.limits.max_time
+        left = A_WHILE if max_time is None else min(A_WHILE, max_time)
+        try:
+            while True:
+                self.fits.advance(left, threads)
+                if not self.fits.unfinished():
+                    return None
+                if pause is not None:
+                    pause()
+                spent = time.monotonic() - began
+                if max_time is not None:
+                    left = min(A_WHILE, max_time - spent)
+                if left <= 0.0:
+                    return Termination("time_limit", f"{spent:.2f} s >= {max_time:g} s")
+        except KeyboardInterrupt:
+            done = len(self.theta) - self.fits.unfinished()
+            return Termination("interrupted", f"{done} of {len(self.theta)} starts had ended")
+
+    def progress(self) -> str:
+        """Return how far it is."""
+        _, state = self.fits.states()
+        done, begun = state[:, ENDING] != RUNNING, state[:, LENGTH] > 0
+        lowest = f", lowest J = {np.nanmin(state[begun, COST]):.6g}" if begun.any() else ""
+        return f"{done.sum()} of {len(state)} starts{lowest}"
+
+    def ended(self) -> Ended:
+        """Return how all runs stand when all walking is over."""
+        theta, state = self.last
+        cost, ending = state[:, COST], state[:, ENDING].astype(int)
+        left = self.objective.left_to_explain(theta, cost)
+        made = state[:, LENGTH] > 0
+        names = np.where(made, "converged", NOT_MADE).astype(object)
+        return Ended(
+            np.where(made, cost, np.nan),
+            names,
+            np.maximum(state[:, LENGTH].astype(int) - 1, 0),
+            state[:, EVALUATIONS].astype(int),
+            made & ~((ending == CONVERGED) & (left <= PERFECT)),
+        )
+
+    def snapshot(self) -> Mapping[str, Array]:
+        """Return all that is needed to go on later."""
+        theta, state = self.fits.states()
+        rows = [self.fits.history(r) for r in range(len(theta))]
+        return {"theta": theta, "state": state, "history": np.concatenate(rows)}
+
+    def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot."""
+        try:
+            self.fits.restore(**{name: np.ascontiguousarray(A) for name, A in snapshot.items()})
+        except (ValueError, TypeError) as error:
+            raise DataError(f"the checkpoint does not fit this training: {error}") from None
+
+    def __len__(self) -> int:
+        return len(self.theta)
+
+    @cached_property
+    def last(self) -> tuple[Array, Array]:
+        """θ (starts, p) and the state (starts, 11) of every run, when all walking is over."""
+        theta, state = self.fits.states()
+        return theta, state
+
+    def run(self, r: int, cut_short: Termination | None = None) -> NativeRun:
+        """Return one run, as far as it has come when all walking is over."""
+        theta, state = self.last
+        rows = self.fits.history(r)
+        return NativeRun(self.objective, self.limits, theta[r], state[r], rows, cut_short)
+
+
+@dataclass(frozen=True)
+class NativeRun:
+    """One run that has ended: what `minimize.concluded` makes a Fit of."""
+
+    objective: Objective
+    limits: Limits
+    theta: Array
+    state: Array
+    rows: Array
+    cut_short: Termination | None = None
+
+    @property
+    def J(self) -> float:
+        """The cost."""
+        return float(self.state[COST])
+
+    @cached_property
+    def g(self) -> Array:
+        """The gradient."""
+        return self.objective.gradient(self.theta)
+
+    @property
+    def scale(self) -> float:
+        """The cost there is to explain."""
+        return self.objective.scale
+
+    @property
+    def n_evaluations(self) -> int:
+        """Evaluations of the cost."""
+        return int(self.state[EVALUATIONS])
+
+    @property
+    def history(self) -> History:
+        """Every iteration."""
+        cost = self.rows[:, 0]
+        change = np.diff(cost, prepend=cost[:1])
+        return History(
+            tuple(
+                Iteration(i, c, d, g, s, int(n), t)
+                for i, ((c, g, s, n, t), d) in enumerate(
+                    zip(self.rows.tolist(), change.tolist(), strict=True)
+                )
+            )
+        )
+
+    @property
+    def claim(self) -> Termination:
+        """Why it ended, by its own account."""
+        ending = int(self.state[ENDING])
+        if ending == RUNNING:
+            return self.cut_short or Termination("interrupted", f"iteration {len(self.rows) - 1}")
+        if ending == MAX_ITER:
+            return Termination(
+                "max_iter", f"{len(self.rows) - 1} iterations >= {self.limits.max_iter}"
+            )
+        size = relative_gradient(self.theta, self.g, self.scale)
+        if ending == CONVERGED:
+            return Termination("converged", f"relative gradient {size:.2e} <= {self.limits.tol:g}")
+        return Termination("stalled", f"relative gradient {size:.1e}, and no lower point found")
