@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import time
@@ -13,6 +14,14 @@ import scipy
 import chainrule
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
+
+
+def data_folder():
+    """Return the folder of data sets, which are no part of the repository."""
+    folder = Path(os.environ.get("CHAINRULE_DATA", "../shared/data"))
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is not there; set CHAINRULE_DATA to the folder of data sets")
+    return folder
 
 
 def alternate(ways, repeats):

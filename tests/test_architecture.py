@@ -25,7 +25,7 @@ RINGS = [
 ]
 INSIDE_TRAINING = [
     ["history", "kernels", "engines", "optimizers"],
-    ["recorder", "objective", "checkpoint"],
+    ["recorder", "objective", "checkpoint", "least_squares"],
     ["convergence", "methods", "native_lm"],
     ["minimize"],
     ["restarts"],

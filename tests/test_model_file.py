@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import chainrule._files as files
-from chainrule import DataError, ModelFileError, Network, minimize
+from chainrule import DataError, ModelFileError, Network
 from chainrule.model_file import dump_model, load_model, parse_model, save_model
 from chainrule.training.model import Model, train
 
@@ -24,11 +24,8 @@ def model():
     X = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
     Y = np.array([[75.0], [82.0], [93.0]])
 
-    def run(objective, theta, max_time):
-        return minimize(objective, theta, max_iter=15)
-
     names = {"input_names": ("sleep", "study"), "target_names": ("score",)}
-    return train(X, Y, Network([2, 3, 1]), run, n_restarts=2, **names).model
+    return train(X, Y, Network([2, 3, 1]), n_restarts=2, max_iter=15, **names).model
 
 
 HEAD = b'{\n "format": "chainrule-model",\n "version": 1,\n "checksum": "sha256:'

@@ -87,7 +87,7 @@ def _duplicates(l: int, a: Array, spread: Array) -> list[Unit]:
     correlation = np.atleast_2d(np.corrcoef(a[:, alive].T))
     found = []
     for j in range(1, len(alive)):
-        i = int(np.argmax(np.abs(correlation[j, :j])))
+        i = int(np.argmax(np.abs(correlation[j, :j]) > ALIKE))
         if abs(correlation[j, i]) > ALIKE:
             detail = f"of unit {alive[i] + 1}, correlation {correlation[j, i]:.6f}"
             found.append(Unit(l, int(alive[j]) + 1, "duplicate", detail))

@@ -44,9 +44,9 @@ class NielsenDamping:
     growth: float = 2.0
 
     @classmethod
-    def start(cls, size: float) -> NielsenDamping:
-        """Return the first damping for an H with this largest diagonal element."""
-        return cls(FIRST * size, size)
+    def start(cls, size: float, share: float = FIRST) -> NielsenDamping:
+        """Return the first damping, a share of the largest diagonal element of H."""
+        return cls(share * size, size)
 
     def accepted(self, gain: float) -> NielsenDamping:
         """Return the damping after a step that reduced the cost by `gain` times the prediction."""

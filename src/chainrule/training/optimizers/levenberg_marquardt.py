@@ -46,14 +46,14 @@ class LevenbergMarquardt:
         """Minimize until a rule says stop or nothing lower is found."""
         J, g = problem.evaluate(theta)
         model = _gauss_newton(problem, theta)
-        damping = NielsenDamping.start(model.size)
+        damping = NielsenDamping.start(model.size, model.caution)
         slow, exact = 0, False
         while not damping.exhausted:
             s = model.step(damping.value)
             if s is None and exact:
                 # the cost is not convex here: Gauss-Newton always is
                 slow, exact = 0, False
-                model = _gauss_newton(problem, theta)
+                model = _gauss_newton(problem, theta, model)
                 continue
             if s is None:
                 damping = damping.rejected()
@@ -79,10 +79,10 @@ class LevenbergMarquardt:
             damping = damping.accepted(gain)
             H = problem.hessian(theta) if self.polish and (exact or slow >= SLOW_STEPS) else None
             exact = H is not None
-            model = _gauss_newton(problem, theta) if H is None else Normal(g, H)
+            model = _gauss_newton(problem, theta, model) if H is None else Normal(g, H)
 
 
-def _gauss_newton(problem: Problem, theta: Array) -> Model:
+def _gauss_newton(problem: Problem, theta: Array, before: Model | None = None) -> Model:
     residuals = problem.residuals(theta)
     if residuals is None:
         _, g, H = problem.gauss_newton(theta)
@@ -90,7 +90,7 @@ def _gauss_newton(problem: Problem, theta: Array) -> Model:
     m, p = residuals.A.shape
     if m < p:
         return Wide(residuals, theta, problem.evaluate(theta)[1])
-    return Orthogonal(residuals, np.maximum(np.linalg.norm(residuals.A, axis=0), 1e-300))
+    return Orthogonal.following(before, residuals)
 
 
 def _smaller(g: Array, than: Array) -> bool:

@@ -14,12 +14,19 @@ import numpy as np
 from scipy import linalg
 
 from chainrule._contracts import Array, Residuals
+from chainrule.training.optimizers.damping import FIRST
 
-TINY = float(np.finfo(np.float64).tiny)
+# where nothing is known of how θ enters, the first steps are short (Moré 1978 has the same)
+CAUTION = 100.0
+KEPT = 0.5  # of the norm that a column had
 
 
 class Model(Protocol):
     """A quadratic model of the cost around a point."""
+
+    @property
+    def caution(self) -> float:
+        """The first damping, relative to `size`."""
 
     @property
     def size(self) -> float:
@@ -38,6 +45,7 @@ class Normal:
 
     g: Array
     H: Array
+    caution = FIRST
 
     @property
     def size(self) -> float:
@@ -72,6 +80,7 @@ class Wide:
     residuals: Residuals
     theta: Array
     g: Array
+    caution = FIRST
 
     @property
     def size(self) -> float:
@@ -101,12 +110,22 @@ class Wide:
 class Orthogonal:
     """The model from m ≥ p residuals, by QR, with every parameter in a unit of its own.
 
-    ‖A s + r‖² + λ ‖C s‖², where C holds the norms of the columns of A, so that the steps do
-    not depend on the units of the parameters (Moré 1978, Lecture Notes in Mathematics 630).
+    ‖A s + r‖² + λ ‖C s‖², where C holds the norms of the columns of A, so that the steps do not
+    depend on the units of the parameters (Moré 1978, Lecture Notes in Mathematics 630:105, sec.
+    6). A norm may fall by half at a time only, so that a parameter that loses its influence does
+    not run away; Moré never lets it fall, which one wild step early on spoils for good.
     """
 
     residuals: Residuals
     C: Array
+    caution = CAUTION
+
+    @classmethod
+    def following(cls, before: Model | None, residuals: Residuals) -> Orthogonal:
+        """Return the model of these residuals, in the units of the one before if there is one."""
+        norms = np.linalg.norm(residuals.A, axis=0)
+        norms = np.maximum(norms, KEPT * before.C) if isinstance(before, Orthogonal) else norms
+        return cls(residuals, np.where(norms > 0.0, norms, 1.0))
 
     @property
     def size(self) -> float:
