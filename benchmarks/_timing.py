@@ -12,8 +12,13 @@ import numpy as np
 import scipy
 
 import chainrule
+from chainrule.training.kernels import native
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
+
+
+PAUSE = 0.02  # seconds: threads of the one before may spin on for a while
+LONG = 0.02  # seconds
 
 
 def data_folder():
@@ -24,15 +29,36 @@ def data_folder():
     return folder
 
 
-def alternate(ways, repeats):
-    """Time each way in turn, `repeats` times over; return a list of seconds for each."""
+def alternate(ways, repeats, most_seconds=np.inf):
+    """Time each way in turn, up to `repeats` times over; return a list of seconds for each.
+
+    A way that measures itself, as one in another process does, returns its seconds.
+    """
     seconds = {name: [] for name in ways}
-    for _ in range(repeats):
+    began = time.perf_counter()
+    for k in range(repeats):
+        if k >= 3 and time.perf_counter() - began > most_seconds:
+            break
         for name, way in ways.items():
-            started = time.perf_counter()
-            way()
-            seconds[name].append(time.perf_counter() - started)
+            time.sleep(PAUSE)
+            seconds[name].append(_burst(way))
     return seconds
+
+
+def _burst(way):
+    """Return the seconds of one call: of several in a row, the first not counted, if short."""
+    started = time.perf_counter()
+    own = way()
+    first = time.perf_counter() - started
+    if isinstance(own, float):
+        return own
+    if first > LONG:
+        return first
+    calls = max(1, int(LONG / max(first, 1e-6)))
+    started = time.perf_counter()
+    for _ in range(calls):
+        way()
+    return (time.perf_counter() - started) / calls
 
 
 def ratio(seconds, peer, ours):
@@ -53,5 +79,6 @@ def machine():
     )
     return (
         f"{model}, {platform.system()}, Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, SciPy {scipy.__version__}, chainrule {chainrule.__version__}"
+        f"NumPy {np.__version__}, SciPy {scipy.__version__}, chainrule {chainrule.__version__} "
+        f"({native.build() or 'reference'} kernel, {native.threads()} threads)"
     )

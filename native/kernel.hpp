@@ -21,6 +21,10 @@ struct Kernel {
     // Factor the upper triangle of A (n, n), rows `row` apart, as U^T U in place; false if A is not
     // positive definite.
     bool (*cholesky)(double* A, std::ptrdiff_t n, std::ptrdiff_t row);
+    // Do so many multiply-adds (two operations each) in registers, or tanhs of numbers in the nearest
+    // cache: what a core can do at best. Return something that depends on the result.
+    double (*multiply_adds)(std::ptrdiff_t n);
+    double (*tanhs)(std::ptrdiff_t n);
 };
 
 // The best build for this machine, or the one with that name.

@@ -1,18 +1,21 @@
 // What Python sees of the native core.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 
 #include "levenberg_marquardt.hpp"
+#include "threads.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -199,6 +202,23 @@ NB_MODULE(_native, m) {
         .def("states", &states)
         .def("history", &history, "r"_a)
         .def("restore", &restore, "theta"_a, "state"_a, "history"_a);
+    m.def(
+        "speed",
+        [](const std::string& build, int threads) {
+            const Kernel* chosen = kernel_named(build.c_str());
+            require(chosen != nullptr, "this machine cannot run that build");
+            constexpr double MANY = 3e8, SOME = 2e7;
+            double sink = 0.0;
+            auto rate = [&](auto&& what, double n) {
+                const auto began = std::chrono::steady_clock::now();
+                in_parallel(threads, [&] { *static_cast<volatile double*>(&sink) = what(std::ptrdiff_t(n)); });
+                return threads * n / std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+            };
+            nb::gil_scoped_release without_lock;
+            return std::make_pair(2.0 * rate(chosen->multiply_adds, MANY), rate(chosen->tanhs, SOME));
+        },
+        "build"_a, "threads"_a,
+        "Return the operations and tanhs per second that this machine can do: for benchmarks.");
     m.def("builds", [] {
         std::vector<std::string> names;
         for (const char* name : {"plain", "avx2", "avx512"})
