@@ -7,12 +7,12 @@ READY  := $(VENV)/.ready
 
 help:
 	@echo "make demo    the tutorial's story: numbers, checks, figures (in demo/)"
-	@echo "make test    lint, types and all tests"
+	@echo "make test    lint, types and all tests, on the native kernel and on NumPy's"
 	@echo "make check   lint and types only"
 	@echo "make bench   benchmarks, into benchmarks/RESULTS.md"
 	@echo "make clean   remove what the above have made"
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml CMakeLists.txt $(wildcard native/*)
 	@rm -f $(READY)
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing $(VENV) && \
@@ -33,8 +33,12 @@ check: $(READY)
 
 test: check
 	@$(PYTHON) -m pytest -n 2
+	@CHAINRULE_KERNEL=reference $(PYTHON) -m pytest -n 2 --deselect tests/training/test_native.py \
+	  --ignore tests/test_without_compiler.py
 
+# the peers; R's nnet comes from Debian (r-base-core, r-cran-nnet)
 bench: $(READY)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@$(PYTHON) benchmarks/run.py
 
 clean:

@@ -10,6 +10,7 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ class Sklearn:
         units = list(net.layers)
         self.activations = [X, *([None] * (len(units) - 1))]
         self.deltas = [None] * (len(units) - 1)
-        shapes = list(zip(units[:-1], units[1:], strict=True))
+        shapes = list(pairwise(units))
         self.coef_grads = [np.empty(shape) for shape in shapes]
         self.intercept_grads = [np.empty(shape[1]) for shape in shapes]
 

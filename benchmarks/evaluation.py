@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 import chainrule
@@ -34,7 +36,7 @@ def limit(n, layers, flops, tanhs):
     The matrix products at the measured rate of multiply-adds, and one tanh for each hidden
     unit at the rate of the fastest vectorized one here.
     """
-    pairs = list(zip(layers[:-1], layers[1:], strict=True))
+    pairs = list(pairwise(layers))
     forward = sum(a * b for a, b in pairs)
     backward = sum(a * b for a, b in pairs[1:])
     products = n * (4 * forward + 2 * backward)
@@ -128,7 +130,7 @@ def run():
         f"cores (NumPy's tanh: {of_numpy / 1e9:.2f} G/s). nnet: a",
         "BFGS step less a cost, both with logistic hidden units. x: the peer's time over ours.",
         "",
-        "| rows x layers | ms | time / limit | PyTorch | scikit-learn | NumPy | nnet | difference |",
+        "| rows x layers | ms | / limit | PyTorch | scikit-learn | NumPy | nnet | difference |",
         "|---|---|---|---|---|---|---|---|",
     ]
     with R() if R.present() else nothing() as r:

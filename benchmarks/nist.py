@@ -111,9 +111,8 @@ def run():
             f"{name} {start[-1]}" for name, start in score if (name, start) not in solved
         )
         mean = np.mean([found for found, _ in score.values()])
-        lines.append(
-            f"| {way} | {len(solved)} of {len(score)} | {mean:.2f} | {len(false)} | {missed or '-'} |"
-        )
+        columns = f"{len(solved)} of {len(score)}", f"{mean:.2f}", str(len(false)), missed or "-"
+        lines.append(f"| {way} | {' | '.join(columns)} |")
     return lines
 
 

@@ -102,7 +102,7 @@ class LeastSquares:
             down[j] -= h
             of_up, of_down = self.evaluate(up, 1).g, self.evaluate(down, 1).g
             rows.append((np.asarray(of_up) - np.asarray(of_down)) / (up[j] - down[j]))
-        return 0.5 * (np.array(rows) + np.array(rows).T)
+        return np.asarray(0.5 * (np.array(rows) + np.array(rows).T))
 
     def _complex_step(self, theta: Array) -> Array:
         nudged = theta + 1j * STEP * np.eye(len(theta))

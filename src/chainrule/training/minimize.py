@@ -247,8 +247,14 @@ def concluded(objective: ObjectiveProtocol, run: Finished, chosen: Choice) -> Fi
     known = Evaluation(run.J, run.g)
     ended = claim.converged or claim.name == "stalled"
     own = getattr(objective, "hessian", None) is not None and claim.name not in CUT_SHORT
-    certificate = certify(objective, run.theta, run.scale, known, ended or own)
-    termination = convergence.verdict(objective, claim, run.theta, run.J, run.scale, certificate)
+    try:
+        certificate = certify(objective, run.theta, run.scale, known, ended or own)
+        termination = convergence.verdict(
+            objective, claim, run.theta, run.J, run.scale, certificate
+        )
+    except KeyboardInterrupt:
+        certificate = certify(objective, run.theta, run.scale, known, curvature=False)
+        termination = Termination("interrupted", "while the end was examined")
     if not termination.converged and run.history[0].cost <= run.J:
         error = TrainingError(
             f"nothing was learned: no step of {chosen.optimizer.name} lowered the cost from its "

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule._contracts import Array, Evaluation
+from chainrule._contracts import Array, Evaluation, Residuals
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.network import Network
 from chainrule.heart.penalties import l2
@@ -133,6 +133,14 @@ class Objective:
         with np.errstate(over="ignore", invalid="ignore"):
             data = memory.evaluate(self.net, theta, *self._rows, order)
             return data + l2(theta, self.decay, order)
+
+    def residuals(self, theta: ArrayLike) -> Residuals | None:
+        """Return the residuals behind J where there are fewer of them than weights."""
+        if self.w.size * self.net.layers[-1] >= self.net.n_parameters:
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            r, A = memory.residuals(self.net, self._point(theta), *self._rows)
+        return Residuals(r, A, self.decay)
 
     def hessian(self, theta: ArrayLike) -> Array:
         """Return the exact d²J/dθ², (p, p), where `evaluate` gives that of Gauss-Newton."""

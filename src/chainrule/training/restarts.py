@@ -189,6 +189,10 @@ def _together(
         try:
             examined[r] = fit_of(r)
             ended.names[r] = examined[r].termination.name
+            if ended.names[r] == "interrupted" and cut_short is None:
+                cut_short = examined[r].termination
+                ended.names[r + 1 :][ended.doubtful[r + 1 :]] = "interrupted"
+                break
         except TrainingError as error:
             failure, ended.names[r], ended.cost[r] = error, FAILED, np.nan
     best, n_agree = _best(ended.cost, ended.names, objective.scale, failure, cut_short)

@@ -27,6 +27,11 @@ def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: in
     return sum_over_blocks(reference.evaluate, net, theta, X, Y, w, order)
 
 
+def residuals(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> tuple[Array, Array]:
+    """Return r and dr/dθ of all rows, for when they are few: see `reference.residuals`."""
+    return reference.residuals(net, theta, X, Y, w)
+
+
 def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
     """Return the exact d²J/dθ², (p, p), of the cost of all rows without penalty."""
     if hessian_costs_little(net):

@@ -13,6 +13,7 @@ from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
 
 STEP = 1e-100
+TINY = 1e-150  # a root of a curvature below is none
 
 
 def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int) -> Evaluation:
@@ -50,6 +51,26 @@ def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: in
     p = net.n_parameters
     H = dz.reshape(n * K, p).T @ (curvature @ dz).reshape(n * K, p)
     return Evaluation(J, g, 0.5 * (H + H.T))
+
+
+def residuals(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> tuple[Array, Array]:
+    """Return r, (n K,), and A = dr/dθ, (n K, p), with g = Aᵀr and H = AᵀA.
+
+    For a squared loss these are the residuals themselves. For others Gauss-Newton puts
+    r = Λ^(-½) δ and A = Λ^½ dz/dθ in their place, with the root of w Λ row by row.
+    """
+    W, b = net.weights(theta)
+    trace = chain_rule.forward(X, W, b, net.functions)
+    z_L = trace.z[net.n_layers]
+    n, K = z_L.shape
+    values, vectors = np.linalg.eigh(w[:, None, None] * net.pair.curvature(z_L, Y))
+    root = np.sqrt(np.maximum(values, 0.0))
+    delta_L = (w[:, None] * net.pair.delta(z_L, Y))[:, None, :] @ vectors
+    # where there is no curvature, as along (1, ..., 1) of a softmax, there is no slope either
+    r = np.divide(delta_L[:, 0], root, out=np.zeros((n, K)), where=root > TINY)
+    B_L = root[:, :, None] * vectors.swapaxes(1, 2)
+    A = chain_rule.jacobian(B_L, trace, W, b, net.functions)
+    return r.ravel(), A.reshape(n * K, -1)
 
 
 def hessian_product(net: Network, theta: Array, v: Array, X: Array, Y: Array, w: Array) -> Array:

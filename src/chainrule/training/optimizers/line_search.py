@@ -79,7 +79,7 @@ class WolfeSearch:
     def _good(self, here: Point, start: Point) -> bool:
         if not self._too_high(here, start):
             return abs(here.slope) <= -self.curvature * start.slope
-        level = here.value <= start.value + ROUNDING * abs(start.value)
+        level = abs(here.value - start.value) <= ROUNDING * abs(start.value)
         flatter = self.curvature * start.slope <= here.slope
         return level and flatter and here.slope <= (2.0 * self.decrease - 1.0) * start.slope
 

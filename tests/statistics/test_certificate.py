@@ -1,0 +1,97 @@
+"""What the certificate says, where it is known what it has to say."""
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from chainrule import Network, Objective, minimize
+from chainrule._contracts import Evaluation
+from chainrule.statistics.certificate import certify
+from chainrule.statistics.units import idle_units
+
+
+class Quadratic:
+    """½ Σ c θ², with its Hessian."""
+
+    hessian_costs_little = True
+
+    def __init__(self, *curvatures):
+        self.H = np.diag(curvatures)
+
+    def evaluate(self, theta, order):
+        g = self.H @ theta
+        return Evaluation(0.5 * float(theta @ g), g)
+
+    def hessian(self, theta):
+        return self.H
+
+
+def test_numbers_by_hand():
+    found = certify(Quadratic(2.0, 8.0), [1e-8, 1e-8], scale=1.0)
+    assert found.kind == "minimum"
+    assert found.relative_gradient == pytest.approx(8e-8)
+    assert found.decrement == pytest.approx(0.5 * (2 + 8) * 1e-16)
+    assert found.lowest_eigenvalue == pytest.approx(2.0)
+    assert certify(Quadratic(2.0, 8.0), [1.0, 0.0], scale=1.0).kind == "not_stationary"
+    saddle = certify(Quadratic(2.0, -8.0), [0.0, 0.0], scale=1.0)
+    assert saddle.kind == "saddle"
+    assert saddle.gain == pytest.approx(4.0)  # ½ · 8 · 1², a step as long as a weight
+    assert np.abs(saddle.way_down[1]) > 1e6 * np.abs(saddle.way_down[0])
+    assert certify(Quadratic(1e-9, 1e-9), [0.0, 0.0], scale=1.0).kind == "flat"
+    endless = Quadratic(1.0, 1.0)
+    endless.hessian = lambda theta: np.full((2, 2), np.inf)
+    assert certify(endless, [0.0, 0.0], scale=1.0).kind == "unknown"
+    assert "minimum: The cost curves upward" in str(found)
+    assert found.as_dict()["lowest_eigenvalue"] == pytest.approx(2.0)
+
+
+def test_every_false_success_of_bfgs_is_named(seed_net, seed_data):
+    # the tutorial's data can be fitted exactly: a minimum has cost 0
+    objective = Objective(seed_net, *seed_data)
+    false = 0
+    for seed in range(200):
+        start = np.random.RandomState(seed).randn(9)
+        done = optimize.minimize(objective.cost, start, jac=objective.gradient, method="BFGS")
+        found = certify(objective, done.x)
+        at_a_minimum = done.fun < 1e-9 * objective.scale
+        assert found.is_minimum == at_a_minimum or done.fun < 1e-6 * objective.scale
+        if done.success and done.fun > 1e-4:
+            false += 1
+            assert found.kind in ("saddle", "flat", "not_stationary"), str(found)
+    assert false > 5  # there is something to find
+
+
+def test_a_fit_has_one(noisy_rows):
+    net = Network([2, 3, 1])
+    for method in ("lm", "broyden", "bfgs", "lbfgs"):
+        fit = minimize(Objective(net, *noisy_rows, alpha=0.1), net.initial(0), method=method)
+        assert fit.certificate.kind == "minimum"
+        assert fit.certificate.lowest_eigenvalue > 0
+        assert fit.certificate.relative_gradient <= 1e-8
+    cut = minimize(Objective(net, *noisy_rows, alpha=0.1), net.initial(0), max_iter=2)
+    assert cut.certificate.kind == "not_stationary"
+
+
+# ---------------------------------------------------------------- units
+
+
+def test_idle_units_are_named():
+    X = np.linspace(-1, 1, 50)[:, None]
+    net = Network([1, 6, 1])
+    W1 = [1.0, -1.0, 0.0, 50.0, 0.7, 2.0]
+    b1 = [0.1, -0.1, 0.5, -100.0, 0.0, 1.0]
+    W2 = [1.0, 1.0, 1.0, 1.0, 0.0, 1.0]
+    found = idle_units(net, np.array([*W1, *b1, *W2, 0.0]), X)
+    said = {(unit.index, unit.finding) for unit in found}
+    # 2 is minus 1; 3 sees no input; 4 is far out on every row; nothing depends on 5
+    assert said == {(2, "duplicate"), (3, "dead"), (4, "dead"), (5, "dead")}
+    assert "of unit 1, correlation -1.000000" in str(next(u for u in found if u.index == 2))
+
+
+def test_a_saturated_unit_still_switches():
+    X = np.r_[np.full(50, -1.0), np.full(50, 1.0)][:, None]
+    net = Network([1, 1, 1])
+    (unit,) = idle_units(net, np.array([30.0, 0.0, 1.0, 0.0]), X)
+    assert unit.finding == "saturated"
+    assert idle_units(net, np.array([1.0, 0.0, 1.0, 0.0]), X) == ()
+    assert idle_units(net, np.array([1.0, 0.0, 1.0, 0.0]), X[:1]) == ()
