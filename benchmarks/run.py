@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 import evaluation
+import nist
 import seed_fit
 from _timing import RESULTS, machine
 
@@ -18,7 +19,7 @@ def main():
         "",
         f"{datetime.date.today().isoformat()}. {machine()}",
     ]
-    for benchmark in (seed_fit, evaluation):
+    for benchmark in (seed_fit, evaluation, nist):
         parts += ["", *benchmark.run()]
     RESULTS.write_text("\n".join(parts) + "\n")
     print(RESULTS.read_text())
