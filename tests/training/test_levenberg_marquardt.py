@@ -178,7 +178,7 @@ def test_why_this_method(objective):
 
 
 def slow_problem():
-    X, Y = waves(4000, 6)
+    X, Y = waves(4000 if native.build() else 200, 6)
     return Objective(Network([6, 12, 1]), X, Y, alpha=1e-3)
 
 
