@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
 PAUSE = 0.02  # seconds: threads of the one before may spin on for a while
-LONG = 0.02  # seconds
+LONG = 0.1  # seconds
 
 
 def data_folder():

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "kernel.hpp"
+#include "numbers.hpp"
 
 extern const chainrule::Kernel chainrule_kernel_plain;
 #ifdef CHAINRULE_X86
@@ -11,13 +12,15 @@ extern const chainrule::Kernel chainrule_kernel_avx512;
 
 namespace chainrule {
 
-std::ptrdiff_t row_of_H(const Network& net) { return (net.p + 7) / 8 * 8; }
+constexpr std::ptrdiff_t LINE = CACHE_LINE / sizeof(double);
+static std::ptrdiff_t whole_lines(std::ptrdiff_t n) { return (n + LINE - 1) / LINE * LINE; }
+
+std::ptrdiff_t start_of_H(const Network& net) { return whole_lines(1 + net.p); }
+std::ptrdiff_t row_of_H(const Network& net) { return whole_lines(net.p); }
 
 std::ptrdiff_t size_of_sum(const Network& net, int order) {
-    std::ptrdiff_t size = 1;
-    if (order >= GRADIENT) size += net.p;
-    if (order >= GAUSS_NEWTON) size += net.p * row_of_H(net);
-    return size;
+    if (order >= GAUSS_NEWTON) return start_of_H(net) + net.p * row_of_H(net);
+    return order >= GRADIENT ? 1 + net.p : 1;
 }
 
 const Kernel* kernel_named(const char* name) {

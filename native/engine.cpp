@@ -10,8 +10,9 @@ namespace {
 
 using std::ptrdiff_t;
 
-constexpr ptrdiff_t BLOCK_ROWS = 1024;   // as the engine of the reference kernel has it
-constexpr double WORTH_A_THREAD = 1e7;  // multiplications; below, starting one costs more
+// Small where rows are few, so that a thousand are work for two; not where a block has an H to add.
+constexpr ptrdiff_t SMALL_BLOCK = 256, BLOCK = 1024, FEW_BLOCKS = 16;
+constexpr double WORTH_A_THREAD = 2e5;  // multiplications; below, waking one costs more
 
 // Sums over neighbouring blocks are joined as soon as both are there: first 0 with 1, 2 with 3, then
 // 0-1 with 2-3, as in a tournament. A block without a partner goes up by itself.
@@ -24,15 +25,15 @@ class Tournament {
         }
     }
 
-    Scratch take() {
+    Numbers take() {
         std::lock_guard lock(mutex_);
-        if (spare_.empty()) return Scratch(size_);
-        Scratch sum = std::move(spare_.back());
+        if (spare_.empty()) return Numbers(size_);
+        Numbers sum = std::move(spare_.back());
         spare_.pop_back();
         return sum;
     }
 
-    void hand_in(ptrdiff_t block, Scratch sum) {
+    void hand_in(ptrdiff_t block, Numbers sum) {
         for (std::size_t level = 0;; ++level, block /= 2) {
             std::unique_lock lock(mutex_);
             auto& here = levels_[level];
@@ -46,7 +47,7 @@ class Tournament {
                 here[block] = std::move(sum);
                 return;
             }
-            Scratch other = std::move(here[partner]);
+            Numbers other = std::move(here[partner]);
             here[partner].clear();
             lock.unlock();
             // left + right and right + left are the same bits
@@ -56,12 +57,12 @@ class Tournament {
         }
     }
 
-    const Scratch& total() const { return levels_.back()[0]; }
+    const Numbers& total() const { return levels_.back()[0]; }
 
   private:
     ptrdiff_t size_;
-    std::vector<std::vector<Scratch>> levels_;
-    std::vector<Scratch> spare_;
+    std::vector<std::vector<Numbers>> levels_;
+    std::vector<Numbers> spare_;
     std::mutex mutex_;
 };
 
@@ -74,35 +75,36 @@ double multiplications(const Network& net, ptrdiff_t n, int order) {
 }  // namespace
 
 void evaluate(const Kernel& kernel, const Network& net, const double* theta, Rows rows, int order,
-              int threads, double* sum, Scratch& scratch) {
-    const ptrdiff_t blocks = (rows.n + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    const ptrdiff_t room = kernel.room(net, rows.n < BLOCK_ROWS ? rows.n : BLOCK_ROWS, order);
+              int threads, double* sum) {
+    const ptrdiff_t most = order >= GAUSS_NEWTON || rows.n >= FEW_BLOCKS * BLOCK ? BLOCK : SMALL_BLOCK;
+    const ptrdiff_t blocks = (rows.n + most - 1) / most;
+    const ptrdiff_t room = kernel.room(net, rows.n < most ? rows.n : most, order);
     auto block_of = [&](ptrdiff_t b) {
-        ptrdiff_t from = b * BLOCK_ROWS, n = rows.n - from < BLOCK_ROWS ? rows.n - from : BLOCK_ROWS;
+        ptrdiff_t from = b * most, n = rows.n - from < most ? rows.n - from : most;
         return Rows{rows.X + from * net.d[1], rows.Y + from * net.K(), rows.w + from, n};
     };
-    if (ptrdiff_t(scratch.size()) < room) scratch.resize(room);
-    if (blocks == 1) return kernel.evaluate(net, theta, rows, order, sum, scratch.data());
+    thread_local Numbers scratch;  // kept: to be given new memory costs more than a few rows do
+    auto evaluate_block = [&](Rows block, double* to) {
+        if (ptrdiff_t(scratch.size()) < room) scratch.resize(room);
+        kernel.evaluate(net, theta, block, order, to, scratch.data());
+    };
+    if (blocks == 1) return evaluate_block(rows, sum);
 
     Tournament tournament(blocks, size_of_sum(net, order));
     std::atomic<ptrdiff_t> next{0};
-    auto work = [&](Scratch& own) {
+    auto work = [&] {
         for (ptrdiff_t b = next++; b < blocks; b = next++) {
-            Scratch part = tournament.take();
-            kernel.evaluate(net, theta, block_of(b), order, part.data(), own.data());
+            Numbers part = tournament.take();
+            evaluate_block(block_of(b), part.data());
             tournament.hand_in(b, std::move(part));
         }
     };
     double worth = multiplications(net, rows.n, order) / WORTH_A_THREAD;
     ptrdiff_t helpers = (threads < blocks ? threads : blocks) - 1;
     if (worth < double(helpers)) helpers = ptrdiff_t(worth);
-    if (helpers < 1) work(scratch);
-    else
-        in_parallel(helpers + 1, [&] {
-            Scratch own(room);
-            work(own);
-        });
-    const Scratch& total = tournament.total();
+    if (helpers < 1) work();
+    else in_parallel(int(helpers + 1), work);
+    const Numbers& total = tournament.total();
     for (std::size_t i = 0; i < total.size(); ++i) sum[i] = total[i];
 }
 

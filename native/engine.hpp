@@ -1,18 +1,14 @@
 // Rows in memory, block by block, on several threads.
 #pragma once
 
-#include <vector>
-
 #include "kernel.hpp"
+#include "numbers.hpp"
 
 namespace chainrule {
-
-// Room that is kept between evaluations by one thread.
-using Scratch = std::vector<double>;
 
 // Set `sum` (size_of_sum) to what all rows add. Where blocks begin and the order in which they are
 // added depend on the rows alone, so that the bits do not depend on the number of threads.
 void evaluate(const Kernel&, const Network&, const double* theta, Rows, int order, int threads,
-              double* sum, Scratch& scratch);
+              double* sum);
 
 }  // namespace chainrule

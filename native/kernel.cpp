@@ -304,7 +304,7 @@ ptrdiff_t room(const Network& net, ptrdiff_t n, int order) { return Tile(net, n,
 void evaluate(const Network& net, const double* theta, Rows rows, int order, double* total, double* room) {
     Tile t(net, rows.n, order, room);
     const bool bends = order == Order::HESSIAN && net.L == 3;
-    double J = 0.0, *g = total + 1, *H = total + 1 + net.p;
+    double J = 0.0, *g = total + 1, *H = total + chainrule::start_of_H(net);
     if (order >= Order::GRADIENT) fill(t.dJdW[1], t.gradient, 0.0);
     if (order >= Order::GAUSS_NEWTON) fill(H, net.p * t.J_row, 0.0);
     if (bends) {

@@ -7,7 +7,9 @@
 
 namespace chainrule {
 
-// The sum over a block: J, then g (p), then H (p rows, each `row_of_H` long, its upper triangle).
+// The sum over a block: J, then g (p), then, from `start_of_H` on, H (p rows, each `row_of_H` long,
+// its upper triangle).
+std::ptrdiff_t start_of_H(const Network& net);
 std::ptrdiff_t row_of_H(const Network& net);
 std::ptrdiff_t size_of_sum(const Network& net, int order);
 

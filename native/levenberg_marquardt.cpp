@@ -23,7 +23,7 @@ class Walker {
   public:
     Walker(const Kernel& kernel, const Problem& problem, int threads)
         : kernel_(kernel), problem_(problem), p_(problem.net.p), row_(row_of_H(problem.net)),
-          threads_(threads), factor_(p_ * row_), step_(p_), trial_(p_),
+          start_(start_of_H(problem.net)), threads_(threads), step_(p_), trial_(p_), factor_(p_ * row_),
           trial_sum_(size_of_sum(problem.net, GRADIENT)) {}
 
     // Walk until the run ends or the time has come.
@@ -34,14 +34,14 @@ class Walker {
         if (run.sum.empty()) begin(run, seconds());
         while (run.ending == RUNNING && Clock::now() < until) iterate(run, seconds);
         run.seconds = seconds();
-        if (run.ending != RUNNING) Scratch().swap(run.sum);
+        if (run.ending != RUNNING) Numbers().swap(run.sum);
     }
 
   private:
     double evaluate(const double* theta, int order, double* sum) {
-        chainrule::evaluate(kernel_, problem_.net, theta, problem_.rows, order, threads_, sum, scratch_);
+        chainrule::evaluate(kernel_, problem_.net, theta, problem_.rows, order, threads_, sum);
         const double* decay = problem_.decay;
-        double* H = sum + 1 + p_;
+        double* H = sum + start_;
         double penalty = 0.0;
         for (ptrdiff_t i = 0; i < p_; ++i) {
             double pull = decay[i] * theta[i];
@@ -87,7 +87,7 @@ class Walker {
             return;
         }
         arrive(run, 0.0, seconds);
-        const double* H = run.sum.data() + 1 + p_;
+        const double* H = run.sum.data() + start_;
         for (ptrdiff_t i = 0; i < p_; ++i) run.size = std::max(run.size, std::fabs(H[i * row_ + i]));
         if (run.size == 0.0) run.size = 1.0;
         run.damping = FIRST * run.size;
@@ -95,7 +95,7 @@ class Walker {
 
     // Solve (H + damping) s = -g; false if that is not positive definite.
     bool solve(const Run& run) {
-        const double *g = run.sum.data() + 1, *H = g + p_;
+        const double *g = run.sum.data() + 1, *H = run.sum.data() + start_;
         for (ptrdiff_t i = 0; i < p_; ++i) {
             double* to = factor_.data() + i * row_;
             std::copy(H + i * row_ + i, H + i * row_ + p_, to + i);
@@ -166,10 +166,10 @@ class Walker {
 
     const Kernel& kernel_;
     const Problem& problem_;
-    const ptrdiff_t p_, row_;
+    const ptrdiff_t p_, row_, start_;
     const int threads_;
-    std::vector<double> factor_, step_, trial_, trial_sum_;
-    Scratch scratch_;
+    std::vector<double> step_, trial_;
+    Numbers factor_, trial_sum_;
 };
 
 }  // namespace

@@ -40,7 +40,7 @@ struct Run {
     Ending ending = RUNNING;
     std::vector<Iteration> history;
 
-    Scratch sum;  // J, g, H at theta; empty where it is not known
+    Numbers sum;  // J, g, H at theta; empty where it is not known
     bool started() const { return !history.empty(); }
 };
 

@@ -67,6 +67,7 @@ Rows rows_of(const Network& net, const In& X, const In& Y, const In& w) {
     require(Y.ndim() == 2 && std::ptrdiff_t(Y.shape(1)) == net.K(), "Y does not fit");
     require(Y.shape(0) == X.shape(0), "X and Y have different rows");
     require(w.ndim() == 1 && w.shape(0) == X.shape(0), "w does not fit");
+    require(X.shape(0) > 0, "there are no rows");
     return {X.data(), Y.data(), w.data(), std::ptrdiff_t(X.shape(0))};
 }
 
@@ -77,10 +78,10 @@ nb::tuple evaluate_rows(const Network& net, In theta, In X, In Y, In w, int orde
     require(order <= GAUSS_NEWTON || net.L <= 3, "the exact Hessian is for one hidden layer");
     const Kernel* chosen = build.empty() ? &kernel() : kernel_named(build.c_str());
     require(chosen != nullptr, "this machine cannot run that build");
-    Scratch sum(size_of_sum(net, order)), scratch;
+    Numbers sum(size_of_sum(net, order));
     {
         nb::gil_scoped_release without_lock;
-        if (rows.n > 0) evaluate(*chosen, net, theta.data(), rows, order, threads, sum.data(), scratch);
+        evaluate(*chosen, net, theta.data(), rows, order, threads, sum.data());
     }
     std::size_t p = net.p;
     nb::object g = nb::none(), H = nb::none();
@@ -90,7 +91,7 @@ nb::tuple evaluate_rows(const Network& net, In theta, In X, In Y, In w, int orde
     if (order >= GAUSS_NEWTON) {
         nb::capsule owner;
         double* data = owned(p * p, owner);
-        const double* upper = sum.data() + 1 + p;
+        const double* upper = sum.data() + start_of_H(net);
         const std::size_t row = row_of_H(net);
         for (std::size_t i = 0; i < p; ++i)
             for (std::size_t j = i; j < p; ++j) data[i * p + j] = data[j * p + i] = upper[i * row + j];

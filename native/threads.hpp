@@ -1,36 +1,13 @@
-// Threads that live no longer than a call: nothing is left behind that a fork could break.
+// Doing one piece of work on several threads at once.
 #pragma once
 
-#include <exception>
-#include <mutex>
-#include <system_error>
-#include <thread>
-#include <vector>
+#include <functional>
 
 namespace chainrule {
 
-// Call work() on `threads` threads, this one among them, and wait for all. Where no more threads are
-// to be had, those there are do the work. The first exception of any of them is thrown here.
-template <class Work>
-void in_parallel(std::ptrdiff_t threads, const Work& work) {
-    std::exception_ptr failure;
-    std::mutex guard;
-    auto safely = [&] {
-        try {
-            work();
-        } catch (...) {
-            std::lock_guard lock(guard);
-            if (!failure) failure = std::current_exception();
-        }
-    };
-    std::vector<std::thread> others;
-    try {
-        for (std::ptrdiff_t i = 1; i < threads; ++i) others.emplace_back(safely);
-    } catch (const std::system_error&) {
-    }
-    safely();
-    for (auto& other : others) other.join();
-    if (failure) std::rethrow_exception(failure);
-}
+// Call work() on up to `threads` threads, this one among them, and wait for those that began. Work
+// must be such that any number of threads gets all of it done, since helpers that are busy for
+// another caller, or slow to wake, are not waited for. What any of them throws is thrown here.
+void in_parallel(int threads, const std::function<void()>& work);
 
 }  // namespace chainrule

@@ -137,6 +137,14 @@ class Network:
                     start += size
         return blocks
 
+    def check_size(self, theta: Any) -> None:
+        """Raise DataError unless the array θ holds as many numbers as there are parameters."""
+        if theta.shape != (self.n_parameters,):
+            raise DataError(
+                f"theta has shape {theta.shape}; layers {list(self.layers)} with "
+                f"bias={self.bias} take ({self.n_parameters},)"
+            )
+
     def weights(self, theta: Any) -> tuple[dict[int, Any], dict[int, Any]]:
         """Return W and b as views of the array θ: writing to ``W[1]`` changes θ.
 
@@ -150,11 +158,7 @@ class Network:
         b : dict of ndarray, b[l] (d[l+1],); empty without biases
         """
         theta = np.asarray(theta)
-        if theta.shape != (self.n_parameters,):
-            raise DataError(
-                f"theta has shape {theta.shape}; layers {list(self.layers)} with "
-                f"bias={self.bias} take ({self.n_parameters},)"
-            )
+        self.check_size(theta)
         W, b, start = {}, {}, 0
         for l, (d_in, d_out) in enumerate(pairwise(self.layers), start=1):
             W[l] = theta[start : start + d_in * d_out].reshape(d_in, d_out)

@@ -132,7 +132,7 @@ class Objective:
         theta = self._point(theta)
         with np.errstate(over="ignore", invalid="ignore"):
             data = memory.evaluate(self.net, theta, *self._rows, order)
-            return data + l2(theta, self.decay, order)
+            return data + l2(theta, self.decay, order) if self.alpha else data
 
     def residuals(self, theta: ArrayLike) -> Residuals | None:
         """Return the residuals behind J where there are fewer of them than weights."""
@@ -244,7 +244,7 @@ class Objective:
 
     def _point(self, theta: ArrayLike) -> Array:
         theta = np.ascontiguousarray(theta, dtype=np.float64)
-        self.net.weights(theta)
+        self.net.check_size(theta)
         return theta
 
 
