@@ -34,7 +34,7 @@ def versions():
 
 
 class Torch:
-    """tanh layers and a sum of half squares, or softmax and cross-entropy, by autograd."""
+    """tanh layers and a sum of half squares, or of cross-entropies, by autograd."""
 
     present = "torch" in globals()
 
@@ -54,6 +54,9 @@ class Torch:
                 a = torch.tanh(a)
         if self.net.output == "softmax":
             return torch.nn.functional.cross_entropy(a, self.Y, reduction="sum")
+        if self.net.output == "sigmoid":
+            of_logits = torch.nn.functional.binary_cross_entropy_with_logits
+            return of_logits(a, self.Y, reduction="sum")
         return 0.5 * ((a - self.Y) ** 2).sum()
 
     def evaluate(self, parameters):
@@ -73,12 +76,14 @@ class Sklearn:
 
     def __init__(self, net, X, Y):
         self.net, self.X = net, X
-        softmax = net.output == "softmax"
-        kind = MLPClassifier if softmax else MLPRegressor
-        self.model = model = kind(net.layers[1:-1], activation="tanh", alpha=0.0)
+        kind = MLPRegressor if net.output == "identity" else MLPClassifier
+        self.model = model = kind(hidden_layer_sizes=net.layers[1:-1], activation="tanh", alpha=0.0)
         model.n_layers_, model.n_outputs_ = net.n_layers, net.layers[-1]
-        model.out_activation_ = net.output
-        model.loss = "log_loss" if softmax else "squared_error"
+        model.out_activation_, model.loss = {
+            "identity": ("identity", "squared_error"),
+            "sigmoid": ("logistic", "binary_log_loss"),
+            "softmax": ("softmax", "log_loss"),
+        }[net.output]
         model._optimal_learning_rate = None
         self.Y, self.n = Y, len(X)
         units = list(net.layers)

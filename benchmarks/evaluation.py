@@ -20,7 +20,7 @@ SHAPES = [
     (60_000, [784, 100, 10]),
     (100_000, [20, 50, 50, 1]),
 ]
-MOST_FOR_NNET = 100_000  # rows; it takes seconds for each
+FOR_NNET = range(1_000, 100_001)  # rows: of fewer R's own time is all there is to see
 PEERS = [
     ("PyTorch", "chainrule"),
     ("scikit-learn", "chainrule"),
@@ -81,7 +81,7 @@ def ways_for(n, layers, r):
         found["scikit-learn"] = sklearn.gradient(theta)
         here = sklearn.parameters(theta)
         ways["scikit-learn"] = lambda: sklearn.evaluate(*here) and None
-    if r is not None and len(layers) == 3 and n <= MOST_FOR_NNET and not softmax:
+    if r is not None and len(layers) == 3 and n in FOR_NNET and not softmax:
         logistic = chainrule.Network(layers, hidden="sigmoid")  # nnet has no other
         its = chainrule.Objective(logistic, X, Y)
         ways["sigmoid"] = lambda: its.evaluate(theta, 1) and None

@@ -10,8 +10,9 @@ namespace {
 
 using std::ptrdiff_t;
 
-// Small where rows are few, so that a thousand are work for two; not where a block has an H to add.
-constexpr ptrdiff_t SMALL_BLOCK = 256, BLOCK = 1024, FEW_BLOCKS = 16;
+// Small where rows are few, so that some hundreds are work for two; larger where they are many, for
+// every block has a sum to add.
+constexpr ptrdiff_t SMALL_BLOCK = 256, BLOCK = 1024, FEW_ROWS = 16'384, FEW_ROWS_FOR_H = 4'096;
 constexpr double WORTH_A_THREAD = 2e5;  // multiplications; below, waking one costs more
 
 // Sums over neighbouring blocks are joined as soon as both are there: first 0 with 1, 2 with 3, then
@@ -76,7 +77,8 @@ double multiplications(const Network& net, ptrdiff_t n, int order) {
 
 void evaluate(const Kernel& kernel, const Network& net, const double* theta, Rows rows, int order,
               int threads, double* sum) {
-    const ptrdiff_t most = order >= GAUSS_NEWTON || rows.n >= FEW_BLOCKS * BLOCK ? BLOCK : SMALL_BLOCK;
+    const ptrdiff_t few = order >= GAUSS_NEWTON ? FEW_ROWS_FOR_H : FEW_ROWS;
+    const ptrdiff_t most = rows.n < few ? SMALL_BLOCK : BLOCK;
     const ptrdiff_t blocks = (rows.n + most - 1) / most;
     const ptrdiff_t room = kernel.room(net, rows.n < most ? rows.n : most, order);
     auto block_of = [&](ptrdiff_t b) {

@@ -161,7 +161,14 @@ double cost(const Network& net, ptrdiff_t vectors, int order, Tile& t) {
 // delta[l] = (W[l] delta[l+1]) * f'(z[l]); W[l] holds row i of the transposed formula of the paper.
 void back(const Network& net, const double* theta, int l, ptrdiff_t vectors, const double* from,
           double* to, Tile& t) {
-    Strided W{theta + net.at[l], net.d[l + 1], 1};
+    const double* W_l = theta + net.at[l];
+    if (net.d[l + 1] == 1) {  // a product of two numbers is not worth a matmul
+        for (ptrdiff_t i = 0; i < net.d[l]; ++i)
+            for (ptrdiff_t r = i * t.rows, v = 0; v < vectors * LANES; r += LANES, v += LANES)
+                store(to + r, W_l[i] * load(from + v) * load(t.prime[l] + r));
+        return;
+    }
+    Strided W{W_l, net.d[l + 1], 1};
     matmul<TIMES>(net.d[l], vectors, W, net.d[l + 1], from, t.rows, to, t.rows, t.prime[l]);
 }
 

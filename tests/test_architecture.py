@@ -24,7 +24,7 @@ RINGS = [
     ["__init__", "__main__"],
 ]
 INSIDE_TRAINING = [
-    ["history", "kernels", "engines", "optimizers"],
+    ["blas", "history", "kernels", "engines", "optimizers"],
     ["recorder", "objective", "checkpoint", "least_squares"],
     ["convergence", "methods", "native_lm"],
     ["minimize"],

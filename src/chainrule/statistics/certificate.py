@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import linalg
 
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
 from chainrule.statistics.curvature import FLAT, hessian, lowest_curvature
@@ -50,7 +51,7 @@ class Certificate:
         max |g_j| max(1, |θ_j|), as a share of the cost there is to explain.
     decrement : float
         ½ gᵀ|H|⁻¹g: what a Newton step would still gain, as a share of the same (Boyd &
-        Vandenberghe 2004, sec. 9.5.1); NaN if not all curvature was computed.
+        Vandenberghe 2004, sec. 9.5.1); NaN if not all curvature was computed, or all is flat.
     lowest_eigenvalue : float
         Of the exact Hessian.
     n_flat : int
@@ -168,17 +169,20 @@ def _curvature(
     H = hessian(objective, theta)
     if not np.all(np.isfinite(H)):
         return _known("unknown", np.nan, np.nan)
-    values, vectors = np.linalg.eigh(H)
-    largest = float(np.max(np.abs(values)))
-    # a direction without curvature promises much, as it should: then nothing is claimed
-    sizes = np.maximum(np.abs(values), 1e-15 * largest + np.finfo(float).tiny)
-    decrement = 0.5 * float(((vectors.T @ g) ** 2 / sizes).sum()) / scale
-    if not largest * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale:
-        return _known("flat", decrement, float(values[0]), n_flat=p)
+    lowest = float(linalg.eigh(H, eigvals_only=True, subset_by_index=[0, 0])[0])
+    if not float(np.max(np.abs(H))) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale:
+        return _known("flat", np.nan, lowest, n_flat=p)
     # in coordinates in which every weight curves alike, so that units do not matter
     unit = np.sqrt(np.abs(np.diag(_gauss_newton(objective, theta, H))))
     unit = np.maximum(unit, FLAT * np.max(unit) + np.finfo(float).tiny)
-    scaled, vectors = np.linalg.eigh(H / np.outer(unit, unit))
+    alike, slope = H / np.outer(unit, unit), g / unit
+    if _clearly_upward(alike):
+        step = linalg.cho_solve(linalg.cho_factor(alike), slope)
+        return _known("upward", 0.5 * float(slope @ step) / scale, lowest)
+    scaled, vectors = np.linalg.eigh(alike)
+    # a direction without curvature promises much, as it should: then nothing is claimed
+    sizes = np.maximum(np.abs(scaled), 1e-15 * np.max(np.abs(scaled)) + np.finfo(float).tiny)
+    decrement = 0.5 * float(((vectors.T @ slope) ** 2 / sizes).sum()) / scale
     zero = FLAT * np.max(np.abs(scaled))
     n_flat = int(np.sum(np.abs(scaled) <= zero))
     best: tuple[float, Array | None] = (0.0, None)
@@ -186,11 +190,21 @@ def _curvature(
         if value < -zero:
             best = max(best, (_gain(theta, value, vector / unit), vector / unit), key=_first)
     if best[0] > PERFECT * scale:
-        return _known(
-            "downward", decrement, float(values[0]), n_flat=n_flat, gain=best[0], way_down=best[1]
-        )
+        return _known("downward", decrement, lowest, n_flat=n_flat, gain=best[0], way_down=best[1])
     stuck = n_flat and getattr(objective, "can_fit_all", False)
-    return _known("flat" if stuck else "upward", decrement, float(values[0]), n_flat=n_flat)
+    return _known("flat" if stuck else "upward", decrement, lowest, n_flat=n_flat)
+
+
+def _clearly_upward(H: Array) -> bool:
+    """Return whether no curvature is negative or flat: a tenth of the work of all eigenvalues."""
+    shifted = H.copy()
+    # no eigenvalue is larger than this norm: what passes here passes there
+    shifted.flat[:: len(H) + 1] -= FLAT * np.linalg.norm(H)
+    try:
+        linalg.cholesky(shifted, overwrite_a=True, check_finite=False)
+    except linalg.LinAlgError:
+        return False
+    return True
 
 
 def _lowest_only(objective: ObjectiveProtocol, theta: Array, scale: float) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from chainrule._errors import DataError, TrainingError
 from chainrule.heart.seed_protocol import seed_objective
 from chainrule.statistics.certificate import Certificate, certify
 from chainrule.training import convergence, native_lm
+from chainrule.training.blas import one_thread
 from chainrule.training.history import History
 from chainrule.training.methods import Choice, choose
 from chainrule.training.objective import Objective
@@ -189,11 +190,13 @@ def minimize(
                 "or minimize(obj, X, Y) for an object with the tutorial's methods"
             )
         start = np.array(theta, dtype=np.float64)
-        return _minimize(objective, start, method, rules, callback)
+        with one_thread():
+            return _minimize(objective, start, method, rules, callback)
     foreign = seed_objective(objective, theta, Y)
     start = foreign.theta
     try:
-        fit = _minimize(foreign, start, method, rules, callback)
+        with one_thread():
+            fit = _minimize(foreign, start, method, rules, callback)
     except BaseException:
         foreign.theta = start
         raise

@@ -19,6 +19,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.heart.initialisation import Starts
 from chainrule.training import native_lm
+from chainrule.training.blas import one_thread
 from chainrule.training.checkpoint import Arrays, Checkpoint, fingerprint
 from chainrule.training.history import History, Iteration
 from chainrule.training.methods import Choice, choose
@@ -140,7 +141,8 @@ def minimize_from_starts(
         rest = (net, objective.alpha, chosen.optimizer, rules.tol, rules.max_iter)
         kept = Checkpoint(checkpoint, fingerprint(*data, *rest, n_restarts, seed, scheme))
     way = _together if native_lm.possible(chosen.optimizer, objective) else _one_by_one
-    return way(objective, theta, n_restarts, chosen, rules, progress, kept)
+    with one_thread():
+        return way(objective, theta, n_restarts, chosen, rules, progress, kept)
 
 
 # ---------------------------------------------------------------- all at once, in the native core

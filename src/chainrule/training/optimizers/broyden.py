@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.linalg import blas
 
 from chainrule._contracts import Array
 from chainrule.training.optimizers.line_search import WolfeSearch
@@ -59,6 +60,8 @@ class Broyden:
 def updated(B: Array | None, s: Array, y: Array, curvature: float) -> Array | None:
     """Return the inverse Hessian after a step s along which the gradient changed by y.
 
+    The one before is overwritten.
+
     Parameters
     ----------
     B : ndarray (p, p) or None
@@ -95,9 +98,12 @@ def updated(B: Array | None, s: Array, y: Array, curvature: float) -> Array | No
             [cross, (phi - 1.0) / (stretch * tau)],
         ]
     )
-    new = B if tau == 1.0 else B / tau
-    new = new + pair @ (mixed @ pair.T)
-    return new if np.all(np.isfinite(new)) else None
+    both = mixed @ pair.T
+    if not (np.all(np.isfinite(pair)) and np.all(np.isfinite(both))):
+        return None
+    # one pass over B, in place; it is symmetric, so that its transpose will do
+    new: Array = blas.dgemm(1.0, pair, both, 1.0 / tau, B.T, overwrite_c=True).T
+    return new
 
 
 def _mixture(h: float, b: float, p: int) -> tuple[float, float, float]:
