@@ -357,6 +357,37 @@ bool cholesky(double* A, ptrdiff_t n, ptrdiff_t row) {
     return true;
 }
 
+template <int M>
+void renew_rows(double* B, ptrdiff_t row, double keep, const double (&of_s)[M], const double (&of_t)[M],
+                const double* s, const double* t, const double* x, double* y) {
+    vec sums[M] = {};
+    for (ptrdiff_t j = 0; j < row; j += LANES) {
+        const vec s_j = load(s + j), t_j = load(t + j), x_j = load(x + j);
+#pragma GCC unroll 4
+        for (int i = 0; i < M; ++i) {
+            vec b = keep * load(B + i * row + j) + (of_s[i] * s_j + of_t[i] * t_j);
+            store(B + i * row + j, b);
+            sums[i] += b * x_j;
+        }
+    }
+    for (int i = 0; i < M; ++i) y[i] = sum(sums[i]);
+}
+
+void renew(double* B, ptrdiff_t n, ptrdiff_t row, double keep, double ss, double st, double tt,
+           const double* s, const double* t, const double* x, double* y) {
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        double of_s[4], of_t[4];
+        for (int k = 0; k < 4; ++k) {
+            of_s[k] = ss * s[i + k] + st * t[i + k];
+            of_t[k] = st * s[i + k] + tt * t[i + k];
+        }
+        renew_rows<4>(B + i * row, row, keep, of_s, of_t, s, t, x, y + i);
+    }
+    for (; i < n; ++i)
+        renew_rows<1>(B + i * row, row, keep, {ss * s[i] + st * t[i]}, {st * s[i] + tt * t[i]}, s, t, x, y + i);
+}
+
 double multiply_adds(ptrdiff_t n) {
     constexpr int CHAINS = 12;  // enough to hide the latency of each
     vec chain[CHAINS], factor = all(0.999999), term = all(1e-7);
@@ -390,4 +421,4 @@ double tanhs(ptrdiff_t n) {
 #define TEXT(build) TEXT_(build)
 
 extern const chainrule::Kernel NAMED(CHAINRULE_BUILD);
-const chainrule::Kernel NAMED(CHAINRULE_BUILD) = {TEXT(CHAINRULE_BUILD), room, evaluate, cholesky, multiply_adds, tanhs};
+const chainrule::Kernel NAMED(CHAINRULE_BUILD) = {TEXT(CHAINRULE_BUILD), room, evaluate, cholesky, renew, multiply_adds, tanhs};

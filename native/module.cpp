@@ -14,7 +14,7 @@
 #include <string>
 #include <tuple>
 
-#include "levenberg_marquardt.hpp"
+#include "fit.hpp"
 #include "threads.hpp"
 
 namespace nb = nanobind;
@@ -106,6 +106,10 @@ struct Fits {
     Problem problem;
     const Kernel& kernel;
     std::vector<Run> runs;
+
+    Fits(In X, In Y, In w, In decay, const Problem& problem, const Kernel& kernel)
+        : X(X), Y(Y), w(w), decay(decay), problem(problem), kernel(kernel) {}
+    Fits(const Fits&) = delete;
 };
 
 // A run between two calls, in numbers: what is needed to go on, besides theta and the history.
@@ -145,6 +149,12 @@ void restore(Fits& fits, In theta, In state, In history) {
     for (std::size_t r = 0; r < n; ++r) {
         const double* s = state.data() + r * STATE;
         Run& run = fits.runs[r];
+        const double* end_of_run = h + std::ptrdiff_t(s[10]) * std::ptrdiff_t(COLUMNS);
+        require(s[10] >= 0 && end_of_run <= end, "history does not fit");
+        if (fits.problem.method == BROYDEN && Ending(int(s[9])) == RUNNING) {
+            h = end_of_run;  // what it had learned is lost: it begins again
+            continue;
+        }
         run.theta.assign(theta.data() + r * p, theta.data() + (r + 1) * p);
         run.J = s[0];
         run.max_gradient = s[1];
@@ -157,9 +167,7 @@ void restore(Fits& fits, In theta, In state, In history) {
         run.seconds = s[8];
         run.ending = Ending(int(s[9]));
         run.history.clear();
-        const double* next = h + std::ptrdiff_t(s[10]) * std::ptrdiff_t(COLUMNS);
-        require(s[10] >= 0 && next <= end, "history does not fit");
-        for (; h != next; h += COLUMNS)
+        for (; h != end_of_run; h += COLUMNS)
             run.history.push_back({h[0], h[1], h[2], std::ptrdiff_t(h[3]), h[4]});
     }
 }
@@ -179,13 +187,16 @@ NB_MODULE(_native, m) {
         .def("__init__",
              // one start for each row of theta
              [](Fits* at, const Network& net, In theta, In X, In Y, In w, In decay, double scale,
-                double tol, std::ptrdiff_t max_iter, bool polish, const std::string& build) {
+                double tol, std::ptrdiff_t max_iter, const std::string& method, bool polish,
+                const std::string& build) {
                  const Kernel* chosen = kernel_named(build.c_str());
                  require(chosen != nullptr, "this machine cannot run that build");
                  require(theta.ndim() == 2 && std::ptrdiff_t(theta.shape(1)) == net.p, "theta does not fit");
                  require(std::ptrdiff_t(decay.size()) == net.p, "decay does not fit");
+                 require(method == "lm" || method == "broyden", "there is no such method");
+                 const Method chosen_method = method == "lm" ? LEVENBERG_MARQUARDT : BROYDEN;
                  Rows rows = rows_of(net, X, Y, w);
-                 new (at) Fits{X, Y, w, decay, Problem{net, rows, decay.data(), scale, tol, max_iter, polish}, *chosen, {}};
+                 new (at) Fits(X, Y, w, decay, {net, rows, decay.data(), scale, tol, max_iter, chosen_method, polish}, *chosen);
                  at->runs.resize(theta.shape(0));
                  for (std::size_t r = 0; r < theta.shape(0); ++r)
                      at->runs[r].theta.assign(theta.data() + r * net.p, theta.data() + (r + 1) * net.p);

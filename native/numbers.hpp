@@ -19,6 +19,7 @@ struct OnCacheLine {
     }
     void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(CACHE_LINE)); }
     void construct(T* p) { ::new (static_cast<void*>(p)) T; }
+    void construct(T* p, const T& x) { ::new (static_cast<void*>(p)) T(x); }
     friend bool operator==(OnCacheLine, OnCacheLine) { return true; }
     friend bool operator!=(OnCacheLine, OnCacheLine) { return false; }
 };

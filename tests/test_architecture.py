@@ -26,7 +26,7 @@ RINGS = [
 INSIDE_TRAINING = [
     ["blas", "history", "kernels", "engines", "optimizers"],
     ["recorder", "objective", "checkpoint", "least_squares"],
-    ["convergence", "methods", "native_lm"],
+    ["convergence", "methods", "native_fits"],
     ["minimize"],
     ["restarts"],
     ["model"],

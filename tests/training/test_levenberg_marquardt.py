@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chainrule import ConfigurationError, DataError, Network, Objective, TrainingError, minimize
-from chainrule.training import native_lm
+from chainrule.training import native_fits
 from chainrule.training.kernels import native
 from chainrule.training.least_squares import LeastSquares
 from chainrule.training.methods import choose
@@ -113,7 +113,7 @@ def test_wide_problems_take_the_dual_way():
     net = Network([2, 60, 1])
     X, Y = waves(5)
     objective = Objective(net, X, Y, alpha=1e-3)
-    assert not native_lm.possible(LevenbergMarquardt(), objective)
+    assert not native_fits.possible(LevenbergMarquardt(), objective)
     r = objective.residuals(net.initial(0))
     assert r is not None
     _, g, H = objective.evaluate(net.initial(0), 2)

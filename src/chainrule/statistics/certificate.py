@@ -16,7 +16,13 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
-from chainrule.statistics.curvature import FLAT, hessian, lowest_curvature
+from chainrule.statistics.curvature import (
+    FLAT,
+    Product,
+    hessian,
+    lowest_curvature,
+    lowest_eigenvalue,
+)
 from chainrule.statistics.units import Unit, idle_units
 
 # shares of the cost there is to explain
@@ -169,16 +175,17 @@ def _curvature(
     H = hessian(objective, theta)
     if not np.all(np.isfinite(H)):
         return _known("unknown", np.nan, np.nan)
+    matters = float(np.max(np.abs(H))) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale
+    inverse = _inverse_if_upward(H) if matters else None
+    if inverse is not None:
+        return _known("upward", 0.5 * float(g @ inverse(g)) / scale, lowest_eigenvalue(H, inverse))
     lowest = float(linalg.eigh(H, eigvals_only=True, subset_by_index=[0, 0])[0])
-    if not float(np.max(np.abs(H))) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale:
+    if not matters:
         return _known("flat", np.nan, lowest, n_flat=p)
     # in coordinates in which every weight curves alike, so that units do not matter
     unit = np.sqrt(np.abs(np.diag(_gauss_newton(objective, theta, H))))
     unit = np.maximum(unit, FLAT * np.max(unit) + np.finfo(float).tiny)
     alike, slope = H / np.outer(unit, unit), g / unit
-    if _clearly_upward(alike):
-        step = linalg.cho_solve(linalg.cho_factor(alike), slope)
-        return _known("upward", 0.5 * float(slope @ step) / scale, lowest)
     scaled, vectors = np.linalg.eigh(alike)
     # a direction without curvature promises much, as it should: then nothing is claimed
     sizes = np.maximum(np.abs(scaled), 1e-15 * np.max(np.abs(scaled)) + np.finfo(float).tiny)
@@ -195,16 +202,20 @@ def _curvature(
     return _known("flat" if stuck else "upward", decrement, lowest, n_flat=n_flat)
 
 
-def _clearly_upward(H: Array) -> bool:
-    """Return whether no curvature is negative or flat: a tenth of the work of all eigenvalues."""
-    shifted = H.copy()
-    # no eigenvalue is larger than this norm: what passes here passes there
-    shifted.flat[:: len(H) + 1] -= FLAT * np.linalg.norm(H)
+def _inverse_if_upward(H: Array) -> Product | None:
+    """Return v -> H⁻¹ v if no curvature is negative or flat: all of them cost ten times more."""
+    if not np.all(np.diag(H) > 0.0):
+        return None
+    unit = np.sqrt(np.diag(H))
+    alike = H / np.outer(unit, unit)
+    # no eigenvalue is larger than this norm: what is left is positive if none is as small as FLAT
+    least = FLAT * float(np.linalg.norm(alike)) * np.eye(len(H))
     try:
-        linalg.cholesky(shifted, overwrite_a=True, check_finite=False)
+        linalg.cholesky(alike - least, overwrite_a=True, check_finite=False)
     except linalg.LinAlgError:
-        return False
-    return True
+        return None
+    factor = linalg.cho_factor(alike)
+    return lambda v: linalg.cho_solve(factor, v / unit) / unit
 
 
 def _lowest_only(objective: ObjectiveProtocol, theta: Array, scale: float) -> dict[str, Any]:

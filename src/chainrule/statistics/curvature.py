@@ -18,6 +18,7 @@ Product = Callable[[Array], Array]
 # curvature, relative to the largest, that counts as none
 FLAT = 1e-8
 RESTARTS = 5
+SMALL = 30  # weights: fewer need no search for one eigenvalue
 
 
 def hessian(objective: ObjectiveProtocol, theta: Array) -> Array:
@@ -46,6 +47,22 @@ def lowest_curvature(objective: ObjectiveProtocol, theta: Array) -> tuple[float,
     highest = abs(float(_eigenpair(H, "LM", start)[0]))
     lowest, direction = _eigenpair(H, "SA", start)
     return (0.0 if abs(lowest) <= FLAT * highest else lowest), direction
+
+
+def lowest_eigenvalue(H: Array, inverse: Product) -> float:
+    """Return the lowest eigenvalue of H, positive, by way of v -> H⁻¹ v."""
+    p = len(H)
+    if p < SMALL:
+        return float(np.linalg.eigvalsh(H)[0])
+    start = np.random.default_rng(0).standard_normal(p)
+    largest = eigsh(
+        LinearOperator((p, p), matvec=inverse, dtype=np.float64),
+        1,
+        v0=start,
+        tol=1e-6,
+        return_eigenvectors=False,
+    )
+    return 1.0 / float(largest[0])
 
 
 def _eigenpair(H: LinearOperator, which: str, start: Array) -> tuple[float, Array]:

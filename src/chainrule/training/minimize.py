@@ -16,7 +16,7 @@ from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, SeedProto
 from chainrule._errors import DataError, TrainingError
 from chainrule.heart.seed_protocol import seed_objective
 from chainrule.statistics.certificate import Certificate, certify
-from chainrule.training import convergence, native_lm
+from chainrule.training import convergence, native_fits
 from chainrule.training.blas import one_thread
 from chainrule.training.history import History
 from chainrule.training.methods import Choice, choose
@@ -212,9 +212,9 @@ def _minimize(
     callback: Callback | None,
 ) -> Fit:
     chosen = choose(method, objective, len(theta))
-    if callback is None and native_lm.possible(chosen.optimizer, objective):
+    if callback is None and native_fits.possible(chosen.optimizer, objective):
         assert isinstance(objective, Objective)
-        runs = native_lm.Runs(objective, theta[None, :], rules, chosen.optimizer)
+        runs = native_fits.Runs(objective, theta[None, :], rules, chosen.optimizer)
         return concluded(objective, runs.run(0, runs.walk()), chosen)
     return walked(objective, theta, chosen, rules, callback)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.heart.initialisation import Starts
-from chainrule.training import native_lm
+from chainrule.training import native_fits
 from chainrule.training.blas import one_thread
 from chainrule.training.checkpoint import Arrays, Checkpoint, fingerprint
 from chainrule.training.history import History, Iteration
@@ -140,7 +140,7 @@ def minimize_from_starts(
         data = (np.asarray(objective.X), np.asarray(objective.Y), objective.w)
         rest = (net, objective.alpha, chosen.optimizer, rules.tol, rules.max_iter)
         kept = Checkpoint(checkpoint, fingerprint(*data, *rest, n_restarts, seed, scheme))
-    way = _together if native_lm.possible(chosen.optimizer, objective) else _one_by_one
+    way = _together if native_fits.possible(chosen.optimizer, objective) else _one_by_one
     with one_thread():
         return way(objective, theta, n_restarts, chosen, rules, progress, kept)
 
@@ -163,12 +163,12 @@ def _together(
         if kept is not None and kept.due:
             kept.save(batches[-1].snapshot())
 
-    batches: list[native_lm.Runs] = []
+    batches: list[native_fits.Runs] = []
     began, cut_short = time.monotonic(), None
     while cut_short is None and sum(map(len, batches)) < n:
         left = rules.max_time and rules.max_time - (time.monotonic() - began)
         some = n if kept is not None else min(BATCH, n - sum(map(len, batches)))
-        batch = native_lm.Runs(
+        batch = native_fits.Runs(
             objective, theta.take(some), replace(rules, max_time=left), chosen.optimizer
         )
         batches.append(batch)
@@ -181,7 +181,7 @@ def _together(
     failure = TrainingError("no start was made")
     # a fit with nothing left to explain needs no second look, and there may be thousands
     examined: dict[int, Fit] = {}
-    ended = native_lm.joined([batch.ended() for batch in batches])
+    ended = native_fits.joined([batch.ended() for batch in batches])
 
     def fit_of(r: int) -> Fit:
         run = batches[r // BATCH].run(r % BATCH) if kept is None else batches[0].run(r)
@@ -200,7 +200,7 @@ def _together(
     best, n_agree = _best(ended.cost, ended.names, objective.scale, failure, cut_short)
     columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations)
     table = zip(*(column.tolist() for column in columns), strict=True)
-    made = tuple(Restart(*row) for row in table if row[1] != native_lm.NOT_MADE)
+    made = tuple(Restart(*row) for row in table if row[1] != native_fits.NOT_MADE)
     return Restarts(examined.get(best) or fit_of(best), made, n_agree, cut_short)
 
 

@@ -1,8 +1,9 @@
-"""Levenberg-Marquardt from many starts at once, in the native core.
+"""Levenberg-Marquardt and Broyden from many starts at once, in the native core.
 
-The same algorithm as `optimizers.levenberg_marquardt`, for rows in memory: whole fits
-without returning to Python, starts spread over threads. Every tenth of a second it comes
-back to look at the clock, at Ctrl-C and at whoever wants to know how far it is.
+The same algorithms as `optimizers.levenberg_marquardt` and `optimizers.broyden`, for rows
+in memory: whole fits without returning to Python, starts spread over threads. Every tenth
+of a second they come back to look at the clock, at Ctrl-C and at whoever wants to know how
+far they are.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from chainrule.statistics.certificate import PERFECT
 from chainrule.training.history import History, Iteration
 from chainrule.training.kernels import native
 from chainrule.training.objective import Objective
+from chainrule.training.optimizers.broyden import Broyden
 from chainrule.training.optimizers.levenberg_marquardt import LevenbergMarquardt
 from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.optimizers.stopping import Limits, Termination, relative_gradient
 
 A_WHILE = 0.1  # seconds between two looks at the clock
-# beyond, a system as large as the residuals is smaller, and the Python loop solves that one
+# of Levenberg-Marquardt: beyond, a system as large as the residuals is smaller, which the loop in
+# Python solves
 MOST_WEIGHTS_PER_NUMBER = 32
 
 NOT_MADE = "not made"
@@ -37,11 +40,12 @@ RUNNING, CONVERGED, MAX_ITER, STALLED, NOT_FINITE = range(5)  # what the column 
 
 def possible(optimizer: Optimizer, objective: ObjectiveProtocol) -> bool:
     """Return whether the native core can do what is asked."""
-    if type(optimizer) is not LevenbergMarquardt or type(objective) is not Objective:
+    if not native.build() or type(objective) is not Objective:
         return False
-    numbers, _ = objective.size
-    wide = objective.net.n_parameters > MOST_WEIGHTS_PER_NUMBER * numbers
-    return bool(native.build()) and not wide
+    if type(optimizer) is LevenbergMarquardt:
+        numbers, _ = objective.size
+        return objective.net.n_parameters <= MOST_WEIGHTS_PER_NUMBER * numbers
+    return optimizer == Broyden()  # another line search is not known there
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Runs:
     theta : ndarray (starts, p)
     limits : Limits
         The time is for all starts together.
-    optimizer : LevenbergMarquardt
+    optimizer : LevenbergMarquardt or Broyden
     """
 
     objective: Objective
@@ -104,6 +108,7 @@ class Runs:
             o.scale,
             self.limits.tol,
             self.limits.max_iter,
+            self.optimizer.name,
             getattr(self.optimizer, "polish", True),
             native.build(),
         )

@@ -1,0 +1,100 @@
+// Whole fits for rows in memory, from many starts, without a return to Python.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "engine.hpp"
+
+namespace chainrule {
+
+enum Method { LEVENBERG_MARQUARDT, BROYDEN };
+enum Ending { RUNNING, CONVERGED, MAX_ITER, STALLED, NOT_FINITE };
+
+struct Iteration {
+    double cost, max_gradient, step;
+    std::ptrdiff_t evaluations;
+    double seconds;  // of computing, on its own thread
+};
+
+// What is minimized, how, and when to stop. The rows and the decay outlive it.
+struct Problem {
+    Network net;
+    Rows rows;
+    const double* decay;  // (p)
+    double scale;
+    double tol;
+    std::ptrdiff_t max_iter;
+    Method method;
+    bool polish;  // of Levenberg-Marquardt: whether the exact Hessian takes over at the end
+};
+
+// What Broyden's method has learned: see broyden.cpp.
+struct InverseHessian {
+    Numbers B;
+    Numbers Bg, s, t;
+    double keep = 1.0, ss = 0.0, st = 0.0, tt = 0.0;
+};
+
+// One start on its way.
+struct Run {
+    std::vector<double> theta;
+    double J = 0.0, max_gradient = 0.0;
+    std::ptrdiff_t evaluations = 0;
+    double seconds = 0.0;
+    Ending ending = RUNNING;
+    std::vector<Iteration> history;
+    // of Levenberg-Marquardt; with these it can go on from theta
+    double damping = 0.0, size = 0.0, growth = 2.0;
+    std::ptrdiff_t slow = 0;
+    bool exact = false;
+
+    Numbers sum;  // J, g, and what else was asked for, at theta; empty where it is not known
+    std::unique_ptr<InverseHessian> learned;
+    double worst = 0.0;  // finite cost that was seen
+
+    bool started() const { return !history.empty(); }
+};
+
+// Takes runs along, one after the other, on a thread.
+class Walker {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    Walker(const Kernel&, const Problem&, int threads);
+    virtual ~Walker() = default;
+
+    // Walk until the run ends or the time has come.
+    void walk(Run&, Clock::time_point until);
+
+  protected:
+    virtual void begin(Run&) = 0;    // learn what `iterate` needs to know at run.theta
+    virtual void iterate(Run&) = 0;  // one step, taken or not
+
+    // J and what `order` asks for, penalty included; counted.
+    double evaluate(Run&, const double* theta, int order, double* sum);
+    // Note J and g in run.sum as the next row of the history, and perhaps the last.
+    void record(Run&, double length);
+    double largest(const double* g) const;
+
+    const Kernel& kernel_;
+    const Problem& problem_;
+    const std::ptrdiff_t p_, row_, start_;  // of theta; of H: see kernel.hpp
+    const int threads_;
+
+  private:
+    double seconds() const { return before_ + std::chrono::duration<double>(Clock::now() - began_).count(); }
+
+    Clock::time_point began_;
+    double before_ = 0.0;
+};
+
+std::unique_ptr<Walker> levenberg_marquardt(const Kernel&, const Problem&, int threads);
+std::unique_ptr<Walker> broyden(const Kernel&, const Problem&, int threads);
+
+// Work on all unfinished runs for about so many seconds, each by one thread of its own or, if there
+// are fewer runs than threads, by several. What comes out does not depend on time or threads.
+void advance(const Kernel&, const Problem&, std::vector<Run>&, double seconds, int threads);
+
+}  // namespace chainrule
