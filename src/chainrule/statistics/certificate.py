@@ -214,8 +214,8 @@ def _inverse_if_upward(H: Array) -> Product | None:
         linalg.cholesky(alike - least, overwrite_a=True, check_finite=False)
     except linalg.LinAlgError:
         return None
-    factor = linalg.cho_factor(alike)
-    return lambda v: linalg.cho_solve(factor, v / unit) / unit
+    factor = linalg.cho_factor(alike, overwrite_a=True, check_finite=False)
+    return lambda v: linalg.cho_solve(factor, v / unit, check_finite=False) / unit
 
 
 def _lowest_only(objective: ObjectiveProtocol, theta: Array, scale: float) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def lowest_eigenvalue(H: Array, inverse: Product) -> float:
         LinearOperator((p, p), matvec=inverse, dtype=np.float64),
         1,
         v0=start,
-        tol=1e-6,
+        tol=1e-3,
         return_eigenvectors=False,
     )
     return 1.0 / float(largest[0])

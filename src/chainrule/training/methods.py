@@ -28,7 +28,7 @@ MOST_FOR_LM_WITH_FEW_ROWS = 300
 FEW_ROWS = 2_000
 MANY_ROWS = 100_000
 # Broyden keeps a p x p matrix, which pays while a gradient costs as much as passing over it
-MOST_FOR_BROYDEN = 600
+MOST_FOR_BROYDEN = 1_000
 ROWS_PER_PARAMETER_FOR_BROYDEN = 4
 MOST_FOR_BROYDEN_EVER = 3_000
 
