@@ -82,11 +82,12 @@ def test_without_second_derivatives_it_is_not_to_be_had(seed_data):
 
 
 @compiled
-def test_the_native_loop_ends_where_the_python_loop_does(objective):
+@pytest.mark.parametrize("method", ["lm", "broyden"])
+def test_the_native_loop_ends_where_the_python_loop_does(objective, method):
     for seed in range(5):
         theta = objective.net.initial(seed)
-        inside = minimize(objective, theta, method="lm")
-        outside = minimize(objective, theta, method="lm", callback=lambda *_: None)
+        inside = minimize(objective, theta, method=method)
+        outside = minimize(objective, theta, method=method, callback=lambda *_: None)
         assert inside.converged
         assert outside.converged
         assert inside.history[0].cost == outside.history[0].cost
@@ -96,14 +97,15 @@ def test_the_native_loop_ends_where_the_python_loop_does(objective):
 
 
 @compiled
-def test_its_history_is_kept_in_the_same_columns(objective):
-    fit = minimize(objective, objective.net.initial(0))
+@pytest.mark.parametrize(("method", "least"), [("lm", 2), ("broyden", 1)])
+def test_its_history_is_kept_in_the_same_columns(objective, method, least):
+    fit = minimize(objective, objective.net.initial(0), method=method)
     history = fit.history
-    assert np.all(np.diff(history.cost) <= 0)
+    assert np.all(np.diff(history.cost) <= 1e-14 * history[0].cost)
     assert history.column("change")[1:] == pytest.approx(np.diff(history.cost))
     assert history[-1].cost == fit.cost == objective.cost(fit.theta)
     assert history[-1].max_gradient == np.max(np.abs(fit.gradient))
-    assert np.all(np.diff(history.column("n_evaluations")) >= 2)
+    assert np.all(np.diff(history.column("n_evaluations")) >= least)
     assert np.all(np.diff(history.column("seconds")) >= 0)
     assert history[0].step == 0.0
     assert history[-1].n_evaluations == fit.n_evaluations

@@ -2,8 +2,13 @@
 
 import concurrent.futures
 import multiprocessing
+import os
+import signal
 import sys
+import threading
+import time
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -142,6 +147,54 @@ def test_processes_begun_after_a_fit_can_fit(method):
     context = multiprocessing.get_context(method)
     with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
         assert [pool.submit(a_fit, 0).result(timeout=60) for _ in range(2)] == [here, here]
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_joblib(backend):
+    here = a_fit(0)
+    jobs = [joblib.delayed(a_fit)(0) for _ in range(4)]
+    assert joblib.Parallel(n_jobs=2, backend=backend)(jobs) == [here] * 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_process_forked_in_the_middle_of_an_evaluation_can_evaluate():
+    rng = np.random.default_rng(0)
+    X, net = rng.standard_normal((50_000, 10)), Network([10, 20, 1])
+    objective = Objective(net, X, X[:, 0])
+    theta = net.initial(0)
+    J = objective.cost(theta)
+    stop = threading.Event()
+
+    def evaluate():
+        while not stop.is_set():
+            objective.evaluate(theta, 1)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        busy = [pool.submit(evaluate) for _ in range(2)]
+        try:
+            for _ in range(20):
+                child = os.fork()
+                if child == 0:
+                    os._exit(0 if objective.cost(theta) == J else 1)
+                assert waited_for(child) == 0
+        finally:
+            stop.set()
+        assert [job.result(10) for job in busy] == [None, None]
+
+
+def waited_for(child, seconds=30):
+    """Return how a child ended; end it if it hangs."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "it hangs"
 
 
 def test_many_threads_at_once_do_not_disturb_each_other():

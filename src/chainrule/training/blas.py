@@ -7,7 +7,9 @@ down, and its bits would depend on how many there are.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -15,11 +17,22 @@ from typing import Any
 import numpy as np  # noqa: F401
 from scipy import linalg  # noqa: F401
 
+# the number of threads belongs to the process: of fits that overlap only one may change it, or one
+# would put back what another has set
+_limiting = threading.Lock()
 
-def one_thread() -> AbstractContextManager[Any]:
-    """Return a context in which BLAS uses one thread; what was before comes back after it."""
-    context: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
-    return context
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let BLAS use one thread, unless another fit sees to that; what was before comes back."""
+    if not _limiting.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _limiting.release()
 
 
 @lru_cache(maxsize=1)
