@@ -1,6 +1,6 @@
 """chainrule fits small neural networks to tables, and shows every number on the way.
 
-Importing this package costs NumPy only; everything else loads on first use.
+Importing this package costs nothing: everything loads on first use.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from chainrule._errors import (
     ModelFileError,
     TrainingError,
 )
-from chainrule.heart.gradient_check import GradientCheck, check_gradient
-from chainrule.heart.network import Network
-from chainrule.training.objective import Objective
 
 if TYPE_CHECKING:
+    from chainrule.heart.gradient_check import GradientCheck, check_gradient
+    from chainrule.heart.network import Network
     from chainrule.model_file import load_model, save_model
     from chainrule.training.minimize import Fit, minimize
     from chainrule.training.model import Model
+    from chainrule.training.objective import Objective
 
 __version__ = "0.1.0"
 
@@ -45,7 +45,11 @@ __all__ = [
 
 _LATER = {
     "Fit": "chainrule.training.minimize",
+    "GradientCheck": "chainrule.heart.gradient_check",
     "Model": "chainrule.training.model",
+    "Network": "chainrule.heart.network",
+    "Objective": "chainrule.training.objective",
+    "check_gradient": "chainrule.heart.gradient_check",
     "load_model": "chainrule.model_file",
     "minimize": "chainrule.training.minimize",
     "save_model": "chainrule.model_file",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
 import threading
 from collections.abc import Sequence
@@ -15,19 +14,10 @@ import numpy as np
 
 from chainrule._contracts import Array
 from chainrule._json import readable_json
+from chainrule.cli._printable import printable
 
-# what could move the cursor, recolor or reorder a terminal: control characters of
-# both sets, but not newline, and the marks that turn the direction of writing
-_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _QUIET_SECONDS = 1.0
-
-
-def printable(text: str, newlines: bool = True) -> str:
-    """Return text with everything escaped that could command a terminal."""
-    if not newlines:
-        text = text.replace("\n", "\\n")
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def say(text: str) -> None:

@@ -16,7 +16,7 @@ import click
 
 from chainrule import __version__
 from chainrule._errors import ChainruleError, TrainingError
-from chainrule.cli._output import printable
+from chainrule.cli._printable import printable
 
 COMMANDS = {
     "check": "Check the gradient of a model on a table, layer by layer.",

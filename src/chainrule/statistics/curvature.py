@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from chainrule._contracts import Array, ObjectiveProtocol
 
@@ -18,7 +17,7 @@ Product = Callable[[Array], Array]
 # curvature, relative to the largest, that counts as none
 FLAT = 1e-8
 RESTARTS = 5
-SMALL = 30  # weights: fewer need no search for one eigenvalue
+SMALL = 200  # weights: with no more, all eigenvalues are found as fast as one
 
 
 def hessian(objective: ObjectiveProtocol, theta: Array) -> Array:
@@ -38,39 +37,41 @@ def lowest_curvature(objective: ObjectiveProtocol, theta: Array) -> tuple[float,
     A curvature that is zero to the precision of the search is returned as 0, one that
     cannot be computed as NaN.
     """
-    p = len(theta)
-    H = LinearOperator((p, p), matvec=hessian_product(objective, theta), dtype=np.float64)
+    p, product = len(theta), hessian_product(objective, theta)
     start = np.random.default_rng(0).standard_normal(p)
-    trial = H @ start
+    trial = product(start)
     if not trial.any() or not np.all(np.isfinite(trial)):
         return (0.0 if np.all(np.isfinite(trial)) else np.nan), start
-    highest = abs(float(_eigenpair(H, "LM", start)[0]))
-    lowest, direction = _eigenpair(H, "SA", start)
+    highest = abs(float(_eigenpair(product, "LM", start)[0]))
+    lowest, direction = _eigenpair(product, "SA", start)
     return (0.0 if abs(lowest) <= FLAT * highest else lowest), direction
 
 
 def lowest_eigenvalue(H: Array, inverse: Product) -> float:
     """Return the lowest eigenvalue of H, positive, by way of v -> H⁻¹ v."""
     p = len(H)
-    if p < SMALL:
-        return float(np.linalg.eigvalsh(H)[0])
-    start = np.random.default_rng(0).standard_normal(p)
-    largest = eigsh(
-        LinearOperator((p, p), matvec=inverse, dtype=np.float64),
-        1,
-        v0=start,
-        tol=1e-3,
-        return_eigenvectors=False,
-    )
-    return 1.0 / float(largest[0])
+    if p > SMALL:
+        start = np.random.default_rng(0).standard_normal(p)
+        largest = _eigenpair(inverse, "LA", start, tol=1e-3)[0]
+        if largest > 0.0:
+            return 1.0 / largest
+    return float(np.linalg.eigvalsh(H)[0])
 
 
-def _eigenpair(H: LinearOperator, which: str, start: Array) -> tuple[float, Array]:
+def _eigenpair(
+    product: Product, which: str, start: Array, tol: float = 1e-2
+) -> tuple[float, Array]:
+    from scipy.sparse import linalg  # late: loading it takes longer than most fits
+
+    p = len(start)
+    A = linalg.LinearOperator((p, p), matvec=product, dtype=np.float64)
     try:
-        values, vectors = eigsh(H, 1, which=which, v0=start, ncv=40, tol=1e-2, maxiter=RESTARTS)
-    except ArpackNoConvergence as partial:
+        values, vectors = linalg.eigsh(
+            A, 1, which=which, v0=start, ncv=min(p, 40), tol=tol, maxiter=RESTARTS
+        )
+    except linalg.ArpackNoConvergence as partial:
         values, vectors = partial.eigenvalues, partial.eigenvectors
-    except ArpackError:
+    except linalg.ArpackError:
         return 0.0, start
     if not len(values):
         return 0.0, start

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize
 
 from chainrule._contracts import Array
 from chainrule.training.optimizers.problem import Problem
@@ -60,6 +59,8 @@ def _run(problem: Problem, theta: Array, method: str, options: dict[str, Any]) -
     the steepest way down is then still open. SciPy sees J and g divided by the scale of
     the problem, because its first step depends on the unit of the cost.
     """
+    from scipy import optimize  # late: loading it takes longer than most fits
+
     stopped, scale = False, problem.scale
     J, g = problem.evaluate(theta)
     trail = deque([(theta, g)], maxlen=2)  # the last two points with their gradients
