@@ -38,7 +38,11 @@ test: check
 
 # the peers; R's nnet comes from Debian (r-base-core, r-cran-nnet)
 bench: $(READY)
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(PYTHON) -r benchmarks/requirements.txt; \
+	else \
+	  $(PYTHON) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt; \
+	fi
 	@$(PYTHON) benchmarks/run.py
 
 clean:

@@ -21,11 +21,15 @@ PAUSE = 0.02  # seconds: threads of the one before may spin on for a while
 LONG = 0.1  # seconds
 
 
+class MissingData(Exception):
+    """The data sets are no part of the repository, and they are not beside it."""
+
+
 def data_folder():
     """Return the folder of data sets, which are no part of the repository."""
     folder = Path(os.environ.get("CHAINRULE_DATA", "../shared/data"))
     if not folder.is_dir():
-        raise SystemExit(f"{folder} is not there; set CHAINRULE_DATA to the folder of data sets")
+        raise MissingData(f"{folder} is not there; set CHAINRULE_DATA to the folder of data sets")
     return folder
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime
 
 import evaluation
+import growth
 import nist
 import seed_fit
-from _timing import RESULTS, machine
+import startup
+import time_to_cost
+from _timing import RESULTS, MissingData, machine
 
 
 def main():
@@ -19,8 +22,12 @@ def main():
         "",
         f"{datetime.date.today().isoformat()}. {machine()}",
     ]
-    for benchmark in (seed_fit, evaluation, nist):
-        parts += ["", *benchmark.run()]
+    for benchmark in (evaluation, seed_fit, time_to_cost, nist, startup, growth):
+        print(f"{benchmark.__name__} ...", flush=True)
+        try:
+            parts += ["", *benchmark.run()]
+        except MissingData as missing:
+            parts += ["", f"## {benchmark.__name__}: not run", "", f"{missing}."]
     RESULTS.write_text("\n".join(parts) + "\n")
     print(RESULTS.read_text())
 
