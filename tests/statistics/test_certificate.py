@@ -30,7 +30,7 @@ def test_numbers_by_hand():
     found = certify(Quadratic(2.0, 8.0), [1e-8, 1e-8], scale=1.0)
     assert found.kind == "minimum"
     assert found.relative_gradient == pytest.approx(8e-8)
-    assert found.decrement == pytest.approx(0.5 * (2 + 8) * 1e-16)
+    assert found.decrement == pytest.approx(0.5 * (2 + 8) * 1e-16, rel=1e-9, abs=0.0)
     assert found.lowest_eigenvalue == pytest.approx(2.0)
     assert certify(Quadratic(2.0, 8.0), [1.0, 0.0], scale=1.0).kind == "not_stationary"
     saddle = certify(Quadratic(2.0, -8.0), [0.0, 0.0], scale=1.0)
@@ -85,7 +85,7 @@ def test_idle_units_are_named():
     said = {(unit.index, unit.finding) for unit in found}
     # 2 is minus 1; 3 sees no input; 4 is far out on every row; nothing depends on 5
     assert said == {(2, "duplicate"), (3, "dead"), (4, "dead"), (5, "dead")}
-    assert "of unit 1, correlation -1.000000" in str(next(u for u in found if u.index == 2))
+    assert "it mirrors unit 1, correlation -1.000000" in str(next(u for u in found if u.index == 2))
 
 
 def test_a_saturated_unit_still_switches():
@@ -95,3 +95,20 @@ def test_a_saturated_unit_still_switches():
     assert unit.finding == "saturated"
     assert idle_units(net, np.array([1.0, 0.0, 1.0, 0.0]), X) == ()
     assert idle_units(net, np.array([1.0, 0.0, 1.0, 0.0]), X[:1]) == ()
+
+
+@pytest.mark.parametrize("inputs", [1, 5, 250])
+def test_a_newton_step_gains_all_there_is_where_the_cost_is_quadratic(inputs):
+    rng = np.random.default_rng(inputs)
+    X = rng.standard_normal((400, inputs))
+    net = Network([inputs, 1], bias=False)
+    objective = Objective(net, X, rng.standard_normal((400, 1)), alpha=0.1)
+    theta = rng.standard_normal(inputs)
+    H = objective.evaluate(theta, 2).H
+    best = theta - np.linalg.solve(H, objective.gradient(theta))
+    certificate = certify(objective, theta)
+    gain = objective.cost(theta) - objective.cost(best)
+    assert certificate.decrement == pytest.approx(gain / objective.scale)
+    assert certificate.lowest_eigenvalue == pytest.approx(np.linalg.eigvalsh(H)[0], rel=1e-2)
+    assert certificate.kind == "not_stationary"
+    assert certify(objective, best).kind == "minimum"

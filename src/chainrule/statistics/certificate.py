@@ -180,6 +180,8 @@ def _curvature(
     if inverse is not None:
         return _known("upward", 0.5 * float(g @ inverse(g)) / scale, lowest_eigenvalue(H, inverse))
     lowest = float(linalg.eigh(H, eigvals_only=True, subset_by_index=[0, 0])[0])
+    if abs(lowest) <= p * np.finfo(float).eps * float(np.linalg.norm(H)):
+        lowest = 0.0  # to rounding
     if not matters:
         return _known("flat", np.nan, lowest, n_flat=p)
     # in coordinates in which every weight curves alike, so that units do not matter

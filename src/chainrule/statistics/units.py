@@ -42,7 +42,8 @@ class Unit:
     detail: str
 
     def __str__(self) -> str:
-        return f"unit {self.index} of layer {self.layer} is {self.finding}: {self.detail}"
+        finding = "a duplicate" if self.finding == "duplicate" else self.finding
+        return f"unit {self.index} of layer {self.layer} is {finding}: {self.detail}"
 
 
 def idle_units(net: Network, theta: Array, X: ArrayLike) -> tuple[Unit, ...]:
@@ -55,7 +56,7 @@ def idle_units(net: Network, theta: Array, X: ArrayLike) -> tuple[Unit, ...]:
     >>> net = Network([1, 2, 1])
     >>> theta = np.array([1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0])  # two units alike
     >>> print(*idle_units(net, theta, [[-1.0], [0.0], [1.0]]))
-    unit 2 of layer 2 is duplicate: of unit 1, correlation 1.000000
+    unit 2 of layer 2 is a duplicate: it repeats unit 1, correlation 1.000000
     """
     X = np.asarray(X)
     if len(X) < 2:
@@ -89,6 +90,7 @@ def _duplicates(l: int, a: Array, spread: Array) -> list[Unit]:
     for j in range(1, len(alive)):
         i = int(np.argmax(np.abs(correlation[j, :j]) > ALIKE))
         if abs(correlation[j, i]) > ALIKE:
-            detail = f"of unit {alive[i] + 1}, correlation {correlation[j, i]:.6f}"
+            how = "mirrors" if correlation[j, i] < 0 else "repeats"
+            detail = f"it {how} unit {alive[i] + 1}, correlation {correlation[j, i]:.6f}"
             found.append(Unit(l, int(alive[j]) + 1, "duplicate", detail))
     return found

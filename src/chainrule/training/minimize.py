@@ -259,9 +259,10 @@ def concluded(objective: ObjectiveProtocol, run: Finished, chosen: Choice) -> Fi
         certificate = certify(objective, run.theta, run.scale, known, curvature=False)
         termination = Termination("interrupted", "while the end was examined")
     if not termination.converged and run.history[0].cost <= run.J:
+        ended = termination.name in CUT_SHORT
+        what = "was finished" if ended else f"of {chosen.optimizer.name} lowered the cost"
         error = TrainingError(
-            f"nothing was learned: no step of {chosen.optimizer.name} lowered the cost from its "
-            f"start, J = {run.J:.6g}. {termination}"
+            f"nothing was learned: no step {what} from the start, J = {run.J:.6g}. {termination}"
         )
         error.reason = termination.name
         raise error

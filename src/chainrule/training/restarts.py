@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from chainrule.training.optimizers.stopping import Limits, Termination, limits
 Progress = Callable[[str], None]
 
 FAILED = "failed"
+UNEXAMINED = "unexamined"
 BATCH = 10_000  # starts that the native core is given at once
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain
@@ -45,7 +46,8 @@ class Restart:
     cost : float
         NaN if it failed.
     termination : str
-        The name of its Termination, or "failed".
+        The name of its Termination, "failed", or "unexamined" if there was no time left to
+        look whether it is a minimum.
     n_iterations, n_evaluations : int
     """
 
@@ -84,6 +86,8 @@ class Restarts:
 
 def agreement(n_agree: int, n_starts: int) -> str:
     """Return in words how many starts agree."""
+    if n_agree == 0:
+        return f"none of {n_starts} starts has converged to the lowest cost"
     if n_agree == 1 < n_starts:
         return f"only 1 of {n_starts} starts reached the lowest cost: more may find a lower one"
     return f"{n_agree} of {n_starts} starts agree on the lowest cost"
@@ -140,68 +144,99 @@ def minimize_from_starts(
         data = (np.asarray(objective.X), np.asarray(objective.Y), objective.w)
         rest = (net, objective.alpha, chosen.optimizer, rules.tol, rules.max_iter)
         kept = Checkpoint(checkpoint, fingerprint(*data, *rest, n_restarts, seed, scheme))
-    way = _together if native_fits.possible(chosen.optimizer, objective) else _one_by_one
+    task = _Task(objective, theta, n_restarts, chosen, rules, progress, kept)
     with one_thread():
-        return way(objective, theta, n_restarts, chosen, rules, progress, kept)
+        if native_fits.possible(chosen.optimizer, objective):
+            return _together(task)
+        return _one_by_one(task)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be done, and since when."""
+
+    objective: Objective
+    starts: Starts
+    n: int
+    chosen: Choice
+    rules: Limits
+    progress: Progress | None
+    kept: Checkpoint | None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left; None without a limit."""
+        max_time = self.rules.max_time
+        return None if max_time is None else max_time - (time.monotonic() - self.began)
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether there was a limit and it has passed."""
+        return self.left is not None and self.left <= 0.0
+
+    @property
+    def remaining(self) -> Limits:
+        """The limits for what comes next."""
+        return replace(self.rules, max_time=self.left)
 
 
 # ---------------------------------------------------------------- all at once, in the native core
 
 
-def _together(
-    objective: Objective,
-    theta: Starts,
-    n: int,
-    chosen: Choice,
-    rules: Limits,
-    progress: Progress | None,
-    kept: Checkpoint | None,
-) -> Restarts:
-    def pause() -> None:
-        if progress is not None:
-            progress(f"{sum(map(len, batches)):,} of {n:,} starts: {batches[-1].progress()}")
-        if kept is not None and kept.due:
-            kept.save(batches[-1].snapshot())
-
+def _together(task: _Task) -> Restarts:
     batches: list[native_fits.Runs] = []
-    began, cut_short = time.monotonic(), None
-    while cut_short is None and sum(map(len, batches)) < n:
-        left = rules.max_time and rules.max_time - (time.monotonic() - began)
-        some = n if kept is not None else min(BATCH, n - sum(map(len, batches)))
-        batch = native_fits.Runs(
-            objective, theta.take(some), replace(rules, max_time=left), chosen.optimizer
-        )
+    size = task.n if task.kept is not None else BATCH
+
+    def made() -> int:
+        return sum(map(len, batches))
+
+    def pause() -> None:
+        if task.progress is not None:
+            task.progress(f"{made():,} of {task.n:,} starts: {batches[-1].progress()}")
+        if task.kept is not None and task.kept.due:
+            task.kept.save(batches[-1].snapshot())
+
+    cut_short = None
+    while cut_short is None and made() < task.n and not (batches and task.time_is_up):
+        theta = task.starts.take(min(size, task.n - made()))
+        batch = native_fits.Runs(task.objective, theta, task.remaining, task.chosen.optimizer)
         batches.append(batch)
-        saved = kept.load() if kept is not None else None
+        saved = None if task.kept is None else task.kept.load()
         if saved is not None:
             batch.restore(saved)
         cut_short = batch.walk(pause)
-        if kept is not None:
-            kept.save(batch.snapshot())
-    failure = TrainingError("no start was made")
-    # a fit with nothing left to explain needs no second look, and there may be thousands
-    examined: dict[int, Fit] = {}
+        if task.kept is not None:
+            task.kept.save(batch.snapshot())
+    if cut_short is None and made() < task.n:
+        cut_short = Termination("time_limit", f"{task.rules.max_time:g} s for all starts")
     ended = native_fits.joined([batch.ended() for batch in batches])
 
     def fit_of(r: int) -> Fit:
-        run = batches[r // BATCH].run(r % BATCH) if kept is None else batches[0].run(r)
-        return concluded(objective, replace(run, cut_short=cut_short), chosen)
+        run = batches[r // size].run(r % size)
+        return concluded(task.objective, replace(run, cut_short=cut_short), task.chosen)
 
-    for r in np.flatnonzero(ended.doubtful).tolist():
+    failure = TrainingError("no start was made")
+    # a fit with nothing left to explain needs no second look, and there may be thousands
+    examined: dict[int, Fit] = {}
+    doubtful = np.flatnonzero(ended.doubtful)
+    in_turn = doubtful[np.argsort(ended.cost[doubtful], kind="stable")].tolist()
+    for k, r in enumerate(in_turn):
+        if examined and (task.time_is_up or (cut_short and cut_short.name == "interrupted")):
+            ended.names[in_turn[k:]] = UNEXAMINED
+            break
         try:
             examined[r] = fit_of(r)
             ended.names[r] = examined[r].termination.name
-            if ended.names[r] == "interrupted" and cut_short is None:
-                cut_short = examined[r].termination
-                ended.names[r + 1 :][ended.doubtful[r + 1 :]] = "interrupted"
-                break
+            if ended.names[r] == "interrupted":
+                cut_short = cut_short or examined[r].termination
         except TrainingError as error:
             failure, ended.names[r], ended.cost[r] = error, FAILED, np.nan
-    best, n_agree = _best(ended.cost, ended.names, objective.scale, failure, cut_short)
+    best, n_agree = _best(ended.cost, ended.names, task.objective.scale, failure, cut_short)
     columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations)
     table = zip(*(column.tolist() for column in columns), strict=True)
-    made = tuple(Restart(*row) for row in table if row[1] != native_fits.NOT_MADE)
-    return Restarts(examined.get(best) or fit_of(best), made, n_agree, cut_short)
+    runs = tuple(Restart(*row) for row in table if row[1] != native_fits.NOT_MADE)
+    return Restarts(examined.get(best) or fit_of(best), runs, n_agree, cut_short)
 
 
 # ---------------------------------------------------------------- one after the other
@@ -220,33 +255,25 @@ class _Ended:
     claim: Termination
 
 
-def _one_by_one(
-    objective: Objective,
-    theta: Starts,
-    n: int,
-    chosen: Choice,
-    rules: Limits,
-    progress: Progress | None,
-    kept: Checkpoint | None,
-) -> Restarts:
+def _one_by_one(task: _Task) -> Restarts:
+    objective, kept, p = task.objective, task.kept, task.objective.net.n_parameters
     saved = kept.load() if kept is not None else None
-    fits = [] if saved is None else _unpacked(saved, objective, chosen)
+    fits = [] if saved is None else _unpacked(saved, objective, task.chosen)
     failure, cut_short = TrainingError("no start was made"), None
-    theta.take(len(fits))
-    began = time.monotonic()
-    for r in range(len(fits), n):
-        left = rules.max_time and rules.max_time - (time.monotonic() - began)
-        if left is not None and not left > 0:
-            cut_short = Termination("time_limit", f"{rules.max_time:g} s for all starts")
+    task.starts.take(len(fits))
+    for r in range(len(fits), task.n):
+        if task.time_is_up:
+            cut_short = Termination("time_limit", f"{task.rules.max_time:g} s for all starts")
             break
 
         def tell(_: Array, row: Iteration, start: int = r + 1) -> None:
-            if progress is not None:
+            if task.progress is not None:
                 at = f"iteration {row.iteration}, J = {row.cost:.6g}"
-                progress(f"start {start} of {n}, {at}")
+                task.progress(f"start {start} of {task.n}, {at}")
 
         try:
-            fit = walked(objective, theta.take(1)[0], chosen, replace(rules, max_time=left), tell)
+            theta = task.starts.take(1)[0]
+            fit = walked(objective, theta, task.chosen, task.remaining, tell)
         except TrainingError as error:
             failure = error
             if error.reason in CUT_SHORT:
@@ -259,10 +286,10 @@ def _one_by_one(
             cut_short = fit.termination
             break
         if kept is not None and kept.due:
-            kept.save(_packed(fits, objective.net.n_parameters))
+            kept.save(_packed(fits, p))
     if kept is not None:
         whole = [fit for fit in fits if fit is None or fit.termination.name not in CUT_SHORT]
-        kept.save(_packed(whole, objective.net.n_parameters))
+        kept.save(_packed(whole, p))
     runs = tuple(_summary(fit) for fit in fits)
     costs = np.array([run.cost for run in runs])
     names = np.array([run.termination for run in runs], dtype=object)
