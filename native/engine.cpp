@@ -67,6 +67,12 @@ class Tournament {
     std::mutex mutex_;
 };
 
+// Kept: to be given new memory costs more than a few rows do.
+Numbers& scratch_of_thread() {
+    thread_local Numbers scratch;
+    return scratch;
+}
+
 double multiplications(const Network& net, ptrdiff_t n, int order) {
     double each = 4.0 * net.p;
     if (order >= GAUSS_NEWTON) each += 0.5 * net.K() * net.p * net.p;
@@ -85,8 +91,8 @@ void evaluate(const Kernel& kernel, const Network& net, const double* theta, Row
         ptrdiff_t from = b * most, n = rows.n - from < most ? rows.n - from : most;
         return Rows{rows.X + from * net.d[1], rows.Y + from * net.K(), rows.w + from, n};
     };
-    thread_local Numbers scratch;  // kept: to be given new memory costs more than a few rows do
     auto evaluate_block = [&](Rows block, double* to) {
+        Numbers& scratch = scratch_of_thread();
         if (ptrdiff_t(scratch.size()) < room) scratch.resize(room);
         kernel.evaluate(net, theta, block, order, to, scratch.data());
     };

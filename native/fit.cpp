@@ -17,8 +17,13 @@ Walker::Walker(const Kernel& kernel, const Problem& problem, int threads)
 void Walker::walk(Run& run, Clock::time_point until) {
     began_ = Clock::now();
     before_ = run.seconds;
-    if (run.sum.empty()) begin(run);
-    while (run.ending == RUNNING && Clock::now() < until) iterate(run);
+    try {
+        if (run.sum.empty()) begin(run);
+        while (run.ending == RUNNING && Clock::now() < until) iterate(run);
+    } catch (...) {
+        Numbers().swap(run.sum);  // half of it may be missing
+        throw;
+    }
     run.seconds = seconds();
     if (run.ending == RUNNING) return;
     Numbers().swap(run.sum);

@@ -107,15 +107,16 @@ void fill(double* to, ptrdiff_t n, double x) {
     for (ptrdiff_t i = 0; i < n; ++i) to[i] = x;
 }
 
-// Bring the rows into the tile; rows that are missing in the last vector weigh nothing.
+// Bring the rows into the tile. Rows that are missing in the last vector are copies of the last one,
+// so that nothing overflows that would not do so anyway, and weigh nothing.
 void read(const Network& net, const Rows& from, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
     ptrdiff_t d = net.d[1], K = net.K();
     transpose(from.X, d, n, d, t.a[1], t.rows);
     transpose(from.Y, K, n, K, t.y, t.rows);
     for (ptrdiff_t r = 0; r < n; ++r) t.w[r] = from.w[r];
     for (ptrdiff_t r = n; r < vectors * LANES; ++r) {
-        for (ptrdiff_t i = 0; i < d; ++i) t.a[1][i * t.rows + r] = 0.0;
-        for (ptrdiff_t k = 0; k < K; ++k) t.y[k * t.rows + r] = 0.0;
+        for (ptrdiff_t i = 0; i < d; ++i) t.a[1][i * t.rows + r] = t.a[1][i * t.rows + n - 1];
+        for (ptrdiff_t k = 0; k < K; ++k) t.y[k * t.rows + r] = t.y[k * t.rows + n - 1];
         t.w[r] = 0.0;
     }
 }
@@ -202,8 +203,8 @@ void backward(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t ve
     }
 }
 
-// B[L] of output k: the row of a root of the curvature, so that H is a sum of squares. `sign` is set
-// for a curvature that may be negative.
+// B[L] of output k: the row of a root of the curvature, so that H is a sum of squares; where the
+// curvature is negative, of its magnitude.
 void root_of_curvature(const Network& net, ptrdiff_t k, ptrdiff_t vectors, Tile& t) {
     double* B = t.B[net.L];
     for (ptrdiff_t r = 0; r < vectors * LANES; ++r) {

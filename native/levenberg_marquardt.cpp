@@ -1,5 +1,5 @@
 // Levenberg-Marquardt: the algorithm of training/optimizers/levenberg_marquardt.py, step by step; read
-// it there.
+// it there. All steps are solved by the normal equations, those of wide problems too.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -77,6 +77,7 @@ class LevenbergMarquardt : public Walker {
             if (!run.exact) return reject(run);
             run.exact = false;  // the cost is not convex here: Gauss-Newton is
             run.slow = 0;
+            --run.evaluations;  // it was made here before
             return look(run);
         }
         const double *s = step_.data(), *g = run.sum.data() + 1;

@@ -127,16 +127,25 @@ inline void dots(std::ptrdiff_t m, const double* A, const double* b, std::ptrdif
     }
 }
 
+// A vector of those lanes of both, counted through.
+template <int... lane>
+inline vec shuffle(vec a, vec b) {
+#if defined(__clang__)
+    return __builtin_shufflevector(a, b, lane...);
+#else
+    constexpr ivec lanes{lane...};
+    return __builtin_shuffle(a, b, lanes);
+#endif
+}
+
 // Exchange the off-diagonal quarters of every block of 2 S x 2 S, for S = LANES / 2, ..., 1.
 template <int S, int... lane>
 inline void exchange(vec (&A)[LANES], std::integer_sequence<int, lane...>) {
-    constexpr ivec upper{(lane & S ? LANES + lane - S : lane)...};
-    constexpr ivec lower{(lane & S ? LANES + lane : lane + S)...};
     for (int i = 0; i < LANES; ++i)
         if (!(i & S)) {
             vec above = A[i], below = A[i + S];
-            A[i] = __builtin_shuffle(above, below, upper);
-            A[i + S] = __builtin_shuffle(above, below, lower);
+            A[i] = shuffle<(lane & S ? LANES + lane - S : lane)...>(above, below);
+            A[i + S] = shuffle<(lane & S ? LANES + lane : lane + S)...>(above, below);
         }
     if constexpr (S > 1) exchange<S / 2>(A, std::integer_sequence<int, lane...>{});
 }

@@ -5,8 +5,9 @@
 // found them: it makes its own and never touches the others.
 #include "threads.hpp"
 
-#include <unistd.h>
+#include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -39,17 +40,25 @@ bool soon(const Condition& condition) {
 // Where a thread runs, and keeping it away from there. A new or waking thread may be put behind the
 // very thread that waits for it, and stay there for longer than its work takes.
 #ifdef __linux__
-int processor() { return sched_getcpu(); }
+class Place {
+  public:
+    // Keep a thread off the processor of the caller, and else where the caller may run.
+    void keep_off_here(pthread_t thread) {
+        cpu_set_t wanted;
+        const int here = sched_getcpu();
+        if (here < 0 || sched_getaffinity(0, sizeof wanted, &wanted) != 0) return;
+        if (CPU_COUNT(&wanted) > 1) CPU_CLR(here, &wanted);
+        if (CPU_EQUAL(&wanted, &now_)) return;
+        if (pthread_setaffinity_np(thread, sizeof wanted, &wanted) == 0) now_ = wanted;
+    }
 
-void keep_off(pthread_t thread, int processor) {
-    cpu_set_t allowed;
-    if (processor < 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-    CPU_CLR(processor, &allowed);
-    if (CPU_COUNT(&allowed) > 0) pthread_setaffinity_np(thread, sizeof allowed, &allowed);
-}
+  private:
+    cpu_set_t now_{};
+};
 #else
-int processor() { return -1; }
-void keep_off(pthread_t, int) {}
+struct Place {
+    void keep_off_here(pthread_t) {}
+};
 #endif
 
 class Helper {
@@ -76,8 +85,7 @@ class Helper {
     }
 
     void offer(const std::function<void()>& work) {
-        const int here = processor();
-        if (here != kept_off_) keep_off(handle_, kept_off_ = here);
+        place_.keep_off_here(handle_);
         work_ = &work;
         change(OFFERED);
     }
@@ -119,7 +127,7 @@ class Helper {
     }
 
     std::atomic<State> state_{FREE};
-    int kept_off_ = -1;
+    Place place_;
     const std::function<void()>* work_ = nullptr;
     pthread_t handle_;
     std::mutex mutex_;
@@ -132,6 +140,9 @@ class Helpers {
     std::vector<Helper*> claim(int most) {
         std::vector<Helper*> claimed;
         std::lock_guard lock(mutex_);
+        // nothing may be thrown once a helper is claimed or its thread lives
+        claimed.reserve(std::max(most, 0));
+        all_.reserve(std::max(most, 0));
         for (int i = 0; i < most; ++i) {
             if (i == int(all_.size())) try {
                 all_.push_back(std::make_unique<Helper>());
@@ -145,17 +156,16 @@ class Helpers {
 
     // Those of this process. They are never destroyed: at its end they may still be asleep.
     static Helpers& here() {
-        static std::atomic<Helpers*> current{nullptr};
+        static const int forks = pthread_atfork(nullptr, nullptr, [] { current = nullptr; });
+        (void)forks;
         Helpers* found = current;
-        while (found == nullptr || found->process_ != getpid()) {
-            auto made = std::make_unique<Helpers>();
-            if (current.compare_exchange_strong(found, made.get())) found = made.release();
-        }
-        return *found;
+        if (found != nullptr) return *found;
+        auto made = std::make_unique<Helpers>();
+        return *(current.compare_exchange_strong(found, made.get()) ? made.release() : found);
     }
 
   private:
-    const pid_t process_ = getpid();
+    static inline std::atomic<Helpers*> current{nullptr};
     std::mutex mutex_;
     std::vector<std::unique_ptr<Helper>> all_;
 };

@@ -62,14 +62,16 @@ def read_bytes(path: str | os.PathLike[str], most: int | None = None) -> bytes:
 
 
 def require_other_file(out: str, inputs: list[str]) -> None:
-    """Raise DataError if writing `out` would replace one of the files that are read."""
+    """Raise DataError if writing `out` would replace one of these files."""
     for source in inputs:
         same = False
         with contextlib.suppress(OSError, ValueError):  # one of them does not exist
-            same = os.path.isfile(out) and os.path.samefile(out, source)
+            same = os.path.realpath(out) == os.path.realpath(source) or (
+                os.path.isfile(out) and os.path.samefile(out, source)
+            )
         if same:
             raise DataError(
-                f"writing {out!r} would replace {source!r}, which is read; give another name"
+                f"writing {out!r} would replace {source!r}, which is needed; give another name"
             )
 
 

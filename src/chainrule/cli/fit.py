@@ -102,7 +102,8 @@ from chainrule.training.model import Trained, train
 @click.option(
     "--checkpoint",
     type=click.Path(),
-    help="File to write now and then, and to take training up from if it is there.",
+    help="File to write now and then, and to take training up from if it is there: by the same "
+    "command, but for --max-time and what is printed.",
 )
 @click.option("--drop", multiple=True, help="Column to leave out; may be given several times.")
 @click.option(
@@ -134,7 +135,9 @@ def command(
         raise ConfigurationError("--out - writes the model to stdout, so --json has no place there")
     require_other_file(out, [table])
     if options["checkpoint"] is not None:
-        require_other_file(options["checkpoint"], [table, out])
+        if options["checkpoint"] in ("", "-"):
+            raise ConfigurationError(f"--checkpoint is {options['checkpoint']!r}; give a file name")
+        require_other_file(options["checkpoint"], [table, out, f"{out}.unconverged"])
     data = table_from(table)
     data.require([*targets, *drop])
     _require_different([*targets, *drop])

@@ -73,6 +73,7 @@ def auto(net: Network, normals: Array, uniforms: Array) -> Array:
     return (nguyen_widrow if few else scaled)(net, normals, uniforms)
 
 
+MOST_FOR_SEED = 2**63 - 1
 SCHEMES: dict[str, Callable[[Network, Array, Array], Array]] = {
     "auto": auto,
     "nguyen_widrow": nguyen_widrow,
@@ -95,6 +96,8 @@ class Starts:
     def __init__(self, net: Network, seed: int, scheme: str = "auto") -> None:
         if seed < 0:
             raise ConfigurationError(f"seed is {seed}; it must not be negative")
+        if seed > MOST_FOR_SEED:
+            raise ConfigurationError(f"seed is {seed}; it must be at most {MOST_FOR_SEED:,}")
         self._net, self._scheme = net, scheme_called(scheme)
         streams = np.random.SeedSequence(seed).spawn(2)
         self._normals, self._uniforms = map(np.random.default_rng, streams)

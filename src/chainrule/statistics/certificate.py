@@ -20,6 +20,7 @@ from chainrule.statistics.curvature import (
     FLAT,
     Product,
     hessian,
+    hessian_is_affordable,
     lowest_curvature,
     lowest_eigenvalue,
 )
@@ -29,9 +30,7 @@ from chainrule.statistics.units import Unit, idle_units
 NEGLIGIBLE = 1e-6  # a curvature that moves less is none
 PERFECT = 1e-9  # with less than this left, nothing is left
 STATIONARY = 1e-6  # a relative gradient above is none that has vanished
-# beyond, only the lowest curvature is sought
-MOST_FOR_ALL_CURVATURE = 200
-MOST_IF_IT_COSTS_LITTLE = 1000
+MOST_FOR_ALL_DIFFERENCES = 200  # weights of an objective that is not ours
 
 SENTENCES = {
     "minimum": "The cost curves upward in every direction that matters: a minimum.",
@@ -83,7 +82,9 @@ class Certificate:
     @property
     def kind(self) -> str:
         """minimum, saddle, flat, not_stationary or unknown: see `SENTENCES`."""
-        if not (self.relative_gradient <= STATIONARY or self.decrement <= PERFECT):
+        # a gradient can look small only because of the unit of an input: a step then still gains
+        gains = self.decrement > NEGLIGIBLE and not self.nothing_left
+        if gains or not (self.relative_gradient <= STATIONARY or self.decrement <= PERFECT):
             return "not_stationary"
         return "minimum" if self.nothing_left else KINDS[self.curvature]
 
@@ -169,8 +170,7 @@ def _curvature(
     objective: ObjectiveProtocol, theta: Array, g: Array, scale: float
 ) -> dict[str, Any]:
     p = len(theta)
-    little = getattr(objective, "hessian_costs_little", False)
-    if p > (MOST_IF_IT_COSTS_LITTLE if little else MOST_FOR_ALL_CURVATURE):
+    if not hessian_is_affordable(objective, p):
         return _lowest_only(objective, theta, scale)
     H = hessian(objective, theta)
     if not np.all(np.isfinite(H)):

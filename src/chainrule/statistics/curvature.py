@@ -18,8 +18,11 @@ Product = Callable[[Array], Array]
 
 # curvature, relative to the largest, that counts as none
 FLAT = 1e-8
-RESTARTS = 5
+SEARCH = 60  # products with H to look for the lowest curvature
 FEW = 20_000  # rows times weights, for which a slow exact product is fast enough
+ALWAYS = 200  # weights: all curvature is computed up to here, beyond if it costs little
+MOST_WEIGHTS = 1_000
+MOST_ROWS_TIMES_WEIGHTS = 20_000_000
 SMALL = 200  # weights: with no more, all eigenvalues are found as fast as one
 
 
@@ -33,53 +36,57 @@ def hessian(objective: ObjectiveProtocol, theta: Array) -> Array:
     return np.asarray(0.5 * (H + H.T))
 
 
+def hessian_is_affordable(objective: ObjectiveProtocol, p: int) -> bool:
+    """Return whether all curvature is to be known, and not only the lowest that is found."""
+    if p <= ALWAYS:
+        return True
+    little = getattr(objective, "hessian_costs_little", False)
+    cost = 1 if little else p * _numbers(objective)
+    return p <= MOST_WEIGHTS and 0 < cost <= MOST_ROWS_TIMES_WEIGHTS
+
+
 def lowest_curvature(objective: ObjectiveProtocol, theta: Array) -> tuple[float, Array]:
     """Return the lowest curvature that a short search finds, and its direction.
 
-    Lanczos iterations, which need products with H only (Golub & Van Loan 2013, sec. 10.1).
-    A curvature that is zero to the precision of the search is returned as 0, one that
-    cannot be computed as NaN.
+    Lanczos iterations with full reorthogonalization, which need products with H only (Golub
+    & Van Loan 2013, alg. 10.1.1 and sec. 10.3.5). What is returned is the curvature along
+    that direction, so that a negative one is proof; a lower one may exist. One that is zero
+    to rounding is returned as 0, one that cannot be computed as NaN.
     """
-    p, product = len(theta), hessian_product(objective, theta)
-    start = np.random.default_rng(0).standard_normal(p)
-    trial = product(start)
-    if not trial.any() or not np.all(np.isfinite(trial)):
-        return (0.0 if np.all(np.isfinite(trial)) else np.nan), start
-    values, vectors = _ends(product, "BE", 2, start)
-    if not len(values):
-        return 0.0, start
-    j = int(np.argmin(values))
-    nothing = abs(values[j]) <= FLAT * np.max(np.abs(values))
-    return (0.0 if nothing else float(values[j])), vectors[:, j]
+    product = hessian_product(objective, theta)
+    v = np.random.default_rng(0).standard_normal(len(theta))
+    basis = np.zeros((0, len(theta)))
+    images = np.zeros((0, len(theta)))
+    for _ in range(min(SEARCH, len(theta))):
+        basis = np.vstack([basis, v / np.linalg.norm(v)])
+        images = np.vstack([images, product(basis[-1])])
+        if not np.all(np.isfinite(images[-1])):
+            return np.nan, v
+        v = images[-1]
+        for _ in range(2):  # once is not enough
+            v = v - basis.T @ (basis @ v)
+        if not np.linalg.norm(v) > FLAT * np.linalg.norm(images[-1]):
+            break
+    projected = basis @ images.T
+    values, vectors = np.linalg.eigh(0.5 * (projected + projected.T))
+    nothing = abs(values[0]) <= FLAT * np.max(np.abs(values))
+    return (0.0 if nothing else float(values[0])), basis.T @ vectors[:, 0]
 
 
 def lowest_eigenvalue(H: Array, inverse: Product) -> float:
     """Return the lowest eigenvalue of H, positive, by way of v -> H⁻¹ v."""
     p = len(H)
     if p > SMALL:
+        from scipy.sparse import linalg  # late: loading it takes longer than most fits
+
+        A = linalg.LinearOperator((p, p), matvec=inverse, dtype=np.float64)
         start = np.random.default_rng(0).standard_normal(p)
-        largest, _ = _ends(inverse, "LA", 1, start, tol=1e-3)
-        if len(largest) and largest[0] > 0.0:
+        try:
+            largest = linalg.eigsh(A, 1, which="LA", v0=start, tol=1e-3, return_eigenvectors=False)
             return 1.0 / float(largest[0])
+        except linalg.ArpackError:
+            pass
     return float(np.linalg.eigvalsh(H)[0])
-
-
-def _ends(
-    product: Product, which: str, k: int, start: Array, tol: float = 1e-2
-) -> tuple[Array, Array]:
-    """Return those of k eigenvalues at the ends of the spectrum that are found, and vectors."""
-    from scipy.sparse import linalg  # late: loading it takes longer than most fits
-
-    p = len(start)
-    A = linalg.LinearOperator((p, p), matvec=product, dtype=np.float64)
-    options = {"v0": start, "ncv": min(p, 40), "tol": tol, "maxiter": RESTARTS}
-    try:
-        values, vectors = linalg.eigsh(A, min(k, p - 1), which=which, **options)
-    except linalg.ArpackNoConvergence as partial:
-        values, vectors = partial.eigenvalues, partial.eigenvectors
-    except linalg.ArpackError:
-        values, vectors = np.empty(0), np.empty((p, 0))
-    return values, vectors
 
 
 def hessian_product(objective: ObjectiveProtocol, theta: Array) -> Product:

@@ -15,7 +15,8 @@ from chainrule._contracts import Array
 from chainrule.heart.network import Network
 
 MOST_ROWS = 10_000  # are looked at
-SATURATED = 0.01  # of the largest slope f', on nearly every row
+MOST_UNITS = 2_000  # of a layer, beyond which no duplicates are looked for
+SATURATED = 0.01  # a slope f' that is less, on nearly every row
 NEARLY_ALL = 0.99
 CONSTANT = 1e-6  # of the size of a: it moves no more than a bias would
 ALIKE = 0.9999  # correlation, up to sign
@@ -83,7 +84,7 @@ def idle_units(net: Network, theta: Array, X: ArrayLike) -> tuple[Unit, ...]:
 
 def _duplicates(l: int, a: Array, spread: Array) -> list[Unit]:
     alive = np.flatnonzero(spread > CONSTANT * np.maximum(1.0, np.abs(a).max(axis=0)))
-    if len(a) <= 2 or len(alive) < 2:
+    if len(a) <= 2 or not 2 <= len(alive) <= MOST_UNITS:
         return []
     correlation = np.atleast_2d(np.corrcoef(a[:, alive].T))
     found = []

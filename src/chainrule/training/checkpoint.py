@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,20 +48,23 @@ class Checkpoint:
         DataError
             If the file is not a checkpoint, or one of another training.
         """
-        if not Path(self.path).exists():
+        path = Path(self.path)
+        if not path.exists():
             return None
+        if not path.is_file():
+            raise DataError(f"{path} is not a file; name one that does not exist yet")
         try:
-            with np.load(io.BytesIO(read_bytes(self.path)), allow_pickle=False) as file:
+            with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
                 arrays = dict(file)
             found = str(arrays.pop("belongs_to"))
-        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged archive fails in more ways than can be listed
             raise DataError(
-                f"{self.path} is not a checkpoint ({error}); name a file that does not exist yet"
+                f"{path} is not a checkpoint ({error}); name a file that does not exist yet"
             ) from None
         if found != self.belongs_to:
             raise DataError(
-                f"{self.path} is the checkpoint of another training (other data, options or "
-                "version); delete it, or name another file"
+                f"{self.path} is the checkpoint of another training (other data, options, "
+                "version or kernel); delete it, or name another file"
             )
         return arrays
 

@@ -18,12 +18,15 @@ import numpy as np
 from chainrule._contracts import Array, ObjectiveProtocol
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.statistics.certificate import (
-    MOST_FOR_ALL_CURVATURE,
+    MOST_FOR_ALL_DIFFERENCES,
+    NEGLIGIBLE,
     PERFECT,
     Certificate,
 )
 from chainrule.training.optimizers.stopping import Termination
 
+LINES = 5
+WRONG = 1e-4  # a slope, as a share of the cost there is to explain
 NOTHING_TO_GAIN = 1e-12  # of the cost there is to explain: a Newton step is not worth it
 
 
@@ -80,11 +83,13 @@ def objection(
     if worse is not None:
         return Termination("no_better_than_mean", worse)
     in_doubt = getattr(objective, "gradient_in_doubt", True)
-    if in_doubt and len(theta) <= MOST_FOR_ALL_CURVATURE:
+    if in_doubt and len(theta) <= MOST_FOR_ALL_DIFFERENCES:
         check = check_gradient(objective, theta)
         if check.broken:
             where = ", ".join(map(str, check.broken))
             return Termination("wrong_gradient", f"differences of the cost differ in layer {where}")
+    elif in_doubt and _wrong_along_a_line(objective, theta, scale):
+        return Termination("wrong_gradient", "differences of the cost differ along random lines")
     if certificate.nothing_left:
         return None
     if certificate.curvature == "downward":
@@ -96,7 +101,31 @@ def objection(
     if certificate.curvature == "unknown":
         return Termination("flat", "the curvature is not finite")
     saturated = _ask(objective, "saturated", theta)
-    return Termination("saturated", saturated) if saturated is not None else None
+    if saturated is not None:
+        return Termination("saturated", saturated)
+    if certificate.decrement > NEGLIGIBLE:
+        # the gradient looks small only because of the unit of an input
+        gain = f"{certificate.decrement:.1e} of the cost to explain"
+        return Termination("stalled", f"a Newton step would still gain {gain}")
+    return None
+
+
+def _wrong_along_a_line(objective: ObjectiveProtocol, theta: Array, scale: float) -> bool:
+    """Return whether the gradient is not the slope of the cost, where there are many weights.
+
+    A difference along a random line knows of all weights at once, and only that something
+    is wrong, not what.
+    """
+    g = objective.evaluate(theta, 1).g
+    rng = np.random.default_rng(0)
+    h = np.cbrt(np.finfo(np.float64).eps) * max(1.0, float(np.max(np.abs(theta))))
+    for _ in range(LINES):
+        way = rng.standard_normal(len(theta)) / np.sqrt(len(theta))
+        up, down = (objective.evaluate(theta + t * way, 0).J for t in (h, -h))
+        difference = abs((up - down) / (2 * h) - float(way @ np.asarray(g)))
+        if difference > WRONG * scale / max(1.0, float(np.max(np.abs(theta)))):
+            return True
+    return False
 
 
 def _ask(objective: ObjectiveProtocol, question: str, *about: object) -> str | None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -93,12 +92,11 @@ class Runs:
     theta: Array
     limits: Limits
     optimizer: Optimizer
+    fits: Any = field(init=False, repr=False)
 
-    @cached_property
-    def fits(self) -> Any:
-        """The native side."""
+    def __post_init__(self) -> None:
         o = self.objective
-        return native.core.Fits(
+        fits = native.core.Fits(
             native.handle(o.net),
             np.ascontiguousarray(self.theta),
             np.asarray(o.X),
@@ -112,6 +110,7 @@ class Runs:
             getattr(self.optimizer, "polish", True),
             native.build(),
         )
+        object.__setattr__(self, "fits", fits)
 
     def walk(self, pause: Callable[[], None] | None = None) -> Termination | None:
         """Let all starts walk to their end; return what cut them short, if anything did.
@@ -145,7 +144,7 @@ class Runs:
 
     def ended(self) -> Ended:
         """Return how all runs stand when all walking is over."""
-        theta, state = self.last
+        theta, state = self.fits.states()
         cost, ending = state[:, COST], state[:, ENDING].astype(int)
         left = self.objective.left_to_explain(theta, cost)
         made = state[:, LENGTH] > 0
@@ -174,17 +173,12 @@ class Runs:
     def __len__(self) -> int:
         return len(self.theta)
 
-    @cached_property
-    def last(self) -> tuple[Array, Array]:
-        """θ (starts, p) and the state (starts, 11) of every run, when all walking is over."""
-        theta, state = self.fits.states()
-        return theta, state
-
     def run(self, r: int, cut_short: Termination | None = None) -> NativeRun:
         """Return one run, as far as it has come when all walking is over."""
-        theta, state = self.last
+        theta, state = self.fits.state(r)
+        g = self.objective.gradient(theta)
         rows = self.fits.history(r)
-        return NativeRun(self.objective, self.limits, theta[r], state[r], rows, cut_short)
+        return NativeRun(self.objective, self.limits, theta, g, state, rows, cut_short)
 
 
 @dataclass(frozen=True)
@@ -194,6 +188,7 @@ class NativeRun:
     objective: Objective
     limits: Limits
     theta: Array
+    g: Array
     state: Array
     rows: Array
     cut_short: Termination | None = None
@@ -202,11 +197,6 @@ class NativeRun:
     def J(self) -> float:
         """The cost."""
         return float(self.state[COST])
-
-    @cached_property
-    def g(self) -> Array:
-        """The gradient."""
-        return self.objective.gradient(self.theta)
 
     @property
     def scale(self) -> float:

@@ -95,12 +95,13 @@ class Objective:
         number = isinstance(self.alpha, int | float | np.number) and np.isfinite(self.alpha)
         if not (number and self.alpha >= 0):
             raise ConfigurationError(f"alpha is {self.alpha!r}; it must be a number of at least 0")
-        with np.errstate(over="ignore"):
-            baseline = float(w @ pair.cost_of_constant(Y, (w / w.sum()) @ Y))
-            explainable = baseline - float(w @ pair.least_cost(Y))
-            size = 0.5 * float(w @ (Y**2).sum(axis=1))
-        # a target that is the same in every row leaves nothing to explain; then its size counts
-        varies = explainable > 0 and _varies(Y, w)
+        with np.errstate(over="ignore", invalid="ignore"):
+            # sums without BLAS, whose bits depend on its threads
+            baseline = float((w * pair.cost_of_constant(Y, _mean(Y, w))).sum())
+            explainable = baseline - float((w * pair.least_cost(Y)).sum())
+            size = 0.5 * float((w * (Y**2).sum(axis=1)).sum())
+            # a target that is the same in every row leaves nothing to explain; its size counts
+            varies = explainable > 0 and _varies(Y, w)
         scale = explainable if varies else (size or float(w.sum()))
         for array in (X, Y, w):
             array.setflags(write=False)
@@ -181,9 +182,8 @@ class Objective:
 
         For one point, or for several: θ (m, p) and J (m,).
         """
-        if not self.varies:
-            return np.ones_like(J)
-        return 1.0 - (self.baseline - self._data_cost(theta, J)) / self.scale
+        least = self.baseline - self.scale if self.varies else self.baseline
+        return (self._data_cost(theta, J) - least) / self.scale
 
     def worse_than_mean(self, theta: Array, J: float) -> str | None:
         """Return how J compares with predicting the mean target if it is no better."""
@@ -243,15 +243,22 @@ class Objective:
         return self.X, self.Y, self.w  # type: ignore[return-value]
 
     def _point(self, theta: ArrayLike) -> Array:
+        if np.iscomplexobj(theta):
+            raise DataError("theta is complex; weights are real numbers")
         theta = np.ascontiguousarray(theta, dtype=np.float64)
         self.net.check_size(theta)
         return theta
 
 
+def _mean(Y: Array, w: Array) -> Array:
+    mean: Array = (w[:, None] * Y).sum(axis=0) / w.sum()
+    return mean
+
+
 def _varies(Y: Array, w: Array) -> bool:
     """Return whether any target differs from its mean by more than rounding."""
-    mean = (w / w.sum()) @ Y
-    variance = (w / w.sum()) @ (Y - mean) ** 2
+    mean = _mean(Y, w)
+    variance = _mean((Y - mean) ** 2, w)
     return bool(np.any(variance > rounding_of_variance(len(Y), mean, variance)))
 
 

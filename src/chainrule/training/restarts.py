@@ -32,6 +32,7 @@ Progress = Callable[[str], None]
 
 FAILED = "failed"
 UNEXAMINED = "unexamined"
+FORMAT = 1  # of checkpoints; another number for any change of what is in them
 BATCH = 10_000  # starts that the native core is given at once
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain
@@ -139,16 +140,15 @@ def minimize_from_starts(
     net, rules = objective.net, limits(tol, max_iter, max_time)
     theta = Starts(net, seed, scheme)
     chosen = choose(method, objective, net.n_parameters)
+    way = _together if native_fits.possible(chosen.optimizer, objective) else _one_by_one
     kept = None
     if checkpoint is not None:
         data = (np.asarray(objective.X), np.asarray(objective.Y), objective.w)
         rest = (net, objective.alpha, chosen.optimizer, rules.tol, rules.max_iter)
-        kept = Checkpoint(checkpoint, fingerprint(*data, *rest, n_restarts, seed, scheme))
-    task = _Task(objective, theta, n_restarts, chosen, rules, progress, kept)
+        kind = FORMAT, way.__name__, n_restarts, seed, scheme
+        kept = Checkpoint(checkpoint, fingerprint(*data, *rest, *kind))
     with one_thread():
-        if native_fits.possible(chosen.optimizer, objective):
-            return _together(task)
-        return _one_by_one(task)
+        return way(_Task(objective, theta, n_restarts, chosen, rules, progress, kept))
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,11 @@ class _Task:
         return None if max_time is None else max_time - (time.monotonic() - self.began)
 
     @property
+    def out_of_time(self) -> Termination:
+        """What it is called when the time is up."""
+        return Termination("time_limit", f"{self.rules.max_time:g} s for all starts")
+
+    @property
     def time_is_up(self) -> bool:
         """Whether there was a limit and it has passed."""
         return self.left is not None and self.left <= 0.0
@@ -178,7 +183,7 @@ class _Task:
     @property
     def remaining(self) -> Limits:
         """The limits for what comes next."""
-        return replace(self.rules, max_time=self.left)
+        return replace(self.rules, max_time=None if self.left is None else max(self.left, 0.0))
 
 
 # ---------------------------------------------------------------- all at once, in the native core
@@ -206,10 +211,12 @@ def _together(task: _Task) -> Restarts:
         if saved is not None:
             batch.restore(saved)
         cut_short = batch.walk(pause)
+        if cut_short is not None and cut_short.name == "time_limit":
+            cut_short = task.out_of_time
         if task.kept is not None:
             task.kept.save(batch.snapshot())
     if cut_short is None and made() < task.n:
-        cut_short = Termination("time_limit", f"{task.rules.max_time:g} s for all starts")
+        cut_short = task.out_of_time
     ended = native_fits.joined([batch.ended() for batch in batches])
 
     def fit_of(r: int) -> Fit:
@@ -222,7 +229,8 @@ def _together(task: _Task) -> Restarts:
     doubtful = np.flatnonzero(ended.doubtful)
     in_turn = doubtful[np.argsort(ended.cost[doubtful], kind="stable")].tolist()
     for k, r in enumerate(in_turn):
-        if examined and (task.time_is_up or (cut_short and cut_short.name == "interrupted")):
+        interrupted = cut_short is not None and cut_short.name == "interrupted"
+        if (examined and task.time_is_up) or (interrupted and k > 0):
             ended.names[in_turn[k:]] = UNEXAMINED
             break
         try:
@@ -230,6 +238,9 @@ def _together(task: _Task) -> Restarts:
             ended.names[r] = examined[r].termination.name
             if ended.names[r] == "interrupted":
                 cut_short = cut_short or examined[r].termination
+        except KeyboardInterrupt:
+            cut_short = Termination("interrupted", "while the starts were examined")
+            ended.names[r] = UNEXAMINED
         except TrainingError as error:
             failure, ended.names[r], ended.cost[r] = error, FAILED, np.nan
     best, n_agree = _best(ended.cost, ended.names, task.objective.scale, failure, cut_short)
@@ -263,7 +274,7 @@ def _one_by_one(task: _Task) -> Restarts:
     task.starts.take(len(fits))
     for r in range(len(fits), task.n):
         if task.time_is_up:
-            cut_short = Termination("time_limit", f"{task.rules.max_time:g} s for all starts")
+            cut_short = task.out_of_time
             break
 
         def tell(_: Array, row: Iteration, start: int = r + 1) -> None:
@@ -274,6 +285,9 @@ def _one_by_one(task: _Task) -> Restarts:
         try:
             theta = task.starts.take(1)[0]
             fit = walked(objective, theta, task.chosen, task.remaining, tell)
+        except KeyboardInterrupt:
+            cut_short = Termination("interrupted", f"in start {r + 1}")
+            break
         except TrainingError as error:
             failure = error
             if error.reason in CUT_SHORT:

@@ -2,7 +2,7 @@
 
 Where blocks begin, and the order in which they are added, depend on the number of
 rows alone, so that the bits of a result never depend on who computed which block.
-The native kernel cuts and adds by the same rule itself.
+The native kernel has blocks of its own, by the same rule.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The native kernel: the sums of `reference`, in C++, over any number of rows at once.
 
-It cuts the rows into the same blocks as the engine for rows in memory and adds them in
-the same order, on as many threads as CHAINRULE_NUM_THREADS says (all cores by default),
-with the same bits for any number of them. Python may run meanwhile. Threads live no
-longer than a call, so that forking is safe at any time.
+It cuts the rows into blocks and adds these in a fixed order, on as many threads as
+CHAINRULE_NUM_THREADS says (all cores by default), with the same bits for any number of
+them. Python may run meanwhile. Threads sleep between calls and are made anew after a
+fork, which is safe at any time.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ except ImportError:  # built without a compiler
 
 BUILDS: tuple[str, ...] = () if core is None else tuple(core.builds())
 MOST_HIDDEN_LAYERS_FOR_HESSIAN = 1
+MOST_THREADS = 1024
 
 
 def build() -> str:
@@ -47,9 +48,10 @@ def threads() -> int:
     asked = os.environ.get("CHAINRULE_NUM_THREADS", "")
     if not asked:
         return _cores()
-    if not asked.isdecimal() or int(asked) < 1:
+    if not asked.isdecimal() or not 1 <= int(asked) <= MOST_THREADS:
         raise ConfigurationError(
-            f"CHAINRULE_NUM_THREADS is {asked!r}; it must be a whole number of at least 1"
+            f"CHAINRULE_NUM_THREADS is {asked!r}; it must be a whole number of at least 1 and at "
+            f"most {MOST_THREADS}"
         )
     return int(asked)
 

@@ -15,6 +15,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 
 MOST_ITERATIONS = 10_000
+MOST = 2**53  # that can be asked for
 
 SENTENCES = {
     "converged": "The gradient has vanished, and nothing examined speaks against a minimum.",
@@ -189,4 +190,6 @@ def _positive(value: float, name: str) -> float:
 def _whole(value: int, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ConfigurationError(f"{name} is {value!r}; it must be at least 1, a whole number")
+    if value > MOST:
+        raise ConfigurationError(f"{name} is {value!r}; it must be at most {MOST:,}")
     return int(value)
