@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import pairwise
 
 import numpy as np
@@ -133,7 +134,7 @@ def run():
         "| rows x layers | ms | / limit | PyTorch | scikit-learn | NumPy | nnet | difference |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    with R() if R.present() else nothing() as r:
+    with R() if R.present() else contextlib.nullcontext() as r:
         for n, layers in SHAPES:
             ways, difference = ways_for(n, layers, r)
             seconds = alternate(ways, repeats=15, most_seconds=SECONDS)
@@ -148,16 +149,6 @@ def run():
                 f"{difference:.0e} |"
             )
     return lines
-
-
-class nothing:
-    """Stands in for R where it is not installed."""
-
-    def __enter__(self):
-        return None
-
-    def __exit__(self, *_):
-        pass
 
 
 if __name__ == "__main__":

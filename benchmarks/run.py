@@ -17,8 +17,9 @@ def main():
     parts = [
         "# Results",
         "",
-        "Written by `make bench`. Each benchmark first proves that the answers agree, then times",
-        "all ways alternately in one run; ratios are medians over the repeats.",
+        "Written by `make bench`. Where others are compared, it is first proved that the answers",
+        "agree; then all ways are timed alternately in one run. Ratios are medians over the",
+        "repeats unless it is said otherwise.",
         "",
         f"{datetime.date.today().isoformat()}. {machine()}",
     ]

@@ -17,6 +17,7 @@ X = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]]) / [10.0, 5.0]
 Y = np.array([[75.0], [82.0], [93.0]]) / 100
 STARTS = [np.random.RandomState(seed).randn(9) for seed in range(50)]
 N_STARTS = 1000
+SOLVED = 1e-8  # a cost
 GRADIENT = 1e-8  # max|g| to be reached
 
 
@@ -77,11 +78,11 @@ def run():
         )
 
     restarts = ours()
-    solved = sum(run.termination == "converged" for run in restarts.runs)
-    assert restarts.best.cost < 1e-8
+    solved = sum(run.cost < SOLVED for run in restarts.runs)
+    assert restarts.best.cost < SOLVED
     assert float(np.max(np.abs(restarts.best.gradient))) <= GRADIENT
     by_tutorial = [tutorials_way(t) for t in STARTS]
-    also = sum(done.fun < 1e-4 for done in by_tutorial)
+    also = sum(done.fun < SOLVED for done in by_tutorial)
 
     def per_fit(way, n):
         def timed():
@@ -105,7 +106,7 @@ def run():
         "## The tutorial's fit: 3 rows, 2-3-1, from random starts",
         "",
         f"{N_STARTS:,} starts to max|g| <= {GRADIENT:g}, every claim examined: {solved} reach "
-        f"cost 0. By the tutorial's way, SciPy's BFGS on NumPy with gtol 1e-5, {also} of",
+        f"a cost below {SOLVED:g}. By the tutorial's way, SciPy's BFGS with gtol 1e-5, {also} of",
         f"{len(STARTS)} do. Costs at the starts differ by at most {gap:.0e}. nnet has biases too, "
         "and stops at a relative change of 1e-12.",
         "",

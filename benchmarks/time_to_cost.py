@@ -189,8 +189,8 @@ def by_least_squares(objective):
     of_penalty = np.diag(pull)[weights]
 
     def residuals(theta):
-        r, _ = reference.residuals(objective.net, theta, *rows)
-        return np.concatenate([r, (pull * theta)[weights]])
+        r = objective.net.forward(theta, objective.X).y_hat - objective.Y
+        return np.concatenate([r.ravel(), (pull * theta)[weights]])
 
     def jacobian(theta):
         return np.vstack([reference.residuals(objective.net, theta, *rows)[1], of_penalty])

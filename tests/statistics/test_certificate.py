@@ -7,6 +7,7 @@ from scipy import optimize
 from chainrule import Network, Objective, minimize
 from chainrule._contracts import Evaluation
 from chainrule.statistics.certificate import certify
+from chainrule.statistics.curvature import lowest_curvature
 from chainrule.statistics.units import idle_units
 
 
@@ -95,6 +96,30 @@ def test_a_saturated_unit_still_switches():
     assert unit.finding == "saturated"
     assert idle_units(net, np.array([1.0, 0.0, 1.0, 0.0]), X) == ()
     assert idle_units(net, np.array([1.0, 0.0, 1.0, 0.0]), X[:1]) == ()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_deep_networks_with_many_weights(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((100, 4))
+    net = Network([4, 12, 12, 1])
+    assert net.n_parameters > 200
+    objective = Objective(net, X, np.sin(X[:, :1]) * X[:, 1:2], alpha=1e-2)
+    theta = minimize(objective, net.initial(seed), max_iter=5 + 30 * seed).theta
+    values = np.linalg.eigvalsh(objective.hessian(theta))
+    found = certify(objective, theta)
+    assert found.lowest_eigenvalue == pytest.approx(values[0], abs=1e-6 * values[-1])
+    # a search finds a curvature that is there, and never one that is lower
+    lowest, _ = lowest_curvature(objective, theta)
+    assert values[0] - 1e-6 * values[-1] <= lowest
+    assert lowest < 0.5 * values[0] or values[0] > -1e-3 * values[-1]
+
+
+def test_a_saddle_among_many_weights_is_found():
+    curvatures = np.linspace(1e-4, 10.0, 1500)
+    curvatures[0] = -1e-2
+    found = certify(Quadratic(*curvatures), np.zeros(1500), scale=1.0)
+    assert found.kind in ("saddle", "unknown"), str(found)
 
 
 @pytest.mark.parametrize("inputs", [1, 5, 250])

@@ -19,7 +19,7 @@ from chainrule.training.optimizers.stopping import (
     TimeLimit,
     relative_gradient,
 )
-from students import Student
+from students import Student, squash
 
 HOURS = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
 SCORES = np.array([[75.0], [82.0], [93.0]])
@@ -75,6 +75,39 @@ def test_noise_that_inputs_cannot_explain_is_not_converged():
         net, rng.standard_normal((30, 1)), rng.standard_normal((30, 1)), alpha=1e6
     )
     assert outcome(objective, net.initial(0)) in ("no_better_than_mean", "refused")
+
+
+def test_the_unit_of_an_input_hides_nothing():
+    # y = a + b, and b comes in a unit in which it is tiny: so is its part of the gradient
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    objective = Objective(Network([2, 1]), X * [1.0, 1e-10], X.sum(axis=1))
+    for method in ("lm", "broyden", "lbfgs"):
+        fit = minimize(objective, np.zeros(3), method=method)
+        assert not fit.converged or fit.cost < 1e-6 * objective.scale, str(fit)
+
+
+@pytest.mark.parametrize("method", ["lm", "broyden", "lbfgs"])
+def test_one_row_that_is_fitted_exactly_is_a_minimum(method):
+    objective = Objective(Network([2, 2, 1]), [[1.0, 2.0]], [[1.5]])
+    fit = minimize(objective, objective.net.initial(0), method=method)
+    assert fit.converged, str(fit)
+    assert fit.certificate.kind == "minimum"
+
+
+def test_a_large_class_with_a_wrong_gradient_is_never_converged():
+    class Forgetful(Student):
+        def computeGradients(self, X, y):
+            gradients = super().computeGradients(X, y)
+            gradients[: self.W1.size] = 0.0
+            return gradients
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 6))
+    y = squash(X[:, :1] * X[:, 1:2])
+    fit = minimize(Forgetful((6, 40, 1)), X, y)
+    assert fit.termination.name == "wrong_gradient", str(fit)
+    assert minimize(Student((6, 40, 1)), X, y).termination.name != "wrong_gradient"
 
 
 def test_a_saturated_layer_is_named():

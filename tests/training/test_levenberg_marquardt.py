@@ -1,5 +1,7 @@
 """Levenberg-Marquardt: certified problems, both loops, restarts, limits and checkpoints."""
 
+import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -20,6 +22,8 @@ from chainrule.training.optimizers.levenberg_marquardt import LevenbergMarquardt
 from chainrule.training.restarts import minimize_from_starts
 from students import Student
 
+minimizing = importlib.import_module("chainrule.training.minimize")
+restarting = importlib.import_module("chainrule.training.restarts")
 compiled = pytest.mark.skipif(not native.BUILDS, reason="built without a compiler")
 
 
@@ -254,6 +258,59 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, objective):
     there.write_text("hello")
     with pytest.raises(DataError, match="is not a checkpoint"):
         minimize_from_starts(objective, 2, 0, checkpoint=there)
+
+
+@compiled
+def test_a_checkpoint_of_another_kernel_is_refused(tmp_path, objective, monkeypatch):
+    there = tmp_path / "c.npz"
+    minimize_from_starts(objective, 2, 0, checkpoint=there)
+    monkeypatch.setenv("CHAINRULE_KERNEL", "reference")
+    with pytest.raises(DataError, match="is the checkpoint of another training"):
+        minimize_from_starts(objective, 2, 0, checkpoint=there)
+
+
+def test_damaged_checkpoints_are_refused(tmp_path, objective):
+    whole = tmp_path / "c.npz"
+    minimize_from_starts(objective, 2, 0, checkpoint=whole)
+    content = whole.read_bytes()
+    np.save(tmp_path / "array.npy", np.arange(3.0))
+    damaged = tmp_path / "damaged.npz"
+    rng = np.random.default_rng(0)
+    contents = [(tmp_path / "array.npy").read_bytes(), content[:-30], content[: len(content) // 2]]
+    for _ in range(60):
+        bad = bytearray(content)
+        bad[rng.integers(len(bad))] ^= 1 << rng.integers(8)
+        contents.append(bytes(bad))
+    for bad in contents:
+        damaged.write_bytes(bad)
+        with contextlib.suppress(DataError):  # nothing else may be raised
+            minimize_from_starts(objective, 2, 0, checkpoint=damaged)
+    with pytest.raises(DataError, match="is not a file"):
+        minimize_from_starts(objective, 2, 0, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("method", ["lm", "broyden", "lbfgs"])
+@pytest.mark.parametrize("when", [1, 4])
+def test_control_c_while_a_fit_is_examined_loses_nothing(objective, method, when, monkeypatch):
+    calls = 0
+
+    def struck(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == when:
+            raise KeyboardInterrupt
+        return concluded(*arguments)
+
+    concluded = minimizing.concluded
+    monkeypatch.setattr(minimizing, "concluded", struck)
+    monkeypatch.setattr(restarting, "concluded", struck)
+    if method == "lbfgs" and when == 1:
+        with pytest.raises(KeyboardInterrupt):  # nothing is there to be kept
+            minimize_from_starts(objective, 6, 0, method=method)
+        return
+    restarts = minimize_from_starts(objective, 6, 0, method=method)
+    assert restarts.cut_short.name == "interrupted"
+    assert restarts.best.cost < restarts.best.history[0].cost
 
 
 def test_a_start_that_is_not_finite_is_refused():

@@ -113,6 +113,17 @@ def test_what_is_not_finite_is_not_hidden(output):
         assert not (np.isfinite(J) and np.all(np.isfinite(g)))
 
 
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("n", [1, 3, 9])
+def test_rows_that_fill_up_a_vector_cannot_overflow(build, n):
+    # z is about 2 on the rows that are there, and 1002 where x is 0
+    net, theta = Network([1, 1], output="exp"), np.array([-0.5, 1002.0])
+    X, Y, w = 2000.0 + np.arange(n)[:, None], np.full((n, 1), 3.0), np.ones(n)
+    found = native_evaluate(net, theta, X, Y, w, 2, build)
+    truth = reference.evaluate(net, theta, X, Y, w, 2)
+    assert all(relative_error(a, b) < 1e-12 for a, b in zip(found, truth, strict=True))
+
+
 def test_environment_variables_are_checked(monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUM_THREADS", "3")
     assert native.threads() == 3
@@ -159,7 +170,7 @@ def test_joblib(backend):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_process_forked_in_the_middle_of_an_evaluation_can_evaluate():
+def test_a_process_forked_in_the_middle_of_fits_can_fit():
     rng = np.random.default_rng(0)
     X, net = rng.standard_normal((50_000, 10)), Network([10, 20, 1])
     objective = Objective(net, X, X[:, 0])
@@ -167,9 +178,12 @@ def test_a_process_forked_in_the_middle_of_an_evaluation_can_evaluate():
     J = objective.cost(theta)
     stop = threading.Event()
 
+    few = Objective(net, X[:50], X[:50, 0], alpha=1e-2)
+
     def evaluate():
         while not stop.is_set():
             objective.evaluate(theta, 1)
+            minimize(few, theta, max_iter=3)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         busy = [pool.submit(evaluate) for _ in range(2)]
@@ -177,6 +191,7 @@ def test_a_process_forked_in_the_middle_of_an_evaluation_can_evaluate():
             for _ in range(20):
                 child = os.fork()
                 if child == 0:
+                    minimize(few, theta, max_iter=3)
                     os._exit(0 if objective.cost(theta) == J else 1)
                 assert waited_for(child) == 0
         finally:
