@@ -103,9 +103,9 @@ def run():
     lines = [
         "## NIST's certified nonlinear regressions",
         "",
-        f"{len(problems)} problems, two starts each, Jacobians by complex step but for SciPy's defaults.",
-        f"A start is solved with {SOLVED} certified digits in every parameter; a false success claims to have",
-        "converged and is not.",
+        f"{len(problems)} problems, two starts each; Jacobians by complex step, but not for",
+        f"SciPy's defaults. Solved: {SOLVED} certified digits in every parameter. A false",
+        "success claims to have converged and is not.",
         "",
         "| way | solved | mean digits of all | false successes | missed |",
         "|---|---|---|---|---|",
