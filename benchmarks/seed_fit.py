@@ -105,9 +105,9 @@ def run():
     lines = [
         "## The tutorial's fit: 3 rows, 2-3-1, from random starts",
         "",
-        f"{N_STARTS:,} starts to max|g| <= {GRADIENT:g}, every claim examined: {solved} reach "
+        f"{N_STARTS:,} starts to max|g| <= {GRADIENT:g}, every claim examined: {solved} reach",
         f"a cost below {SOLVED:g}. By the tutorial's way, SciPy's BFGS with gtol 1e-5, {also} of",
-        f"{len(STARTS)} do. Costs at the starts differ by at most {gap:.0e}. nnet has biases too, "
+        f"{len(STARTS)} do. Costs at the starts differ by at most {gap:.0e}. nnet has biases too,",
         "and stops at a relative change of 1e-12.",
         "",
         "| way | µs per fit | its time / ours |",

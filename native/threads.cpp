@@ -40,25 +40,18 @@ bool soon(const Condition& condition) {
 // Where a thread runs, and keeping it away from there. A new or waking thread may be put behind the
 // very thread that waits for it, and stay there for longer than its work takes.
 #ifdef __linux__
-class Place {
-  public:
-    // Keep a thread off the processor of the caller, and else where the caller may run.
-    void keep_off_here(pthread_t thread) {
-        cpu_set_t wanted;
-        const int here = sched_getcpu();
-        if (here < 0 || sched_getaffinity(0, sizeof wanted, &wanted) != 0) return;
-        if (CPU_COUNT(&wanted) > 1) CPU_CLR(here, &wanted);
-        if (CPU_EQUAL(&wanted, &now_)) return;
-        if (pthread_setaffinity_np(thread, sizeof wanted, &wanted) == 0) now_ = wanted;
-    }
+int processor() { return sched_getcpu(); }
 
-  private:
-    cpu_set_t now_{};
-};
+// Let a thread run where this one may, but not on that processor.
+void keep_off(pthread_t thread, int processor) {
+    cpu_set_t allowed;
+    if (processor < 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    if (CPU_COUNT(&allowed) > 1) CPU_CLR(processor, &allowed);
+    pthread_setaffinity_np(thread, sizeof allowed, &allowed);
+}
 #else
-struct Place {
-    void keep_off_here(pthread_t) {}
-};
+int processor() { return -1; }
+void keep_off(pthread_t, int) {}
 #endif
 
 class Helper {
@@ -85,7 +78,8 @@ class Helper {
     }
 
     void offer(const std::function<void()>& work) {
-        place_.keep_off_here(handle_);
+        const int here = processor();
+        if (here != kept_off_) keep_off(handle_, kept_off_ = here);
         work_ = &work;
         change(OFFERED);
     }
@@ -93,12 +87,15 @@ class Helper {
     // Take the work back if it was not begun, otherwise wait for its end.
     void release() {
         State offered = OFFERED;
-        if (state_.compare_exchange_strong(offered, FREE)) return;
-        wait_for(DONE);
+        if (state_.compare_exchange_strong(offered, TAKEN))
+            kept_off_ = NOWHERE;  // it did not wake in time: look again where it may run
+        else
+            wait_for(DONE);
         state_ = FREE;
     }
 
   private:
+    static constexpr int NOWHERE = -2;
     enum State { FREE, TAKEN, OFFERED, BEGUN, DONE };
 
     void live() {
@@ -127,7 +124,7 @@ class Helper {
     }
 
     std::atomic<State> state_{FREE};
-    Place place_;
+    int kept_off_ = NOWHERE;
     const std::function<void()>* work_ = nullptr;
     pthread_t handle_;
     std::mutex mutex_;

@@ -1,10 +1,17 @@
 """Shared by all tests: the tutorial's data and network, and how hypothesis searches."""
 
+import signal
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 import chainrule
+
+# begun in the background of a shell, a process ignores Ctrl-C, and hands that down
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -294,12 +294,12 @@ def test_damaged_checkpoints_are_refused(tmp_path, objective):
 def test_control_c_while_a_fit_is_examined_loses_nothing(objective, method, when, monkeypatch):
     calls = 0
 
-    def struck(*arguments):
+    def struck(*arguments, **options):
         nonlocal calls
         calls += 1
         if calls == when:
             raise KeyboardInterrupt
-        return concluded(*arguments)
+        return concluded(*arguments, **options)
 
     concluded = minimizing.concluded
     monkeypatch.setattr(minimizing, "concluded", struck)

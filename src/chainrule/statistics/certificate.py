@@ -122,6 +122,7 @@ def certify(
     scale: float | None = None,
     known: Evaluation | None = None,
     curvature: bool = True,
+    units: bool = True,
 ) -> Certificate:
     """Examine a point.
 
@@ -135,6 +136,8 @@ def certify(
         J and g there, if they are known already.
     curvature : bool
         Whether second derivatives are computed, which may take a while.
+    units : bool
+        Whether idle units are looked for.
 
     Returns
     -------
@@ -160,10 +163,10 @@ def certify(
             else _known("unknown", np.nan, np.nan)
         )
         net, X = getattr(objective, "net", None), getattr(objective, "X", None)
-        units = idle_units(net, theta, X) if net is not None and X is not None else ()
+        idle = idle_units(net, theta, X) if units and net is not None and X is not None else ()
         left = getattr(objective, "left_to_explain", None)
         nothing_left = left is not None and bool(left(theta, J) <= PERFECT)
-    return Certificate(nothing_left=nothing_left, relative_gradient=size, units=units, **found)
+    return Certificate(nothing_left=nothing_left, relative_gradient=size, units=idle, **found)
 
 
 def _curvature(

@@ -233,8 +233,10 @@ def walked(
     return concluded(objective, recorder, chosen)
 
 
-def concluded(objective: ObjectiveProtocol, run: Finished, chosen: Choice) -> Fit:
-    """Return what a run has found as a Fit, its claim examined.
+def concluded(
+    objective: ObjectiveProtocol, run: Finished, chosen: Choice, units: bool = True
+) -> Fit:
+    """Return what a run has found as a Fit, its claim examined, and its units if asked for.
 
     Raises
     ------
@@ -251,7 +253,7 @@ def concluded(objective: ObjectiveProtocol, run: Finished, chosen: Choice) -> Fi
     ended = claim.converged or claim.name == "stalled"
     own = getattr(objective, "hessian", None) is not None and claim.name not in CUT_SHORT
     try:
-        certificate = certify(objective, run.theta, run.scale, known, ended or own)
+        certificate = certify(objective, run.theta, run.scale, known, ended or own, units)
         termination = convergence.verdict(
             objective, claim, run.theta, run.J, run.scale, certificate
         )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.heart.initialisation import Starts
+from chainrule.statistics.units import idle_units
 from chainrule.training import native_fits
 from chainrule.training.blas import one_thread
 from chainrule.training.checkpoint import Arrays, Checkpoint, fingerprint
@@ -219,9 +220,9 @@ def _together(task: _Task) -> Restarts:
         cut_short = task.out_of_time
     ended = native_fits.joined([batch.ended() for batch in batches])
 
-    def fit_of(r: int) -> Fit:
+    def fit_of(r: int, units: bool = False) -> Fit:
         run = batches[r // size].run(r % size)
-        return concluded(task.objective, replace(run, cut_short=cut_short), task.chosen)
+        return concluded(task.objective, replace(run, cut_short=cut_short), task.chosen, units)
 
     failure = TrainingError("no start was made")
     # a fit with nothing left to explain needs no second look, and there may be thousands
@@ -247,7 +248,14 @@ def _together(task: _Task) -> Restarts:
     columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations)
     table = zip(*(column.tolist() for column in columns), strict=True)
     runs = tuple(Restart(*row) for row in table if row[1] != native_fits.NOT_MADE)
-    return Restarts(examined.get(best) or fit_of(best), runs, n_agree, cut_short)
+    winner = with_units(task.objective, examined[best]) if best in examined else fit_of(best, True)
+    return Restarts(winner, runs, n_agree, cut_short)
+
+
+def with_units(objective: Objective, fit: Fit) -> Fit:
+    """Return a fit with its idle units looked for: only those of the best are of interest."""
+    units = idle_units(objective.net, fit.theta, np.asarray(objective.X))
+    return replace(fit, certificate=replace(fit.certificate, units=units))
 
 
 # ---------------------------------------------------------------- one after the other
