@@ -263,6 +263,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, objective):
 @compiled
 def test_a_checkpoint_of_another_kernel_is_refused(tmp_path, objective, monkeypatch):
     there = tmp_path / "c.npz"
+    monkeypatch.delenv("CHAINRULE_KERNEL", raising=False)
     minimize_from_starts(objective, 2, 0, checkpoint=there)
     monkeypatch.setenv("CHAINRULE_KERNEL", "reference")
     with pytest.raises(DataError, match="is the checkpoint of another training"):
@@ -304,7 +305,8 @@ def test_control_c_while_a_fit_is_examined_loses_nothing(objective, method, when
     concluded = minimizing.concluded
     monkeypatch.setattr(minimizing, "concluded", struck)
     monkeypatch.setattr(restarting, "concluded", struck)
-    if method == "lbfgs" and when == 1:
+    one_by_one = method == "lbfgs" or not native.build()
+    if one_by_one and when == 1:
         with pytest.raises(KeyboardInterrupt):  # nothing is there to be kept
             minimize_from_starts(objective, 6, 0, method=method)
         return
