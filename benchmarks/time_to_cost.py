@@ -23,7 +23,8 @@ from chainrule.training.kernels import reference
 from chainrule.training.restarts import minimize_from_starts
 
 HIDDEN = 10
-ALPHA = 1.0  # with targets of variance 1; a little, so that the best cost is not a chance find
+# chosen on these tables, after 0 and 0.1, because with less hardly any start finds the best cost
+ALPHA = 1.0  # with targets of variance 1
 CLOSE = 1.01
 MOST_SECONDS = 3.0  # for one start
 STARTS = 40

@@ -1,7 +1,7 @@
 """Which way to minimize, and why.
 
 The choice depends on sizes alone, so that it is the same on every machine. Where the
-limits lie was measured on tables of 200 to 100,000 rows.
+limits lie was measured; where Broyden ends, on four tables of 178 to 768 rows only.
 """
 
 from __future__ import annotations
