@@ -7,6 +7,7 @@ import pytest
 
 from chainrule import Network, Objective, TrainingError, minimize
 from chainrule._contracts import Evaluation
+from chainrule.heart.seed_protocol import seed_objective
 from chainrule.statistics.certificate import certify
 from chainrule.training.convergence import nothing_to_gain, objection
 from chainrule.training.optimizers.descent import GradientDescent
@@ -108,6 +109,17 @@ def test_a_large_class_with_a_wrong_gradient_is_never_converged():
     fit = minimize(Forgetful((6, 40, 1)), X, y)
     assert fit.termination.name == "wrong_gradient", str(fit)
     assert minimize(Student((6, 40, 1)), X, y).termination.name != "wrong_gradient"
+
+
+def test_a_large_class_with_a_right_gradient_is_not_accused_anywhere():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 6))
+    objective = seed_objective(Student((6, 40, 1)), X, squash(X[:, :1]))
+    theta = rng.standard_normal(280)
+    assert np.max(np.abs(objective.evaluate(theta, 1).g)) > 0.01
+    J = objective.evaluate(theta, 0).J
+    said = objection(objective, theta, J, J, certify(objective, theta, curvature=False))
+    assert said is None or said.name != "wrong_gradient"
 
 
 def test_a_saturated_layer_is_named():

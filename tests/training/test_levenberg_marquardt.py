@@ -101,11 +101,15 @@ def test_the_native_loop_ends_where_the_python_loop_does(objective, method):
 
 
 @compiled
-@pytest.mark.parametrize(("method", "least"), [("lm", 2), ("broyden", 1)])
-def test_its_history_is_kept_in_the_same_columns(objective, method, least):
+@pytest.mark.parametrize(
+    # the slopes of a line search may decide where the cost cannot any more
+    ("method", "least", "rounding"),
+    [("lm", 2, 0.0), ("broyden", 1, 1e-14)],
+)
+def test_its_history_is_kept_in_the_same_columns(objective, method, least, rounding):
     fit = minimize(objective, objective.net.initial(0), method=method)
     history = fit.history
-    assert np.all(np.diff(history.cost) <= 1e-14 * history[0].cost)
+    assert np.all(np.diff(history.cost) <= rounding * history[0].cost)
     assert history.column("change")[1:] == pytest.approx(np.diff(history.cost))
     assert history[-1].cost == fit.cost == objective.cost(fit.theta)
     assert history[-1].max_gradient == np.max(np.abs(fit.gradient))

@@ -30,7 +30,6 @@ from chainrule.statistics.units import Unit, idle_units
 NEGLIGIBLE = 1e-6  # a curvature that moves less is none
 PERFECT = 1e-9  # with less than this left, nothing is left
 STATIONARY = 1e-6  # a relative gradient above is none that has vanished
-MOST_FOR_ALL_DIFFERENCES = 200  # weights of an objective that is not ours
 
 SENTENCES = {
     "minimum": "The cost curves upward in every direction that matters: a minimum.",
@@ -58,7 +57,8 @@ class Certificate:
         ½ gᵀ|H|⁻¹g: what a Newton step would still gain, as a share of the same (Boyd &
         Vandenberghe 2004, sec. 9.5.1); NaN if not all curvature was computed, or all is flat.
     lowest_eigenvalue : float
-        Of the exact Hessian.
+        Of the Hessian: the exact one, or by differences of the gradient where that takes too
+        long; with very many weights the lowest that a short search finds.
     n_flat : int
         Directions without curvature.
     gain : float

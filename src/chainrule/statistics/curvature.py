@@ -92,14 +92,18 @@ def lowest_eigenvalue(H: Array, inverse: Product) -> float:
 def hessian_product(objective: ObjectiveProtocol, theta: Array) -> Product:
     """Return v -> H v."""
     exact: Callable[[Array, Array], Array] | None = getattr(objective, "hessian_product", None)
-    if exact is not None and len(theta) * _numbers(objective) <= FEW:
+    if exact is not None and _few(objective, theta):
         return partial(exact, theta)
     return _product_by_differences(objective, theta)
 
 
 def _fast_enough(objective: ObjectiveProtocol, theta: Array) -> bool:
     little = getattr(objective, "hessian_costs_little", False)
-    return bool(little) or len(theta) * _numbers(objective) <= FEW
+    return bool(little) or _few(objective, theta)
+
+
+def _few(objective: ObjectiveProtocol, theta: Array) -> bool:
+    return len(theta) * _numbers(objective) <= FEW
 
 
 def _numbers(objective: ObjectiveProtocol) -> int:

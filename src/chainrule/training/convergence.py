@@ -18,13 +18,13 @@ import numpy as np
 from chainrule._contracts import Array, ObjectiveProtocol
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.statistics.certificate import (
-    MOST_FOR_ALL_DIFFERENCES,
     NEGLIGIBLE,
     PERFECT,
     Certificate,
 )
 from chainrule.training.optimizers.stopping import Termination
 
+MOST_FOR_ALL_DIFFERENCES = 200  # weights, beyond which differences are along lines
 LINES = 5
 WRONG = 1e-4  # a slope, as a share of the cost there is to explain
 NOTHING_TO_GAIN = 1e-12  # of the cost there is to explain: a Newton step is not worth it

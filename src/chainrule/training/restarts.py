@@ -248,11 +248,11 @@ def _together(task: _Task) -> Restarts:
     columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations)
     table = zip(*(column.tolist() for column in columns), strict=True)
     runs = tuple(Restart(*row) for row in table if row[1] != native_fits.NOT_MADE)
-    winner = with_units(task.objective, examined[best]) if best in examined else fit_of(best, True)
+    winner = _with_units(task.objective, examined[best]) if best in examined else fit_of(best, True)
     return Restarts(winner, runs, n_agree, cut_short)
 
 
-def with_units(objective: Objective, fit: Fit) -> Fit:
+def _with_units(objective: Objective, fit: Fit) -> Fit:
     """Return a fit with its idle units looked for: only those of the best are of interest."""
     units = idle_units(objective.net, fit.theta, np.asarray(objective.X))
     return replace(fit, certificate=replace(fit.certificate, units=units))
