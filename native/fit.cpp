@@ -42,6 +42,14 @@ double Walker::evaluate(Run& run, const double* theta, int order, double* sum) {
         if (order >= GRADIENT) sum[1 + i] += pull;
         if (order >= GAUSS_NEWTON) H[i * row_ + i] += decay[i];
     }
+    for (ptrdiff_t i = 0; i < p_ && order >= GRADIENT; ++i) {
+        if (problem_.held[i] == 0.0) continue;
+        sum[1 + i] = 0.0;  // a spring holds it, as in objective.py
+        if (order < GAUSS_NEWTON) continue;
+        for (ptrdiff_t j = 0; j < i; ++j) H[j * row_ + i] = 0.0;
+        for (ptrdiff_t j = i; j < p_; ++j) H[i * row_ + j] = 0.0;
+        H[i * row_ + i] = problem_.scale;
+    }
     return sum[0] += 0.5 * penalty;
 }
 

@@ -18,11 +18,12 @@ struct Iteration {
     double seconds;  // of computing, on its own thread
 };
 
-// What is minimized, how, and when to stop. The rows and the decay outlive it.
+// What is minimized, how, and when to stop. The arrays outlive it.
 struct Problem {
     Network net;
     Rows rows;
     const double* decay;  // (p)
+    const double* held;   // (p), not 0 for a weight that is not learned
     double scale;
     double tol;
     std::ptrdiff_t max_iter;

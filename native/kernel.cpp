@@ -82,9 +82,10 @@ struct Tile {
         w = from.take(rows);
         ptrdiff_t widest = 0;
         gradient = from.used;
-        for (int l = 1; l < L && order >= Order::GRADIENT; ++l) {
-            dJdW[l] = from.take(net.rows(l) * (net.d[l + 1] < FEW ? net.d[l + 1] * LANES : up(net.d[l + 1], LANES)));
-            if (net.d[l + 1] > widest) widest = net.d[l + 1];
+        for (int l = net.first(); l < L && order >= Order::GRADIENT; ++l) {
+            ptrdiff_t d_out = net.d[net.to(l)];
+            dJdW[l] = from.take(net.sources(l) * (d_out < FEW ? d_out * LANES : up(d_out, LANES)));
+            if (d_out > widest) widest = d_out;
         }
         gradient = from.used - gradient;
         delta_rows = from.take(rows * up(widest, LANES));
@@ -130,6 +131,8 @@ void forward(const Network& net, const double* theta, ptrdiff_t vectors, Tile& t
             matmul<FROM>(d_out, vectors, W_t, d_in, t.a[l], t.rows, t.a[l + 1], t.rows, W + d_in * d_out);
         else
             matmul<SET>(d_out, vectors, W_t, d_in, t.a[l], t.rows, t.a[l + 1], t.rows);
+        if (net.skip && l + 1 == net.L)
+            matmul<ADD>(d_out, vectors, {theta + net.at[0], 1, d_out}, net.d[1], t.a[1], t.rows, t.a[net.L], t.rows);
         if (l + 1 < net.L)
             activate(net.f[l + 1], t.a[l + 1], t.prime[l + 1], t.second, d_out, t.rows, vectors);
     }
@@ -173,24 +176,24 @@ void back(const Network& net, const double* theta, int l, ptrdiff_t vectors, con
     matmul<TIMES>(net.d[l], vectors, W, net.d[l + 1], from, t.rows, to, t.rows, t.prime[l]);
 }
 
-// dJdW[l] = a[l]^T delta[l+1], summed over all tiles of a block. With few units in layer l+1 a vector
+// dJdW[l] = a[l]^T delta[l+1], or a[1]^T delta[L] for l = 0, summed over all tiles of a block. With few units in layer l+1 a vector
 // runs along the rows of the table and its lanes are added last; with many it runs along the units.
 void add_gradient(const Network& net, int l, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
-    ptrdiff_t d_out = net.d[l + 1], wide = up(d_out, LANES);
+    const double *a = t.a[net.from(l)], *delta = t.delta[net.to(l)];
+    ptrdiff_t units = net.sources(l), d_out = net.d[net.to(l)], wide = up(d_out, LANES);
     if (d_out < FEW)
         for (ptrdiff_t j = 0; j < d_out; ++j)
-            dots(net.rows(l), t.a[l], t.delta[l + 1] + j * t.rows, t.rows, vectors,
-                 t.dJdW[l] + j * LANES, d_out);
+            dots(units, a, delta + j * t.rows, t.rows, vectors, t.dJdW[l] + j * LANES, d_out);
     else {
-        transpose(t.delta[l + 1], t.rows, d_out, n, t.delta_rows, wide);
-        matmul<ADD>(net.rows(l), wide / LANES, {t.a[l], t.rows, 1}, n, t.delta_rows, wide, t.dJdW[l], wide);
+        transpose(delta, t.rows, d_out, n, t.delta_rows, wide);
+        matmul<ADD>(units, wide / LANES, {a, t.rows, 1}, n, t.delta_rows, wide, t.dJdW[l], wide);
     }
 }
 
 void gather_gradient(const Network& net, const Tile& t, double* g) {
-    for (int l = 1; l < net.L; ++l) {
-        ptrdiff_t d_out = net.d[l + 1], wide = up(d_out, LANES);
-        for (ptrdiff_t i = 0; i < net.rows(l); ++i)
+    for (int l = net.first(); l < net.L; ++l) {
+        ptrdiff_t d_out = net.d[net.to(l)], wide = up(d_out, LANES);
+        for (ptrdiff_t i = 0; i < net.sources(l); ++i)
             for (ptrdiff_t j = 0; j < d_out; ++j)
                 *g++ = d_out < FEW ? sum(load(t.dJdW[l] + (i * d_out + j) * LANES)) : t.dJdW[l][i * wide + j];
     }
@@ -199,6 +202,7 @@ void gather_gradient(const Network& net, const Tile& t, double* g) {
 void backward(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
     for (int l = net.L - 1; l >= 1; --l) {
         add_gradient(net, l, n, vectors, t);
+        if (net.skip && l + 1 == net.L) add_gradient(net, 0, n, vectors, t);
         if (l > 1) back(net, theta, l, vectors, t.delta[l + 1], t.delta[l], t);
     }
 }
@@ -221,16 +225,16 @@ void root_of_curvature(const Network& net, ptrdiff_t k, ptrdiff_t vectors, Tile&
 }
 
 // dz (n, p) of one output, row by row: outer products of a[l] and B[l+1]. What a vector writes
-// beyond the last unit is written over by what follows: hence row by row, and from l = 1 up.
+// beyond the last unit is written over by what follows: hence row by row, and from the first l up.
 void jacobian(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
     for (int l = net.L - 1; l > 1; --l) back(net, theta, l, vectors, t.B[l + 1], t.B[l], t);
     for (int l = 2; l <= net.L; ++l)
         transpose(t.B[l], t.rows, net.d[l], n, t.B_rows[l], up(net.d[l], LANES));
     for (ptrdiff_t r = 0; r < n; ++r)
-        for (int l = 1; l < net.L; ++l) {
-            ptrdiff_t units = net.rows(l), d_out = net.d[l + 1];
-            const double* a = t.a_rows[l] + r * up(units, LANES);
-            const double* B = t.B_rows[l + 1] + r * up(d_out, LANES);
+        for (int l = net.first(); l < net.L; ++l) {
+            ptrdiff_t units = net.sources(l), d_out = net.d[net.to(l)];
+            const double* a = t.a_rows[net.from(l)] + r * up(net.rows(net.from(l)), LANES);
+            const double* B = t.B_rows[net.to(l)] + r * up(d_out, LANES);
             double* J = t.dz + r * t.J_row + net.at[l];
             if (d_out == 1)
                 for (ptrdiff_t i = 0; i < units; i += LANES) store(J + i, load(a + i) * B[0]);
@@ -299,9 +303,9 @@ void add_bend(const Network& net, double* H, const Tile& t) {
     ptrdiff_t x_units = net.rows(1), d = net.d[2], K = net.K(), row = t.J_row;
     for (ptrdiff_t h = 0; h < d; ++h)
         for (ptrdiff_t i = 0; i < x_units; ++i) {
-            double* H_i = H + (i * d + h) * row;
+            double* H_i = H + (net.at[1] + i * d + h) * row;
             for (ptrdiff_t j = i; j < x_units; ++j)
-                H_i[j * d + h] += t.curved[(h * x_units + i) * t.x_row + j];
+                H_i[net.at[1] + j * d + h] += t.curved[(h * x_units + i) * t.x_row + j];
             for (ptrdiff_t k = 0; k < K; ++k)
                 H_i[net.at[2] + h * K + k] += sum(load(t.lanes_of_bent + ((i * d + h) * K + k) * LANES));
         }
@@ -313,7 +317,7 @@ void evaluate(const Network& net, const double* theta, Rows rows, int order, dou
     Tile t(net, rows.n, order, room);
     const bool bends = order == Order::HESSIAN && net.L == 3;
     double J = 0.0, *g = total + 1, *H = total + chainrule::start_of_H(net);
-    if (order >= Order::GRADIENT) fill(t.dJdW[1], t.gradient, 0.0);
+    if (order >= Order::GRADIENT) fill(t.dJdW[net.first()], t.gradient, 0.0);
     if (order >= Order::GAUSS_NEWTON) fill(H, net.p * t.J_row, 0.0);
     if (bends) {
         fill(t.lanes_of_bent, net.rows(1) * net.d[2] * net.K() * LANES, 0.0);

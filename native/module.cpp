@@ -28,18 +28,19 @@ using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<nb::numpy, double>;
 
 Network network(const std::vector<std::ptrdiff_t>& layers, const std::vector<int>& hidden, int output,
-                bool bias) {
+                bool bias, bool skip) {
     Network net;
     net.L = int(layers.size());
     if (net.L < 2 || net.L > Network::MOST_LAYERS || hidden.size() + 2 != layers.size())
         throw std::invalid_argument("layers and activations do not go together");
     net.output = Output(output);
     net.bias = bias;
+    net.skip = skip;
     for (int l = 1; l <= net.L; ++l) net.d[l] = layers[l - 1];
     for (int l = 2; l < net.L; ++l) net.f[l] = Activation(hidden[l - 2]);
-    for (int l = 1; l < net.L; ++l) {
+    for (int l = net.first(); l < net.L; ++l) {
         net.at[l] = net.p;
-        net.p += net.rows(l) * net.d[l + 1];
+        net.p += net.sources(l) * net.d[net.to(l)];
     }
     return net;
 }
@@ -101,15 +102,15 @@ nb::tuple evaluate_rows(const Network& net, In theta, In X, In Y, In w, int orde
     return nb::make_tuple(sum[0], g, H);
 }
 
-// Everything a fit needs while Python waits. X, Y, w and decay are kept alive by whoever holds this.
+// Everything a fit needs while Python waits. The arrays are kept alive by whoever holds this.
 struct Fits {
-    In X, Y, w, decay;
+    In X, Y, w, decay, held;
     Problem problem;
     const Kernel& kernel;
     std::vector<Run> runs;
 
-    Fits(In X, In Y, In w, In decay, const Problem& problem, const Kernel& kernel)
-        : X(X), Y(Y), w(w), decay(decay), problem(problem), kernel(kernel) {}
+    Fits(In X, In Y, In w, In decay, In held, const Problem& problem, const Kernel& kernel)
+        : X(X), Y(Y), w(w), decay(decay), held(held), problem(problem), kernel(kernel) {}
     Fits(const Fits&) = delete;
 };
 
@@ -186,25 +187,28 @@ NB_MODULE(_native, m) {
     m.doc() = "The native core: kernels/reference.py again, made for speed.";
     nb::class_<Network>(m, "Network")
         .def("__init__", [](Network* at, const std::vector<std::ptrdiff_t>& layers,
-                            const std::vector<int>& hidden, int output, bool bias) {
-            new (at) Network(network(layers, hidden, output, bias));
+                            const std::vector<int>& hidden, int output, bool bias, bool skip) {
+            new (at) Network(network(layers, hidden, output, bias, skip));
         });
     m.def("evaluate", &evaluate_rows, "net"_a, "theta"_a, "X"_a, "Y"_a, "w"_a, "order"_a, "threads"_a,
           "build"_a = "");
     nb::class_<Fits>(m, "Fits")
         .def("__init__",
              // one start for each row of theta
-             [](Fits* at, const Network& net, In theta, In X, In Y, In w, In decay, double scale,
+             [](Fits* at, const Network& net, In theta, In X, In Y, In w, In decay, In held, double scale,
                 double tol, std::ptrdiff_t max_iter, const std::string& method, bool polish,
                 const std::string& build) {
                  const Kernel* chosen = kernel_named(build.c_str());
                  require(chosen != nullptr, "this machine cannot run that build");
                  require(theta.ndim() == 2 && std::ptrdiff_t(theta.shape(1)) == net.p, "theta does not fit");
                  require(std::ptrdiff_t(decay.size()) == net.p, "decay does not fit");
+                 require(std::ptrdiff_t(held.size()) == net.p, "held does not fit");
                  require(method == "lm" || method == "broyden", "there is no such method");
                  const Method chosen_method = method == "lm" ? LEVENBERG_MARQUARDT : BROYDEN;
                  Rows rows = rows_of(net, X, Y, w);
-                 new (at) Fits(X, Y, w, decay, {net, rows, decay.data(), scale, tol, max_iter, chosen_method, polish}, *chosen);
+                 new (at) Fits(X, Y, w, decay, held,
+                               {net, rows, decay.data(), held.data(), scale, tol, max_iter, chosen_method, polish},
+                               *chosen);
                  at->runs.resize(theta.shape(0));
                  for (std::size_t r = 0; r < theta.shape(0); ++r)
                      at->runs[r].theta.assign(theta.data() + r * net.p, theta.data() + (r + 1) * net.p);

@@ -14,7 +14,7 @@ enum Order { COST = 0, GRADIENT = 1, GAUSS_NEWTON = 2, HESSIAN = 3 };
 
 // Layers are counted from 1 (the input) to L (the output), as in chain_rule.py; index 0 is unused.
 // A bias b[l] follows its W[l] in theta, so that it is one more row of that matrix, the row of
-// a unit that is always 1.
+// a unit that is always 1. W[0], which has none, comes before them all.
 struct Network {
     static constexpr int MOST_LAYERS = 64;
     int L = 0;
@@ -23,10 +23,16 @@ struct Network {
     Activation f[MOST_LAYERS + 1] = {};       // of the hidden layers 2..L-1
     Output output = IDENTITY_SQUARED;
     bool bias = true;
+    bool skip = false;     // whether there is a W[0] from the inputs to the outputs
     std::ptrdiff_t p = 0;  // length of theta
 
     std::ptrdiff_t rows(int l) const { return d[l] + (bias ? 1 : 0); }  // of W[l] with its bias
     std::ptrdiff_t K() const { return d[L]; }
+    int first() const { return skip ? 0 : 1; }  // layer of weights
+    // The layers that W[l] connects, and how many units it comes from, a bias among them.
+    int from(int l) const { return l ? l : 1; }
+    int to(int l) const { return l ? l + 1 : L; }
+    std::ptrdiff_t sources(int l) const { return l ? rows(l) : d[1]; }
 };
 
 // Rows of a table: X (n, d[1]) and Y (n, d[L]) row by row, one weight for each.

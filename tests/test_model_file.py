@@ -28,7 +28,7 @@ def model():
     return train(X, Y, Network([2, 3, 1]), n_restarts=2, max_iter=15, **names).model
 
 
-HEAD = b'{\n "format": "chainrule-model",\n "version": 1,\n "checksum": "sha256:'
+HEAD = b'{\n "format": "chainrule-model",\n "version": 2,\n "checksum": "sha256:'
 
 
 def resealed(body):
@@ -102,9 +102,9 @@ def test_foreign_files_are_refused(content):
 
 
 def test_newer_versions_are_refused_clearly(model):
-    newer = dump_model(model).replace(b'"version": 1', b'"version": 2')
+    newer = dump_model(model).replace(b'"version": 2', b'"version": 3')
     with pytest.raises(
-        ModelFileError, match=r"m\.json has format version 2; this chainrule reads 1 to 1"
+        ModelFileError, match=r"m\.json has format version 3; this chainrule reads 1 to 2"
     ):
         parse_model(newer, "m.json")
 
@@ -135,7 +135,7 @@ def test_resealing_alone_is_accepted(model):
         ({"network__hidden": ["evil"]}, "unknown activation 'evil'"),
         ({"network__hidden": "tanh"}, "hidden must be a list"),
         ({"network__output": "os.system"}, "unknown output 'os.system'"),
-        ({"network__bias": 1}, "bias must be true or false"),
+        ({"network__bias": 1}, "bias and skip must be true or false"),
         ({"inputs__names": ["a"]}, "inputs needs 2 different names"),
         ({"inputs__names": ["a", "a"]}, "inputs needs 2 different names"),
         ({"inputs__names": ["a", "b" * 20000]}, "of 1 to 10000 characters"),
@@ -325,7 +325,7 @@ def test_odd_names_are_names(tmp_path, name):
 
 
 def test_what_could_not_be_read_back_is_not_written(model, tmp_path):
-    named = Model(**{**vars(model), "input_names": ("a" * 20_000, "b")})
+    named = Model(**{**vars(model), "input_names": ("a" * 20_000, "b"), "columns": ()})
     with pytest.raises(DataError, match="nothing was written, as it could not be read back"):
         save_model(named, tmp_path / "m.json")
     assert list(tmp_path.iterdir()) == []
@@ -333,4 +333,4 @@ def test_what_could_not_be_read_back_is_not_written(model, tmp_path):
 
 def test_version_zero_never_was(model):
     with pytest.raises(ModelFileError, match="has format version 0"):
-        parse_model(dump_model(model).replace(b'"version": 1', b'"version": 0'))
+        parse_model(dump_model(model).replace(b'"version": 2', b'"version": 0'))

@@ -17,8 +17,10 @@ from chainrule._errors import (
 )
 
 if TYPE_CHECKING:
+    from chainrule.heart.activations import Activation
     from chainrule.heart.gradient_check import GradientCheck, check_gradient
     from chainrule.heart.network import Network
+    from chainrule.heart.outputs import Loss
     from chainrule.model_file import load_model, save_model
     from chainrule.training.minimize import Fit, minimize
     from chainrule.training.model import Model
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Activation",
     "ChainruleError",
     "ConfigurationError",
     "DataError",
     "Fit",
     "GradientCheck",
+    "Loss",
     "Model",
     "ModelFileError",
     "Network",
@@ -44,8 +48,10 @@ __all__ = [
 ]
 
 _LATER = {
+    "Activation": "chainrule.heart.activations",
     "Fit": "chainrule.training.minimize",
     "GradientCheck": "chainrule.heart.gradient_check",
+    "Loss": "chainrule.heart.outputs",
     "Model": "chainrule.training.model",
     "Network": "chainrule.heart.network",
     "Objective": "chainrule.training.objective",

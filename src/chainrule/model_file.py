@@ -22,11 +22,17 @@ from chainrule._files import read_bytes, write_atomically
 from chainrule._json import readable_json
 from chainrule.heart.network import MOST_LAYERS, Network
 from chainrule.statistics.certificate import SENTENCES as KINDS_OF_POINTS
+from chainrule.tables import targets
+from chainrule.tables.cells import DATE_STYLES
+from chainrule.tables.encoding import ColumnType
 from chainrule.tables.scaling import Scaling
+from chainrule.tables.table import KINDS
+from chainrule.tables.targets import Label
 from chainrule.training.model import Model
+from chainrule.training.objective import decay_of
 from chainrule.training.optimizers.stopping import SENTENCES
 
-VERSION = 1
+VERSION = 2
 _ZEROS = "0" * 64
 _HEADER = re.compile(
     rb'\A\{\n "format": "chainrule-model",\n "version": ([0-9]{1,9}),\n'
@@ -35,6 +41,7 @@ _HEADER = re.compile(
 _LARGEST_FILE = 2**30
 _WIDEST_LAYER = 2**20
 _LONGEST_NAME = 10_000
+_MOST_LEVELS = 10_000
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
@@ -71,11 +78,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def dump_model(model: Model) -> bytes:
     """Return the bytes of a model file."""
     W, b = model.network.weights(model.theta)
+    if model.network.foreign:
+        raise DataError(
+            "a network with an activation or a loss of your own cannot be saved: a file holds "
+            "data only, no functions"
+        )
     weights = {}
-    for l in W:
-        weights[f"W[{l}]"] = W[l].tolist()
-        if l in b:
-            weights[f"b[{l}]"] = b[l].tolist()
+    for name in model.network.shapes():
+        weights[name] = (W if name[0] == "W" else b)[int(name[2:-1])].tolist()
     content = {
         "format": "chainrule-model",
         "version": VERSION,
@@ -83,6 +93,8 @@ def dump_model(model: Model) -> bytes:
         "network": model.network.as_dict(),
         "inputs": {"names": list(model.input_names), **model.input_scaling.as_dict()},
         "targets": {"names": list(model.target_names), **model.target_scaling.as_dict()},
+        "columns": [column.as_dict() for column in model.columns],
+        "classes": [list(of) for of in model.classes],
         "weights": weights,
         "training": model.training,
     }
@@ -151,11 +163,17 @@ def _build(content: Any) -> Model:
             "weights",
             "training",
         },
+        optional={"columns", "classes"},  # version 1 has none
     )
     net = _network(top["network"])
     input_names, input_scaling = _columns(top["inputs"], "inputs", net.layers[0])
-    target_names, target_scaling = _columns(top["targets"], "targets", net.layers[-1])
-    if set(input_names) & set(target_names):
+    classes = tuple(_list(top.get("classes", []), "classes", _classes))
+    n_targets = len(classes) or net.layers[-1]
+    target_names, target_scaling = _columns(top["targets"], "targets", n_targets, net.layers[-1])
+    if classes and (net.output, net.layers[-1]) != targets.layer_for(classes):
+        raise ValueError("the classes are not those of this output layer")
+    columns = tuple(_list(top.get("columns", []), "columns", _column_type))
+    if {*input_names, *(column.name for column in columns)} & set(target_names):
         raise ValueError("an input and a target have the same name")
     return Model(
         net,
@@ -164,31 +182,76 @@ def _build(content: Any) -> Model:
         target_scaling,
         input_names,
         target_names,
-        _training(top["training"]),
+        _training(top["training"], net),
+        columns,
+        classes,
     )
 
 
 def _network(content: Any) -> Network:
-    spec = _object(content, "network", {"layers", "hidden", "output", "loss", "bias"})
+    required = {"layers", "hidden", "output", "loss", "bias"}
+    spec = _object(content, "network", required, optional={"skip"})
     layers = _list(spec["layers"], "layers", lambda n: _integer(n, "layer width"))
     if len(layers) > MOST_LAYERS or any(width > _WIDEST_LAYER for width in layers):
         raise ValueError(f"more than {MOST_LAYERS} layers, or one wider than {_WIDEST_LAYER}")
-    if not isinstance(spec["bias"], bool):
-        raise ValueError("bias must be true or false")
+    if not (isinstance(spec["bias"], bool) and isinstance(spec.get("skip", False), bool)):
+        raise ValueError("bias and skip must be true or false")
     return Network(
         layers,
         hidden=_list(spec["hidden"], "hidden", _name),
         output=_name(spec["output"]),
         loss=_name(spec["loss"]),
         bias=spec["bias"],
+        skip=spec.get("skip", False),
     )
 
 
-def _columns(content: Any, what: str, d: int) -> tuple[tuple[str, ...], Scaling]:
+def _column_type(content: Any) -> ColumnType:
+    keys = {"name", "kind", "levels", "style", "fill", "indicator"}
+    spec = _object(content, "column", keys)
+    levels = tuple(_list(spec["levels"], "levels", _name))
+    if _name(spec["kind"]) not in KINDS:
+        raise ValueError(f"unknown kind of column {spec['kind']!r}")
+    needed = {"category": range(1, _MOST_LEVELS), "yes/no": (2,)}.get(spec["kind"], (0,))
+    if len(levels) not in needed or len(set(levels)) != len(levels):
+        raise ValueError(f"a column of kind {spec['kind']} has {len(levels)} levels")
+    if spec["style"] != "" and spec["style"] not in DATE_STYLES:
+        raise ValueError(f"unknown style of dates {spec['style']!r}")
+    if not isinstance(spec["indicator"], bool):
+        raise ValueError("indicator must be true or false")
+    fill = None if spec["fill"] is None else _number(spec["fill"], "fill")
+    if (spec["kind"] == "yes/no" and fill not in (None, 0.0, 1.0)) or (
+        spec["kind"] == "category" and fill is not None
+    ):
+        raise ValueError(f"fill is {fill}, which a column of kind {spec['kind']} cannot have")
+    if spec["indicator"] and fill is None and spec["kind"] != "category":
+        raise ValueError("a column with an indicator needs a fill")
+    return ColumnType(
+        _name(spec["name"]), spec["kind"], levels, spec["style"], fill, spec["indicator"]
+    )
+
+
+def _classes(content: Any) -> tuple[Label, ...]:
+    labels = tuple(_list(content, "classes", lambda label: label))
+    for label in labels:
+        if isinstance(label, str):
+            _name(label)
+        elif not isinstance(label, bool):
+            _number(label, "class")
+    if len({(type(label), label) for label in labels}) != len(labels) or len(labels) < 2:
+        raise ValueError("classes must differ, and be at least 2")
+    return labels
+
+
+def _columns(
+    content: Any, what: str, n: int, d: int | None = None
+) -> tuple[tuple[str, ...], Scaling]:
+    """Return n names and the scaling of d columns, n if left out."""
+    d = n if d is None else d
     spec = _object(content, what, {"names", "scaling", "center", "scale"})
     names = tuple(_list(spec["names"], f"names of {what}", _name))
-    if len(names) != d or len(set(names)) != d:
-        raise ValueError(f"{what} needs {d} different names, found {len(set(names))}")
+    if len(names) != n or len(set(names)) != n:
+        raise ValueError(f"{what} needs {n} different names, found {len(set(names))}")
     center = _numbers(spec["center"], (d,), f"center of {what}")
     scale = _numbers(spec["scale"], (d,), f"scale of {what}")
     kind = _name(spec["scaling"])
@@ -209,7 +272,7 @@ def _weights(content: Any, net: Network) -> Array:
     return theta
 
 
-def _training(content: Any) -> dict[str, Any]:
+def _training(content: Any, net: Network) -> dict[str, Any]:
     if content == {}:
         return {}
     spec = _object(
@@ -229,17 +292,23 @@ def _training(content: Any) -> dict[str, Any]:
             "agreeing",
             "history",
         },
-        optional={"reason", "certificate"},
+        optional={"reason", "certificate", "scores"},
     )
+    for name, of in _object_of(spec.get("scores", {}), "scores").items():
+        _name(name)
+        for key, number in _object_of(of, "scores").items():
+            _number(number, key)
     _name(spec.get("reason", "-"))
     if "certificate" in spec:
         _certificate(spec["certificate"])
     for key in ("rows", "seed", "evaluations", "agreeing"):
         _integer(spec[key], key)
-    for key in ("alpha", "cost", "baseline_cost", "max_gradient"):
+    for key in ("cost", "baseline_cost", "max_gradient"):
         _number(spec[key], key)
-    if spec["alpha"] < 0 or spec["rows"] < 1:
+    each = spec["alpha"] if isinstance(spec["alpha"], list) else [spec["alpha"]]
+    if any(_number(alpha, "alpha") < 0 for alpha in each) or spec["rows"] < 1:
         raise ValueError("alpha must not be negative, and rows must be at least 1")
+    decay_of(net, spec["alpha"])
     _name(spec["method"])
     termination = _object(spec["termination"], "termination", {"name", "inequality"})
     _name(termination["inequality"])
@@ -271,6 +340,12 @@ def _certificate(content: Any) -> None:
         _number(0 if spec[key] is None else spec[key], key)
     _integer(spec["flat_directions"], "flat_directions")
     _list(spec["units"], "units", _name)
+
+
+def _object_of(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} must be an object")
+    return value
 
 
 def _object(

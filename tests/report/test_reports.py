@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import Network
-from chainrule.report.summary import scores, summary
+from chainrule.report.summary import summary
 from chainrule.report.trace_json import trace_json
 from chainrule.report.worked_example import worked_example
 from chainrule.tables.scaling import fit_scaling
@@ -88,7 +88,7 @@ def test_scores_are_in_the_unit_of_the_target():
     none = fit_scaling("none", np.zeros((1, 1)))
     model = Model(net, np.array([2.0, 1.0]), none, none, ("x",), ("y",))
     X, Y = np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [8.0]])
-    found = scores(model, X, Y)["y"]
+    found = model.scores(X, Y)["y"]
     assert found["rmse"] == pytest.approx(np.sqrt(9 / 3))
     assert found["r2"] == pytest.approx(1 - 9 / 26)
     assert found["max_error"] == 3.0

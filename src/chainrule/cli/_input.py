@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import click
 
 from chainrule._contracts import Array
 from chainrule._errors import DataError, ModelFileError
 from chainrule.cli._output import note
 from chainrule.model_file import load_model, parse_model
 from chainrule.report.summary import termination_of
-from chainrule.tables.reading import Table, read_table
+from chainrule.tables.reading import Format, read_table
+from chainrule.tables.table import Table, listed
 from chainrule.training.model import Model
 
 
-def table_from(path: str) -> Table:
-    """Read a table from a file, or from stdin for "-"."""
-    return read_table("stdin", _stdin()) if path == "-" else read_table(path)
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a text is written; they arrive as one, `written`."""
+
+    @wraps(command)
+    def run(
+        *args: Any, delimiter: str | None, decimal: str | None, encoding: str | None, **rest: Any
+    ) -> Any:
+        tab = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
+        return command(*args, written=Format(tab, decimal, encoding), **rest)
+
+    for name, what in (
+        ("encoding", "Of the text: utf-8, utf-16, latin-1. [default: found]"),
+        ("decimal", "Decimal mark: . or , [default: found]"),
+        ("delimiter", "Between cells: one character, or tab. [default: found]"),
+    ):
+        run = click.option(f"--{name}", help=what)(run)
+    return run
+
+
+def table_from(path: str, written: Format | None = None) -> Table:
+    """Read a table from a file, folder or pattern, or from stdin for "-"; say what was found."""
+    written = written or Format()
+    if path == "-":
+        table = read_table("stdin", _stdin(), written)
+    else:
+        table = read_table(path, None, written)
+    if table.decided:
+        note(f"{table.source}: {', '.join(table.decided)}")
+    return table
 
 
 def model_from(path: str) -> Model:
@@ -34,29 +65,33 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def model_and_table(model_path: str, table_path: str) -> tuple[Model, Table]:
+def model_and_table(
+    model_path: str, table_path: str, written: Format | None = None
+) -> tuple[Model, Table]:
     """Read both; only one of them can be stdin."""
     if model_path == table_path == "-":
         raise ModelFileError("model and table cannot both come from stdin; give one as a file")
-    return model_from(model_path), table_from(table_path)
+    return model_from(model_path), table_from(table_path, written)
 
 
 def inputs_of(model: Model, table: Table) -> Array:
     """Return the columns the model wants, by name, and say what was reordered or left out."""
-    table.require(model.input_names)
-    known = {*model.input_names, *model.target_names}
-    extra = [name for name in table.names if name not in known]
+    encoded = model.encoded(table)
+    names = model.column_names
+    extra = [name for name in table.names if name not in {*names, *model.target_names}]
     if extra:
-        note(f"{table.source}: columns the model does not use: {', '.join(extra)}")
-    order = [name for name in table.names if name in model.input_names]
-    if order != list(model.input_names):
-        note(f"{table.source}: columns taken by name, in the order {', '.join(model.input_names)}")
-    return table.numbers(model.input_names)
+        note(f"{table.source}: columns the model does not use: {listed(extra)}")
+    order = [name for name in table.names if name in names]
+    if order != list(names):
+        note(f"{table.source}: columns taken by name, in the order {listed(names)}")
+    for remark in encoded.remarks:
+        note(f"{table.source}: {remark}")
+    return encoded.X
 
 
 def targets_of(model: Model, table: Table) -> Array:
     """Return the target columns of a table that must have them."""
-    return table.numbers(model.target_names)
+    return model.targets(table)
 
 
 def one_of(names: Sequence[str], wanted: str | None, what: str) -> int:

@@ -12,7 +12,6 @@ from typing import Any
 import click
 import numpy as np
 
-from chainrule._contracts import Array
 from chainrule._json import readable_json
 from chainrule.cli._printable import printable
 
@@ -28,6 +27,11 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Print a remark to stderr."""
     click.echo(f"Note: {printable(text, newlines=False)}", err=True)
+
+
+def tell(text: str) -> None:
+    """Print what people may want to know to stderr."""
+    click.echo(printable(text), err=True)
 
 
 def say_json(document: dict[str, Any]) -> None:
@@ -49,16 +53,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def csv_text(names: Sequence[str], columns: Array) -> str:
-    """Return a table as CSV with exact floats.
+def csv_text(columns: dict[str, Sequence[Any]]) -> str:
+    """Return columns as CSV with exact floats.
 
-    A name that a spreadsheet would run as a formula gets a leading apostrophe.
+    A text that a spreadsheet would run as a formula gets a leading apostrophe.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["'" + name if name.startswith(_FORMULA_STARTS) else name for name in names])
-    writer.writerows([repr(float(x)) for x in row] for row in columns)
+    writer.writerow([_harmless(name) for name in columns])
+    writer.writerows(map(_harmless, row) for row in zip(*columns.values(), strict=True))
     return text.getvalue()
+
+
+def _harmless(cell: Any) -> str:
+    if isinstance(cell, str):
+        return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
+    return repr(cell)
 
 
 class Progress:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 import numpy as np
 
-from chainrule.cli._input import inputs_of, model_and_table, targets_of
+from chainrule.cli._input import inputs_of, model_and_table, reading_options, targets_of
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.heart.gradient_check import check_gradient
+from chainrule.tables.reading import Format
 
 MOST_ROWS = 1000
 BESIDE = 0.1
@@ -21,14 +22,15 @@ BESIDE = 0.1
     type=float,
     help="One step for all weights, such as 1e-4; chosen for each if left out.",
 )
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-def command(model: str, table: str, step: float | None, as_json: bool) -> int:
+def command(model: str, table: str, step: float | None, as_json: bool, written: Format) -> int:
     """Compare the gradient of MODEL on TABLE with differences of its cost.
 
     At the optimum the gradient is zero and a ratio of zeros says nothing, so the check
     is made beside it: every weight moved by a tenth. Exits 1 if a layer is wrong.
     """
-    trained, data = model_and_table(model, table)
+    trained, data = model_and_table(model, table, written)
     X, Y = inputs_of(trained, data), targets_of(trained, data)
     if len(X) > MOST_ROWS:
         note(f"checking on the first {MOST_ROWS} of {len(X)} rows: the equations are the same")

@@ -5,24 +5,26 @@ from __future__ import annotations
 import click
 
 from chainrule._errors import DataError
-from chainrule.cli._input import inputs_of, model_and_table, targets_of
+from chainrule.cli._input import inputs_of, model_and_table, reading_options, targets_of
 from chainrule.cli._output import say, say_json
 from chainrule.report.trace_json import trace_json
 from chainrule.report.worked_example import worked_example
+from chainrule.tables.reading import Format
 
 
 @click.command(name="explain")
 @click.argument("model")
 @click.argument("table")
 @click.option("--row", type=int, help="The row to explain, counted from 1; all rows if left out.")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the trace as JSON.")
-def command(model: str, table: str, row: int | None, as_json: bool) -> None:
+def command(model: str, table: str, row: int | None, as_json: bool, written: Format) -> None:
     """Print the forward and the backward pass of MODEL on TABLE, with the numbers in them.
 
     For one row every sum is written out; for all rows every quantity is a matrix. A table
     without the target gets the forward pass only.
     """
-    trained, data = model_and_table(model, table)
+    trained, data = model_and_table(model, table, written)
     X = inputs_of(trained, data)
     has_targets = set(trained.target_names) <= set(data.names)
     Y = targets_of(trained, data) if has_targets else None

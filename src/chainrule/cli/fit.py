@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from typing import Any
 
 import click
 
 from chainrule._errors import ConfigurationError, DataError
 from chainrule._files import require_other_file
-from chainrule.cli._input import table_from
-from chainrule.cli._output import Progress, note, say, say_json
+from chainrule.cli._input import reading_options, table_from
+from chainrule.cli._output import Progress, note, say, say_json, tell
 from chainrule.heart.activations import ACTIVATIONS
 from chainrule.heart.initialisation import SCHEMES
 from chainrule.heart.network import Network
 from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
 from chainrule.model_file import dump_model, save_model
-from chainrule.report.summary import scores, summary
+from chainrule.report.summary import summary
+from chainrule.tables import targets as targets_
+from chainrule.tables.encoding import RULES, ColumnType, encode, find_types, input_names
+from chainrule.tables.reading import Format
 from chainrule.tables.scaling import KINDS
+from chainrule.tables.table import Table, listed
+from chainrule.tables.targets import TASKS, Targets, read_targets
 from chainrule.training.methods import METHODS
 from chainrule.training.model import Trained, train
+
+MOST_SHOWN = 30
 
 
 @click.command(name="fit")
@@ -52,10 +60,9 @@ from chainrule.training.model import Trained, train
 @click.option(
     "--output",
     "output_name",
-    default="identity",
-    show_default=True,
     type=click.Choice(list(CANONICAL_LOSS)),
-    help="Output function.",
+    help="Output function; the one of the task if left out: identity for numbers, sigmoid for two "
+    "classes, softmax for more.",
 )
 @click.option(
     "--loss",
@@ -66,6 +73,12 @@ from chainrule.training.model import Trained, train
     "--bias/--no-bias", default=True, show_default=True, help="Whether units have biases."
 )
 @click.option(
+    "--skip/--no-skip",
+    default=False,
+    show_default=True,
+    help="Whether weights lead from the inputs straight to the outputs, past the hidden layers.",
+)
+@click.option(
     "--scale",
     default="standard",
     show_default=True,
@@ -74,10 +87,9 @@ from chainrule.training.model import Trained, train
 )
 @click.option(
     "--alpha",
-    default=1e-4,
+    default="1e-4",
     show_default=True,
-    type=float,
-    help="L2 penalty ½ alpha Σ W² on the weights (lambda).",
+    help="L2 penalty ½ alpha Σ W² on the weights (lambda): one number, or one for each layer.",
 )
 @click.option(
     "--method",
@@ -105,7 +117,25 @@ from chainrule.training.model import Trained, train
     help="File to write now and then, and to take training up from if it is there: by the same "
     "command, but for --max-time and what is printed.",
 )
+@click.option(
+    "--task",
+    default="auto",
+    show_default=True,
+    type=click.Choice(TASKS),
+    help="What the target is; auto takes words, answers, and 0 and 1 for classes.",
+)
 @click.option("--drop", multiple=True, help="Column to leave out; may be given several times.")
+@click.option("--number", multiple=True, help="Column that holds numbers, whatever it looks like.")
+@click.option("--category", multiple=True, help="Column that holds categories, numbers or not.")
+@click.option("--weight", help="Column that says how much each row counts; 2 is the row twice.")
+@click.option(
+    "--missing",
+    default="indicator",
+    show_default=True,
+    type=click.Choice(RULES),
+    help="What to do about missing inputs: take the median and let an input say so, or refuse.",
+)
+@reading_options
 @click.option(
     "--allow-unconverged",
     is_flag=True,
@@ -118,18 +148,25 @@ def command(
     out: str,
     hidden: str,
     activation: str,
-    output_name: str,
+    output_name: str | None,
     loss: str | None,
     bias: bool,
+    skip: bool,
     as_json: bool,
     allow_unconverged: bool,
     drop: tuple[str, ...],
+    number: tuple[str, ...],
+    category: tuple[str, ...],
+    weight: str | None,
+    written: Format,
     **options: Any,
 ) -> int:
-    """Fit a network to TABLE (CSV or TSV, plain or gzipped; - for stdin) and write the model.
+    """Fit a network to TABLE and write the model.
 
-    Every column that is neither --target nor --drop is an input. Exits 1 if training did
-    not converge; the weights are then kept in a file of their own, OUT.unconverged.
+    TABLE is a CSV or TSV, plain or gzipped, or a Parquet file; a folder of them, a pattern in
+    quotes; or - for stdin. Every column that is not --target, --weight or --drop is an input;
+    what it holds is found out and shown. Exits 1 if training did not converge; the weights are
+    then kept in a file of their own, OUT.unconverged.
     """
     if out == "-" and as_json:
         raise ConfigurationError("--out - writes the model to stdout, so --json has no place there")
@@ -138,29 +175,43 @@ def command(
         if options["checkpoint"] in ("", "-"):
             raise ConfigurationError(f"--checkpoint is {options['checkpoint']!r}; give a file name")
         require_other_file(options["checkpoint"], [table, out, f"{out}.unconverged"])
-    data = table_from(table)
-    data.require([*targets, *drop])
-    _require_different([*targets, *drop])
-    inputs = tuple(name for name in data.names if name not in {*targets, *drop})
+    alphas = _alphas(options["alpha"])
+    data = table_from(table, written)
+    special = [*targets, *drop, *([weight] if weight is not None else [])]
+    data.require([*special, *number, *category])
+    _require_different([*special, *number, *category])
+    inputs = [name for name in data.names if name not in special]
     if not inputs:
         raise DataError(f"{data.source} has no column left as an input; it needs at least one")
+    kinds = dict.fromkeys(number, "number") | dict.fromkeys(category, "category")
+    columns, remarks = find_types(data, inputs, kinds=kinds, missing=options.pop("missing"))
+    task = options.pop("task")
+    if task == "auto" and (output_name, loss) != (None, None):
+        task = "regression"  # who names the output wants numbers as they are
+    target = read_targets(data, targets, task)
+    _tell_types(data, columns, target, targets, remarks)
+    if not columns:
+        raise DataError(f"{data.source} has no column left as an input; it needs at least one")
+    default, units = targets_.layer_for(target.classes) if target.classes else ("identity", None)
     network = Network(
-        [len(inputs), *_widths(hidden), len(targets)],
+        [len(input_names(columns)), *_widths(hidden), units or len(targets)],
         hidden=_activations(activation, len(_widths(hidden))),
-        output=output_name,
+        output=output_name or default,
         loss=loss,
         bias=bias,
+        skip=skip,
     )
-    X, Y = data.numbers(inputs), data.numbers(targets)
+    X = encode(columns, data).X
     with Progress(f"fitting {network.n_parameters} weights to {len(data)} rows") as progress:
         trained = train(
             X,
-            Y,
+            target,
             network,
-            input_names=inputs,
+            columns=columns,
             target_names=targets,
             scale=options["scale"],
-            alpha=options["alpha"],
+            alpha=alphas,
+            sample_weight=None if weight is None else data.numbers([weight])[:, 0],
             n_restarts=options["restarts"],
             seed=options["seed"],
             scheme=options["init"],
@@ -178,7 +229,7 @@ def command(
         sys.stdout.write(dump_model(trained.model).decode())
     elif out != "-":
         save_model(trained.model, path)
-        _report(trained, scores(trained.model, X, Y), path, as_json)
+        _report(trained, path, as_json)
     if cut_short is not None:
         made = f"{len(trained.restarts.runs)} of {options['restarts']} starts"
         note(f"{cut_short.name} after {made} ({cut_short.inequality})")
@@ -189,14 +240,48 @@ def command(
     return 130 if interrupted else 0 if kept else 1
 
 
-def _report(trained: Trained, score: dict[str, Any], path: str, as_json: bool) -> None:
+def _tell_types(
+    data: Table,
+    columns: tuple[ColumnType, ...],
+    target: Targets,
+    names: tuple[str, ...],
+    remarks: tuple[str, ...],
+) -> None:
+    """Show what was found in a table before anything is fitted to it."""
+    tell(f"{data.source}: {len(data):,} rows, {len(data.names):,} columns")
+    width = max(len(name) for name in (*names, *(c.name for c in columns[:MOST_SHOWN])))
+    for column in columns[:MOST_SHOWN]:
+        tell(f"  {column.name:<{width}}  {column}")
+    if len(columns) > MOST_SHOWN:
+        rest = Counter(column.kind for column in columns[MOST_SHOWN:])
+        what = ", ".join(f"{count} {kind}" for kind, count in rest.items())
+        tell(f"  … and {len(columns) - MOST_SHOWN} more: {what}")
+    for k, name in enumerate(names):
+        what = "number"
+        if target.classes:
+            of = [str(label) for label in target.classes[k]]
+            what = f"{len(of)} classes: {listed(of, 5)}"
+        tell(f"  {name:<{width}}  target, {what}")
+    for remark in remarks:
+        note(f"{data.source}: {remark}")
+
+
+def _report(trained: Trained, path: str, as_json: bool) -> None:
     if as_json:
-        say_json(_document(trained, score, path))
+        say_json(_document(trained, path))
         return
     say(summary(trained.model))
-    for name, of in score.items():
-        say(f"on the rows it was fitted to: {name} rmse {of['rmse']:.6g}, R² {of['r2']:.6f}")
     say(f"wrote {path}")
+
+
+def _alphas(text: str) -> float | list[float]:
+    try:
+        each = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigurationError(
+            f"--alpha {text!r} is not a number; write 0.1, or 0.1,1 for two layers of weights"
+        ) from None
+    return each[0] if len(each) == 1 else each
 
 
 def _widths(hidden: str) -> list[int]:
@@ -215,10 +300,11 @@ def _activations(names: str, n_hidden: int) -> list[str]:
 
 def _require_different(names: list[str]) -> None:
     if len(set(names)) < len(names):
-        raise ConfigurationError("--target and --drop name a column twice; name each once")
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigurationError(f"column {twice!r} is named twice in the options; name it once")
 
 
-def _document(trained: Trained, score: dict[str, Any], path: str) -> dict[str, Any]:
+def _document(trained: Trained, path: str) -> dict[str, Any]:
     fit, record = trained.fit, trained.model.training
     return {
         "model": path,
@@ -236,5 +322,7 @@ def _document(trained: Trained, score: dict[str, Any], path: str) -> dict[str, A
         "rows": record["rows"],
         "weights": trained.model.network.n_parameters,
         "inputs": list(trained.model.input_names),
-        "scores": score,
+        "columns": [column.as_dict() for column in trained.model.columns],
+        "classes": [list(of) for of in trained.model.classes],
+        "scores": record["scores"],
     }

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 
 from chainrule._errors import DataError
 from chainrule._files import require_other_file
-from chainrule.cli._input import inputs_of, model_and_table, one_of, targets_of
+from chainrule.cli._input import inputs_of, model_and_table, one_of, reading_options, targets_of
 from chainrule.cli._output import Progress, say, say_json
 from chainrule.pictures import costs, diagram, predictions, surfaces
 from chainrule.pictures.style import save
-from chainrule.tables.reading import Table
+from chainrule.tables.reading import Format
+from chainrule.tables.table import Table
 from chainrule.training.model import Model
 
 
@@ -31,13 +32,13 @@ class Request:
 
     @property
     def name(self) -> str:
-        """The target that is drawn."""
-        return self.model.target_names[self.target]
+        """The output that is drawn."""
+        return self.model.output_names[self.target]
 
     def truth_and_prediction(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return one target of the table and its prediction, (n,) each."""
+        """Return one output of the table and its prediction, (n,) each."""
         Y = targets_of(self.model, self.table)
-        predicted = self.model.predict(inputs_of(self.model, self.table))
+        predicted = self.model.outputs_of_inputs(inputs_of(self.model, self.table))
         return Y[:, self.target], predicted[:, self.target]
 
 
@@ -65,7 +66,7 @@ def _surface(r: Request) -> surfaces.Surface:
             raise DataError(f"input {names[k]!r} does not vary in the table; choose with --x, --y")
     grid = np.tile(held, (surfaces.GRID**2, 1))
     grid[:, i], grid[:, j] = (A.ravel() for A in np.meshgrid(x, y))
-    z = r.model.predict(grid)[:, r.target].reshape(surfaces.GRID, surfaces.GRID)
+    z = r.model.outputs_of_inputs(grid)[:, r.target].reshape(surfaces.GRID, surfaces.GRID)
     others = [f"{names[k]} = {held[k]:.4g}" for k in range(len(names)) if k not in (i, j)]
     note = f"with {', '.join(others[:4])}{' …' if len(others) > 4 else ''} (medians)"
     return surfaces.Surface(
@@ -80,7 +81,7 @@ def _surface(r: Request) -> surfaces.Surface:
 
 def _network(r: Request) -> Figure:
     W, b = r.model.network.weights(r.model.theta)
-    return diagram.network_diagram(W, b, r.model.input_names, r.model.target_names)
+    return diagram.network_diagram(W, b, r.model.input_names, r.model.output_names)
 
 
 KINDS: dict[str, Callable[[Request], Figure]] = {
@@ -98,9 +99,13 @@ KINDS: dict[str, Callable[[Request], Figure]] = {
 @click.argument("table")
 @click.option("--kind", required=True, type=click.Choice(list(KINDS)), help="What to draw.")
 @click.option("--out", required=True, help="Where to write the picture: .png, .pdf or .svg.")
-@click.option("--target", help="Which target to draw; the first if left out.")
+@click.option(
+    "--target",
+    help="Which target, or probability such as p(grade=good), to draw; the first if left out.",
+)
 @click.option("--x", help="First input of contour and surface.")
 @click.option("--y", help="Second input of contour and surface.")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
     model: str,
@@ -111,11 +116,12 @@ def command(
     x: str | None,
     y: str | None,
     as_json: bool,
+    written: Format,
 ) -> None:
     """Draw MODEL on TABLE."""
     require_other_file(out, [model, table])
-    trained, data = model_and_table(model, table)
-    which = one_of(trained.target_names, target, "target")
+    trained, data = model_and_table(model, table, written)
+    which = one_of(trained.output_names, target, "target")
     with Progress(f"drawing {kind}"):
         save(KINDS[kind](Request(trained, data, which, x, y)), out)
     if as_json:

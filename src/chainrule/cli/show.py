@@ -26,6 +26,8 @@ def command(model: str, as_json: bool) -> None:
             "parameters": trained.network.n_parameters,
             "inputs": {"names": trained.input_names, **trained.input_scaling.as_dict()},
             "targets": {"names": trained.target_names, **trained.target_scaling.as_dict()},
+            "columns": [column.as_dict() for column in trained.columns],
+            "classes": trained.classes,
             "converged": stop.converged if stop else None,
             "training": {key: value for key, value in trained.training.items() if key != "history"},
             "weights": {f"W[{l}]": W[l] for l in W} | {f"b[{l}]": b[l] for l in b},

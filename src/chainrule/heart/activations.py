@@ -33,7 +33,10 @@ _LARGEST = np.finfo(np.float64).max
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function with its derivative.
+    """An activation function with its derivative: one of ours, or one of your own.
+
+    A network takes an object of your own in place of a name. Its f and df are only ever
+    asked about finite numbers.
 
     Attributes
     ----------
@@ -116,14 +119,16 @@ identity = Activation("identity", lambda z: z, lambda z: np.ones_like(z), flat_a
 ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, softplus, silu, identity)}
 
 
-def activation(name: str) -> Activation:
-    """Return the activation called `name`.
+def activation(name: str | Activation) -> Activation:
+    """Return the activation called `name`, or `name` itself if it is one.
 
     Raises
     ------
     ConfigurationError
         If there is none of that name.
     """
+    if isinstance(name, Activation):
+        return name
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ConfigurationError(
             f"unknown activation {name!r}; choose one of {', '.join(ACTIVATIONS)}"

@@ -7,7 +7,7 @@ network grows deeper.
 
 Forward, for l = 1, ..., L-1, from a[1] = X::
 
-    z[l+1] = a[l] W[l] + b[l]                                              (1, 3)
+    z[l+1] = a[l] W[l] + b[l]             (to z[L] a skip layer adds X W[0]) (1, 3)
     a[l+1] = f[l+1](z[l+1])                                                (2, 4)
     y_hat  = a[L]
     J      = sum over the rows of the loss of y_hat, e.g. ½ (y - y_hat)²   (5)
@@ -15,11 +15,11 @@ Forward, for l = 1, ..., L-1, from a[1] = X::
 Backward, from delta[L] = dJ/dz[L]; for l = L-1, ..., 1::
 
     dJdW[l]  = a[l]ᵀ delta[l+1]                                            (6, 7)
-    dJdb[l]  = sum over the rows of delta[l+1]
+    dJdb[l]  = sum over the rows of delta[l+1]              dJdW[0] = Xᵀ delta[L]
     delta[l] = delta[l+1] W[l]ᵀ * f[l]'(z[l])          (* is element by element)
 
-The product with a[l]ᵀ is also the sum over the examples: "every example gets a
-vote". For the seed's squared cost delta[3] = -(y - y_hat) * f'(z[3]).
+The product with a[l]ᵀ is also the sum over the examples: "every example gets a vote".
+For the seed's squared cost delta[3] = -(y - y_hat) * f'(z[3]).
 
 The Jacobian is the same recursion, carried out once for every output k, with the
 rows kept apart instead of summed::
@@ -32,12 +32,12 @@ Shapes, with n rows and d[l] units in layer l::
     X, z[l], a[l], delta[l]    (n, d[l])          W[l], dJdW[l]    (d[l], d[l+1])
     B[l]                       (n, d[L], d[l])    b[l], dJdb[l]    (d[l+1],)
 
-A network without biases has an empty b.
+A network without biases has an empty b. W[0], (d[1], d[L]), leads past the hidden layers.
 
 References
 ----------
-Rumelhart, Hinton & Williams (1986), Nature 323:533; Bishop (1995), Neural Networks
-for Pattern Recognition, sec. 4.8 (backpropagation) and sec. 4.9 (the Jacobian).
+Rumelhart, Hinton & Williams (1986), Nature 323:533; Bishop (1995), Neural Networks for
+Pattern Recognition, sec. 4.8 (backpropagation) and sec. 4.9 (the Jacobian).
 """
 
 from __future__ import annotations
@@ -85,10 +85,15 @@ class Gradients:
 
     @property
     def vector(self) -> NDArray[Any]:
-        """The gradient dJ/dθ, (p,), in the order of θ: W[1], (b[1]), W[2], (b[2]), …"""
+        """The gradient dJ/dθ, (p,), in the order of θ: (W[0]), W[1], (b[1]), W[2], …"""
         return np.concatenate(
             [d[l].ravel() for l in sorted(self.dJdW) for d in (self.dJdW, self.dJdb) if l in d]
         )
+
+
+def ends(l: int, L: int) -> tuple[int, int]:
+    """Return the layers that W[l] connects."""
+    return (l, l + 1) if l else (1, L)
 
 
 def forward(
@@ -97,8 +102,10 @@ def forward(
     """Propagate the inputs X through the network; f[l] is the function of layer l."""
     z: dict[int, NDArray[Any]] = {}
     a = {1: X}
-    for l in sorted(W):
+    for l in range(1, max(W) + 1):
         z[l + 1] = a[l] @ W[l] + b.get(l, 0.0)
+        if l == max(W) and 0 in W:
+            z[l + 1] += X @ W[0]
         a[l + 1] = f[l + 1](z[l + 1])
     return Trace(z, a)
 
@@ -108,13 +115,13 @@ def backward(
 ) -> Gradients:
     """Propagate delta_L = dJ/dz[L] back to every weight.
 
-    Sample weights are already in delta_L: its row i is multiplied by the weight of
-    example i.
+    Sample weights are already in delta_L: its row i is multiplied by that of example i.
     """
     z, a = trace.z, trace.a
     delta, dJdW, dJdb = {max(z): delta_L}, {}, {}
     for l in sorted(W, reverse=True):
-        dJdW[l] = a[l].T @ delta[l + 1]
+        start, end = ends(l, max(z))
+        dJdW[l] = a[start].T @ delta[end]
         if l in b:
             dJdb[l] = delta[l + 1].sum(axis=0)
         if l > 1:
@@ -132,11 +139,12 @@ def jacobian(
     """
     z, a = trace.z, trace.a
     n, K = B_L.shape[:2]
-    B, columns = B_L, []
+    B, columns = {max(z): B_L}, []
     for l in sorted(W, reverse=True):
+        start, end = ends(l, max(z))
         if l in b:
-            columns.append(B)
-        columns.append((a[l][:, None, :, None] * B[:, :, None, :]).reshape(n, K, -1))
+            columns.append(B[end])
+        columns.append((a[start][:, None, :, None] * B[end][:, :, None, :]).reshape(n, K, -1))
         if l > 1:
-            B = B @ W[l].T * f[l].prime(z[l])[:, None, :]
+            B[l] = B[end] @ W[l].T * f[l].prime(z[l])[:, None, :]
     return np.concatenate(columns[::-1], axis=2)

@@ -40,7 +40,7 @@ def scaled(net: Network, normals: Array, uniforms: Array) -> Array:
     for name, block in net.blocks().items():
         l = int(name[2:-1])
         if name.startswith("W"):
-            theta[..., block] /= np.sqrt(net.layers[l - 1])
+            theta[..., block] /= np.sqrt(net.layers[max(l, 1) - 1])
         else:
             theta[..., block] = 0.0 if l == net.n_layers - 1 else uniforms[..., block]
     return theta

@@ -4,6 +4,8 @@ A `Network` holds no numbers that are learned. They live in one vector θ, and
 `weights` lays matrices over it as views::
 
     θ = W[1].ravel(), b[1], W[2].ravel(), b[2], …          (no b without biases)
+
+A skip layer's W[0], from the inputs to the outputs, comes before them.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,10 +22,10 @@ from numpy.typing import ArrayLike
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart import chain_rule
-from chainrule.heart.activations import activation
+from chainrule.heart.activations import ACTIVATIONS, Activation, activation
 from chainrule.heart.chain_rule import Gradients, Trace
 from chainrule.heart.initialisation import scheme_called
-from chainrule.heart.outputs import Output, output
+from chainrule.heart.outputs import Loss, Output, output
 
 MOST_LAYERS = 64
 MOST_PARAMETERS = 10**8
@@ -36,15 +39,19 @@ class Network:
     ----------
     layers : sequence of int
         Units of every layer, from the inputs to the outputs: ``[2, 3, 1]``.
-    hidden : str or sequence of str, default "tanh"
+    hidden : str or Activation, or a sequence of them, default "tanh"
         Activation of the hidden layers, one for all or one for each: sigmoid,
-        tanh, relu, softplus, silu, identity.
+        tanh, relu, softplus, silu, identity, or an `Activation` of your own.
     output : str, default "identity"
         Output function: identity, sigmoid, softmax, exp.
-    loss : str, optional
-        squared, cross_entropy or poisson; the canonical one of the output if left out.
+    loss : str or Loss, optional
+        squared, cross_entropy or poisson, the canonical one of the output if left out; or a
+        `Loss` of your own.
     bias : bool, default True
         Whether each layer adds a bias b[l].
+    skip : bool, default False
+        Whether weights W[0] lead from the inputs straight to the outputs, past the hidden
+        layers, so that these only have to bend what is not straight.
 
     Raises
     ------
@@ -64,17 +71,20 @@ class Network:
     """
 
     layers: Sequence[int]
-    hidden: str | Sequence[str] = "tanh"
+    # one for all or one for each; from then on always one for each
+    hidden: Any = "tanh"
     output: str = "identity"
-    loss: str | None = None
+    loss: str | Loss | None = None
     bias: bool = True
+    skip: bool = False
     functions: dict[int, Any] = field(init=False, repr=False, compare=False)
     pair: Output = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         layers = _widths(self.layers)
         n_hidden = len(layers) - 2
-        asked = [self.hidden] * n_hidden if isinstance(self.hidden, str) else list(self.hidden)
+        one = isinstance(self.hidden, str | Activation)
+        asked: list[Any] = [self.hidden] * n_hidden if one else list(self.hidden)
         if len(asked) != n_hidden:
             raise ConfigurationError(
                 f"{len(asked)} activations for {n_hidden} hidden layers; "
@@ -88,11 +98,15 @@ class Network:
             )
         settle = object.__setattr__
         settle(self, "layers", layers)
-        settle(self, "hidden", tuple(f.name for f in chosen))
-        settle(self, "loss", pair.loss)
-        if not isinstance(self.bias, bool | np.bool_):
-            raise ConfigurationError(f"bias is {self.bias!r}; it must be True or False")
-        settle(self, "bias", bool(self.bias))
+        settle(self, "hidden", tuple(f.name if _is_ours(f) else f for f in chosen))
+        settle(self, "loss", self.loss if isinstance(self.loss, Loss) else pair.loss)
+        for name in ("bias", "skip"):
+            asked_for = getattr(self, name)
+            if not isinstance(asked_for, bool | np.bool_):
+                raise ConfigurationError(f"{name} is {asked_for!r}; it must be True or False")
+            settle(self, name, bool(asked_for))
+        if self.skip and not n_hidden:
+            raise ConfigurationError("a skip layer needs a hidden layer that it can skip")
         settle(self, "pair", pair)
         settle(self, "functions", {**dict(enumerate(chosen, start=2)), len(layers): pair.y_hat})
         if self.n_parameters > MOST_PARAMETERS:
@@ -113,7 +127,13 @@ class Network:
             "output": self.output,
             "loss": self.loss,
             "bias": self.bias,
+            "skip": self.skip,
         }
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a function is not one of ours, so that nothing is known of its derivative."""
+        return isinstance(self.loss, Loss) or any(isinstance(f, Activation) for f in self.hidden)
 
     # ------------------------------------------------------------ the parameters
 
@@ -125,16 +145,26 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """p, the length of θ."""
-        return sum((d_in + self.bias) * d_out for d_in, d_out in pairwise(self.layers))
+        layered = sum((d_in + self.bias) * d_out for d_in, d_out in pairwise(self.layers))
+        return layered + self.skip * self.layers[0] * self.layers[-1]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each matrix and bias, in the order of θ."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.skip:
+            shapes["W[0]"] = (self.layers[0], self.layers[-1])
+        for l, (d_in, d_out) in enumerate(pairwise(self.layers), start=1):
+            shapes[f"W[{l}]"] = (d_in, d_out)
+            if self.bias:
+                shapes[f"b[{l}]"] = (d_out,)
+        return shapes
 
     def blocks(self) -> dict[str, slice]:
         """Return where each matrix and bias lies in θ: ``{"W[1]": slice(0, 6), …}``."""
         blocks, start = {}, 0
-        for l, (d_in, d_out) in enumerate(pairwise(self.layers), start=1):
-            for name, size in ((f"W[{l}]", d_in * d_out), (f"b[{l}]", d_out * self.bias)):
-                if size:
-                    blocks[name] = slice(start, start + size)
-                    start += size
+        for name, shape in self.shapes().items():
+            blocks[name] = slice(start, start + prod(shape))
+            start += prod(shape)
         return blocks
 
     def check_size(self, theta: Any) -> None:
@@ -154,18 +184,18 @@ class Network:
 
         Returns
         -------
-        W : dict of ndarray, W[l] (d[l], d[l+1])
+        W : dict of ndarray, W[l] (d[l], d[l+1]); with a skip layer W[0] (d[1], d[L])
         b : dict of ndarray, b[l] (d[l+1],); empty without biases
         """
         theta = np.asarray(theta)
         self.check_size(theta)
-        W, b, start = {}, {}, 0
-        for l, (d_in, d_out) in enumerate(pairwise(self.layers), start=1):
-            W[l] = theta[start : start + d_in * d_out].reshape(d_in, d_out)
-            start += d_in * d_out
-            if self.bias:
-                b[l] = theta[start : start + d_out]
-                start += d_out
+        W: dict[int, Any] = {}
+        b: dict[int, Any] = {}
+        start = 0
+        for name, shape in self.shapes().items():
+            end = start + prod(shape)
+            (W if name[0] == "W" else b)[int(name[2:-1])] = theta[start:end].reshape(shape)
+            start = end
         return W, b
 
     def is_weight(self) -> Array:
@@ -264,14 +294,14 @@ class Network:
 
     def inputs(self, X: ArrayLike) -> Array:
         """Return X as a float matrix (n, d[1]), or raise DataError."""
-        return _matrix(X, self.layers[0], "X", "inputs")
+        return real_matrix(X, self.layers[0], "X", "inputs")
 
     def targets(self, Y: ArrayLike, n: int) -> Array:
         """Return Y as a float matrix (n, d[L]), or raise DataError."""
         Y = np.asarray(Y)
         if Y.ndim == 1 and self.layers[-1] == 1:
             Y = Y[:, None]
-        Y = _matrix(Y, self.layers[-1], "Y", "outputs")
+        Y = real_matrix(Y, self.layers[-1], "Y", "outputs")
         if len(Y) != n:
             raise DataError(f"X has {n} rows and Y has {len(Y)}; they must have the same rows")
         return Y
@@ -289,6 +319,10 @@ class Network:
         if not (np.all(np.isfinite(w)) and np.all(w >= 0) and np.any(w > 0)):
             raise DataError("sample_weight must be finite, not negative, and not all zero")
         return w
+
+
+def _is_ours(f: Activation) -> bool:
+    return ACTIVATIONS.get(f.name) is f
 
 
 def _widths(layers: Any) -> tuple[int, ...]:
@@ -311,7 +345,8 @@ def _widths(layers: Any) -> tuple[int, ...]:
     return tuple(int(width) for width in widths)
 
 
-def _matrix(A: Any, columns: int, name: str, what: str) -> Array:
+def real_matrix(A: Any, columns: int, name: str, what: str) -> Array:
+    """Return A as a float matrix with so many columns, or raise DataError."""
     if isinstance(A, np.ma.MaskedArray) and np.ma.is_masked(A):
         raise DataError(f"{name} is a masked array; its mask would be lost, so fill or drop rows")
     found = np.asarray(A)

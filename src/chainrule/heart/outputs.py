@@ -77,6 +77,45 @@ class Output:
     domain: str
     equation: str
     delta_equation: str = "y_hat - y"
+    highest_order: int = 2
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of your own, ℓ(ŷ, y), number by number; a row costs the sum over its outputs.
+
+    A network takes it in place of the name of a loss, with output identity, sigmoid or exp.
+    ŷ and y are in the scale of the network: targets that are standardized have mean 0 and
+    standard deviation 1 there.
+
+    Attributes
+    ----------
+    name : str
+    f, df : callable
+        (ŷ, y) -> ℓ and (ŷ, y) -> ∂ℓ/∂ŷ, elementwise on arrays. ℓ is least where ŷ = y.
+    d2f : callable, optional
+        (ŷ, y) -> ∂²ℓ/∂ŷ², at least 0, with which Levenberg-Marquardt can be used.
+
+    Examples
+    --------
+    Half squares up to 1, then straight lines (Huber 1964):
+
+    >>> import numpy as np, chainrule
+    >>> huber = chainrule.Loss(
+    ...     "huber",
+    ...     f=lambda y_hat, y: np.where(
+    ...         abs(y_hat - y) < 1, 0.5 * (y_hat - y) ** 2, abs(y_hat - y) - 0.5),
+    ...     df=lambda y_hat, y: np.clip(y_hat - y, -1, 1),
+    ... )
+    >>> net = chainrule.Network([2, 3, 1], loss=huber)
+    >>> net.cost(net.initial(seed=0), [[0.0, 1.0]], [[5.0]]) > 0
+    True
+    """
+
+    name: str
+    f: Callable[[Any, Any], Any]
+    df: Callable[[Any, Any], Any]
+    d2f: Callable[[Any, Any], Any] | None = None
 
 
 # ---------------------------------------------------------------- output functions
@@ -258,7 +297,37 @@ CANONICAL_LOSS = {
 }
 
 
-def output(name: str, loss: str | None = None) -> Output:
+def _own(name: str, loss: Loss) -> Output:
+    if name not in ("identity", "sigmoid", "exp"):
+        raise ConfigurationError(
+            f"a loss of your own goes with output identity, sigmoid or exp, not with {name!r}"
+        )
+    functions: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+        "identity": (_identity, _identity.prime),
+        "sigmoid": (_sigmoid, _sigmoid.prime),
+        "exp": (_exp, _exp),
+    }
+    y_hat, prime = functions[name]
+    f, df, d2f = loss.f, loss.df, loss.d2f or (lambda y_hat, y: np.ones_like(y_hat))
+    return Output(
+        name=name,
+        loss=loss.name,
+        y_hat=y_hat,
+        cost=lambda z, Y: f(y_hat(z), Y).sum(axis=-1),
+        delta=lambda z, Y: df(y_hat(z), Y) * prime(z),
+        slope=lambda z: _diagonal(prime(z)),
+        curvature=lambda z, Y: _diagonal(d2f(y_hat(z), Y) * prime(z) ** 2),
+        cost_of_constant=lambda Y, mean: f(np.broadcast_to(mean, Y.shape), Y).sum(axis=-1),
+        least_cost=lambda Y: f(Y, Y).sum(axis=-1),
+        accepts=_any_number,
+        domain="any finite number",
+        equation=f"Σ {loss.name}(y_hat, y)",
+        delta_equation=f"d {loss.name} / d y_hat * f'(z)",
+        highest_order=1 if loss.d2f is None else 2,
+    )
+
+
+def output(name: str, loss: str | Loss | None = None) -> Output:
     """Return the pair of output function `name` and `loss` (default: the canonical one).
 
     Raises
@@ -270,6 +339,8 @@ def output(name: str, loss: str | None = None) -> Output:
         raise ConfigurationError(
             f"unknown output {name!r}; choose one of {', '.join(CANONICAL_LOSS)}"
         )
+    if isinstance(loss, Loss):
+        return _own(name, loss)
     pair = (name, CANONICAL_LOSS[name] if loss is None else loss)
     if not isinstance(loss, str | None) or pair not in OUTPUTS:
         losses = ", ".join(known for output_name, known in OUTPUTS if output_name == name)

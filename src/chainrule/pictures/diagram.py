@@ -20,14 +20,17 @@ def network_diagram(
     W: dict[int, Array], b: dict[int, Array], inputs: Sequence[str], outputs: Sequence[str]
 ) -> Figure:
     """Draw every weight as a line: thick if large, orange and dashed if negative."""
-    sizes = [len(W[1]), *(W[l].shape[1] for l in sorted(W))]
+    layers = [l for l in sorted(W) if l]
+    sizes = [len(W[1]), *(W[l].shape[1] for l in layers)]
     tallest = min(max(sizes), MOST_UNITS)
     with figure(2.4 * len(sizes) + 1.4, max(3.8, 0.95 * tallest + 1.2)) as fig:
         ax = fig.add_subplot()
         ax.axis("off")
         at = [_positions(l, size) for l, size in enumerate(sizes)]
-        for l in sorted(W):
+        for l in layers:
             _draw_weights(ax, W[l], at[l - 1], at[l])
+        if 0 in W:  # past the hidden layers, below them
+            _draw_skips(ax, W[0], at[0], at[-1], 0.5 * tallest)
         for l, spots in enumerate(at):
             _draw_units(ax, spots, sizes[l], b.get(l))
         _name_units(ax, at[0], inputs, "right", -0.2)
@@ -85,6 +88,18 @@ def _draw_weights(ax: Axes, W: Array, left: Array, right: Array) -> None:
                     zorder=2,
                     bbox={"facecolor": "white", "alpha": 0.9, "edgecolor": "none", "pad": 0.8},
                 )
+
+
+def _draw_skips(ax: Axes, W: Array, left: Array, right: Array, depth: float) -> None:
+    largest = np.abs(W).max() or 1.0
+    t = np.linspace(0.0, 1.0, 60)[:, None]
+    for i, start in enumerate(left):
+        for j, end in enumerate(right):
+            low = np.array([0.5 * (start[0] + end[0]), -1.6 * depth])
+            curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * low + t**2 * end
+            color, dash = (BLUE, "-") if W[i, j] >= 0 else (ORANGE, "--")
+            width = 0.4 + 2.0 * abs(W[i, j]) / largest
+            ax.plot(curve[:, 0], curve[:, 1], dash, color=color, lw=width, alpha=0.6, zorder=0)
 
 
 def _free_place(start: Array, end: Array, placed: Sequence[Array]) -> Array:

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from chainrule._contracts import Array
+from chainrule.statistics.scores import Scores
+from chainrule.tables.scaling import Scaling
 from chainrule.training.model import Model
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.restarts import agreement
 
 ROWS_PER_WEIGHT = 10
-
-
-def scores(model: Model, X: Array, Y: Array) -> dict[str, dict[str, float]]:
-    """Return rmse and max_error (in the unit of the target) and r2 for each target."""
-    unit = np.max(np.abs(Y), axis=0)
-    unit[unit == 0] = 1.0  # computed in shares of this, so that no square over- or underflows
-    truth = np.asarray(Y) / unit
-    error = truth - model.predict(X) / unit
-    spread = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
-    squares = (error**2).sum(axis=0)
-    return {
-        name: {
-            "rmse": float(np.sqrt(squares[k] / len(Y)) * unit[k]),
-            "r2": float(1 - squares[k] / spread[k]) if spread[k] > 0 else float("nan"),
-            "max_error": float(np.abs(error[:, k]).max() * unit[k]),
-        }
-        for k, name in enumerate(model.target_names)
-    }
+MOST_COLUMNS = 40
+MOST_CLASSES = 12
 
 
 def termination_of(model: Model) -> Termination | None:
@@ -46,16 +32,18 @@ def summary(model: Model) -> str:
 
 def _lines(model: Model) -> Iterable[str]:
     net, record = model.network, model.training
-    functions = [*net.hidden, net.output]
+    functions = [*(net.functions[l].name for l in range(2, net.n_layers)), net.output]
     widths = [str(net.layers[0])] + [
         f"{width} {f}" for width, f in zip(net.layers[1:], functions, strict=True)
     ]
     p = net.n_parameters
-    yield f"network      {' → '.join(widths)}   {p} weights, {net.loss} loss" + (
-        "" if net.bias else ", no biases"
+    yield (
+        f"network      {' → '.join(widths)}   {p} weights, {net.pair.loss} loss"
+        + ("" if net.bias else ", no biases")
+        + (", with a skip layer" if net.skip else "")
     )
-    yield from _column_lines("inputs", model.input_names, model.input_scaling)
-    yield from _column_lines("targets", model.target_names, model.target_scaling)
+    yield from _input_lines(model)
+    yield from _target_lines(model)
     if record:
         yield from _training_lines(record, p)
     W, b = net.weights(model.theta)
@@ -63,12 +51,45 @@ def _lines(model: Model) -> Iterable[str]:
         yield from _weight_lines(model, l, W[l], b.get(l))
 
 
-def _column_lines(title: str, names: tuple[str, ...], scaling: Any) -> Iterable[str]:
+def _input_lines(model: Model) -> Iterable[str]:
+    scaling = model.input_scaling
+    yield f"inputs       {_how(scaling)}"
+    scales = _scales(scaling)
+    for column in model.columns[:MOST_COLUMNS]:
+        several = len(column.inputs) > 1
+        plain = column.kind == "number" and not several
+        what = "" if plain else f"{column}"
+        yield f"             {column.name:<20} {next(scales) if not several else what}" + (
+            f"   {what}" if what and not several else ""
+        )
+        if several:
+            for name in column.inputs:
+                yield f"               {name:<18} {next(scales)}"
+    if len(model.columns) > MOST_COLUMNS:
+        yield f"             … {len(model.columns) - MOST_COLUMNS} more columns"
+
+
+def _target_lines(model: Model) -> Iterable[str]:
+    if not model.classes:
+        scaling = model.target_scaling
+        yield f"targets      {_how(scaling)}"
+        for name, scale in zip(model.target_names, _scales(scaling), strict=True):
+            yield f"             {name:<20} {scale}"
+        return
+    yield "targets      classes, learned as 0 and 1"
+    for name, of in zip(model.target_names, model.classes, strict=True):
+        shown = ", ".join(map(str, of[:MOST_CLASSES])) + (" …" if len(of) > MOST_CLASSES else "")
+        yield f"             {name:<20} {len(of)} classes: {shown}"
+
+
+def _how(scaling: Scaling) -> str:
     how = "as they are" if scaling.kind == "none" else "(value - center) / scale"
-    yield f"{title:<12} {scaling.kind} scaling: {how}"
-    for name, center, scale in zip(names, scaling.center, scaling.scale, strict=True):
-        what = "constant: ignored" if scale == 0 else f"center {center:.6g}, scale {scale:.6g}"
-        yield f"             {name:<20} {what}"
+    return f"{scaling.kind} scaling: {how}"
+
+
+def _scales(scaling: Scaling) -> Iterator[str]:
+    for center, scale in zip(scaling.center, scaling.scale, strict=True):
+        yield "constant: ignored" if scale == 0 else f"center {center:.6g}, scale {scale:.6g}"
 
 
 def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
@@ -80,9 +101,12 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
             "judge it on rows it has not seen"
         )
     iterations = len(record["history"]["cost"]) - 1
+    if "scores" in record:
+        yield from score_lines(record["scores"])
+    each = record["alpha"] if isinstance(record["alpha"], list) else [record["alpha"]]
     yield (
-        f"cost         J = {record['cost']:.8g} with alpha = {record['alpha']:g}; predicting "
-        f"the mean costs {record['baseline_cost']:.6g}"
+        f"cost         J = {record['cost']:.8g} with alpha = {', '.join(f'{a:g}' for a in each)}; "
+        f"predicting the mean costs {record['baseline_cost']:.6g}"
     )
     yield (
         f"training     {record['method']}: {iterations} iterations, {record['evaluations']} "
@@ -93,6 +117,9 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
     starts = len(record["restarts"])
     if starts > 1:
         yield f"             {agreement(record['agreeing'], starts)}"
+        costs = [run["cost"] for run in record["restarts"] if run["cost"] is not None]
+        middle, most = np.median(costs), max(costs)
+        yield f"             J: lowest {min(costs):.6g}, median {middle:.6g}, highest {most:.6g}"
     stop = record["termination"]
     yield f"             {Termination(stop['name'], stop['inequality'])}"
     if "certificate" in record:
@@ -114,14 +141,27 @@ def _certificate_lines(certificate: dict[str, Any]) -> Iterable[str]:
         yield f"             {unit}"
 
 
+def score_lines(scores: Scores) -> Iterable[str]:
+    """Return how good it is on the rows it was fitted to."""
+    for k, (name, of) in enumerate(scores.items()):
+        if "rmse" in of:
+            what = f"rmse {of['rmse']:.6g}, R² {of['r2']:.6f}, largest error {of['max_error']:.6g}"
+        else:
+            what = (
+                f"accuracy {of['accuracy']:.4f}, log loss {of['log_loss']:.4f}; always the same: "
+                f"{of['accuracy_of_constant']:.4f}, {of['log_loss_of_constant']:.4f}"
+            )
+        yield f"{'fitted' if k == 0 else '':<12} {name}: {what}"
+
+
 def _weight_lines(model: Model, l: int, W: Array, b: Array | None) -> Iterable[str]:
     net = model.network
-    sources = model.input_names if l == 1 else [f"a[{l}][{i + 1}]" for i in range(len(W))]
+    sources = model.input_names if l <= 1 else [f"a[{l}][{i + 1}]" for i in range(len(W))]
     if W.size > 200:
         yield f"W[{l}]         {W.shape[0]} x {W.shape[1]} weights, max |W| = {np.abs(W).max():.4g}"
         return
-    last = l == net.n_layers - 1
-    heads = model.target_names if last else [f"unit {j + 1}" for j in range(W.shape[1])]
+    last = l in (0, net.n_layers - 1)
+    heads = model.output_names if last else [f"unit {j + 1}" for j in range(W.shape[1])]
     yield f"{f'W[{l}]':<20} " + " ".join(f"{head[:12]:>12}" for head in heads)
     for name, row in zip(sources, W, strict=True):
         yield f"  {name[:18]:<18} " + " ".join(f"{w:12.5g}" for w in row)

@@ -24,7 +24,7 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
     model : Model
     X : ndarray (n, inputs)
         In the user's units.
-    Y : ndarray (n, targets) or None
+    Y : ndarray (n, outputs) or None
         In the user's units; without them there is no cost and no backward pass.
     rows : list of int
         The number of each row in its table, counted from 1.
@@ -43,12 +43,12 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
         "version": VERSION,
         "network": net.as_dict(),
         "inputs": {"names": list(model.input_names), **model.input_scaling.as_dict()},
-        "targets": {"names": list(model.target_names), **model.target_scaling.as_dict()},
+        "targets": {"names": list(model.output_names), **model.target_scaling.as_dict()},
         "rows": rows,
         "X": X.tolist(),
         "weights": _by_name("W", W) | _by_name("b", b),
         "forward": _by_name("z", trace.z) | _by_name("a", trace.a),
-        "prediction": model.predict(X).tolist(),
+        "prediction": model.target_scaling.inverse(trace.y_hat).tolist(),
     }
     if Y is None:
         return document

@@ -33,10 +33,14 @@ def _one_row(t: dict[str, Any]) -> Iterable[str]:
     for l in range(1, L):
         a, W, b = forward[f"a[{l}]"][0], weights[f"W[{l}]"], weights.get(f"b[{l}]")
         z, f = forward[f"z[{l + 1}]"][0], _function(t, l + 1)
+        skip = weights.get("W[0]") if l + 1 == L else None
+        x = forward["a[1]"][0]
         yield ""
-        yield f"z[{l + 1}] = a[{l}] W[{l}]" + (f" + b[{l}]" if b else "")
+        yield f"z[{l + 1}] = a[{l}] W[{l}]{_added(t, l)}"
         for j in _units(z):
             terms = [f"({n(a[i])})({n(W[i][j])})" for i in range(len(a))]
+            if skip is not None:
+                terms += [f"({n(x[i])})({n(skip[i][j])})" for i in range(len(x))]
             if b:
                 terms.append(n(b[j]))
             yield f"    z[{l + 1}][{j + 1}] = {_sum(terms)} = {n(z[j])}"
@@ -123,7 +127,7 @@ def _backward_lines(t: dict[str, Any]) -> Iterable[str]:
         if f"dJdb[{l}]" in backward:
             yield f"dJdb[{l}] = delta[{l + 1}] = {_numbers(backward[f'dJdb[{l}]'])}"
         if l == 1:
-            return
+            break
         f, z, here = _function(t, l), t["forward"][f"z[{l}]"][0], backward[f"delta[{l}]"][0]
         yield f"delta[{l}] = delta[{l + 1}] W[{l}]ᵀ * {f}'(z[{l}])"
         for i in _units(here):
@@ -134,6 +138,9 @@ def _backward_lines(t: dict[str, Any]) -> Iterable[str]:
                 f"        {f}'({n(z[i])}) = {n(slope)}"
             )
         yield from _cut(here)
+    if "dJdW[0]" in backward:
+        yield ""
+        yield f"dJdW[0] = a[1]ᵀ delta[{L}] = {_numbers(np.ravel(backward['dJdW[0]']).tolist())}"
 
 
 # ---------------------------------------------------------------- all rows, as matrices
@@ -146,11 +153,10 @@ def _all_rows(t: dict[str, Any]) -> Iterable[str]:
     yield ""
     yield from _matrix(f"a[1] = {how}", forward["a[1]"])
     for l in range(1, L):
-        bias = f" + b[{l}]" if f"b[{l}]" in weights else ""
-        yield from _matrix(f"W[{l}]", weights[f"W[{l}]"])
-        if bias:
-            yield from _matrix(f"b[{l}]", weights[f"b[{l}]"])
-        yield from _matrix(f"z[{l + 1}] = a[{l}] W[{l}]{bias}", forward[f"z[{l + 1}]"])
+        for name in (f"W[{l}]", f"b[{l}]", *(["W[0]"] if l + 1 == L else [])):
+            if name in weights:
+                yield from _matrix(name, weights[name])
+        yield from _matrix(f"z[{l + 1}] = a[{l}] W[{l}]{_added(t, l)}", forward[f"z[{l + 1}]"])
         end = "  = y_hat" if l + 1 == L else ""
         yield from _matrix(
             f"a[{l + 1}] = {_function(t, l + 1)}(z[{l + 1}]){end}", forward[f"a[{l + 1}]"]
@@ -172,6 +178,8 @@ def _all_rows(t: dict[str, Any]) -> Iterable[str]:
             yield from _matrix(f"slope[{l}] = {_function(t, l)}'(z[{l}])", backward[f"slope[{l}]"])
             rule = f"delta[{l}] = delta[{l + 1}] W[{l}]ᵀ * {_function(t, l)}'(z[{l}])"
             yield from _matrix(rule, backward[f"delta[{l}]"])
+    if "dJdW[0]" in backward:
+        yield from _matrix(f"dJdW[0] = a[1]ᵀ delta[{L}]", backward["dJdW[0]"])
 
 
 def _matrix(title: str, values: Any) -> Iterable[str]:
@@ -206,6 +214,12 @@ def _numbers(values: Sequence[float]) -> str:
 def _function(t: dict[str, Any], l: int) -> str:
     spec = t["network"]
     return str(spec["output"] if l == len(spec["layers"]) else spec["hidden"][l - 2])
+
+
+def _added(t: dict[str, Any], l: int) -> str:
+    """Return what is added to a[l] W[l]."""
+    skip = " + a[1] W[0]" if "W[0]" in t["weights"] and l + 1 == len(t["network"]["layers"]) else ""
+    return skip + (f" + b[{l}]" if f"b[{l}]" in t["weights"] else "")
 
 
 def _sum(terms: list[str]) -> str:

@@ -92,7 +92,7 @@ class Scaling:
             return np.ldexp(self.center, -exponent), np.ldexp(self.scale, -exponent), exponent
 
 
-def fit_scaling(kind: str, A: ArrayLike) -> Scaling:
+def fit_scaling(kind: str, A: ArrayLike, w: Array | None = None) -> Scaling:
     """Measure the scaling of the columns of A.
 
     Parameters
@@ -100,6 +100,8 @@ def fit_scaling(kind: str, A: ArrayLike) -> Scaling:
     kind : {"none", "max", "standard"}
     A : array_like (n, d)
         Finite numbers.
+    w : ndarray (n,), optional
+        The weight of each row, greater than 0; a weight of 2 is the row twice.
 
     Returns
     -------
@@ -120,9 +122,13 @@ def fit_scaling(kind: str, A: ArrayLike) -> Scaling:
         return Scaling(kind, zeros, ones)  # refuses the name
     exponent = np.frexp(np.max(np.abs(A), axis=0))[1]
     B = np.ldexp(A, -exponent)
-    mean = B.mean(axis=0)
-    mean = mean + (B - mean).mean(axis=0)  # the second pass removes the rounding of the first
-    variance = ((B - mean) ** 2).mean(axis=0)
+    share = np.full(len(B), 1.0) if w is None else w / w.max()
+    share = share[:, None] / share.sum()
+    mean = (share * B).sum(axis=0)
+    mean = mean + (share * (B - mean)).sum(
+        axis=0
+    )  # the second pass removes the rounding of the first
+    variance = (share * (B - mean) ** 2).sum(axis=0)
     constant = variance <= rounding_of_variance(len(B), mean, variance)
     center = np.where(constant, A[0], np.ldexp(mean, exponent))
     return Scaling(kind, center, np.where(constant, 0.0, np.ldexp(np.sqrt(variance), exponent)))

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from chainrule._contracts import Array
-from chainrule._errors import DataError
-from chainrule.heart.network import Network
+from chainrule._errors import ConfigurationError, DataError
+from chainrule.heart.gradient_check import check_gradient
+from chainrule.heart.network import Network, real_matrix
+from chainrule.statistics import scores
+from chainrule.tables import targets
+from chainrule.tables.encoding import ColumnType, Encoded, encode, plain
+from chainrule.tables.encoding import input_names as input_names_of
+from chainrule.tables.frames import from_array, from_frame, is_frame
 from chainrule.tables.scaling import Scaling, fit_scaling
+from chainrule.tables.table import Table
+from chainrule.tables.targets import Classes, Targets
 from chainrule.training.minimize import Fit
 from chainrule.training.objective import Objective, require_finite
 from chainrule.training.restarts import Restarts, minimize_from_starts
 
+Data = ArrayLike | Table
+"""A matrix of numbers, a Table, or a data frame of any library that narwhals knows."""
+
+
+ROWS_FOR_A_CHECK = 200
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network, its weights, the scaling of its columns, and their names.
+    """A network, its weights, and how the columns of a table become its inputs and targets.
 
     Attributes
     ----------
@@ -27,8 +42,13 @@ class Model:
     theta : ndarray (p,)
     input_scaling, target_scaling : Scaling
     input_names, target_names : tuple of str
+        A category is several inputs.
     training : dict
         How it was trained, as plain data: see docs/model-file.md.
+    columns : tuple of ColumnType
+        The columns of a table that are its inputs; one number for each input if left out.
+    classes : tuple of tuple
+        The classes of each target; empty where targets are numbers.
     """
 
     network: Network
@@ -38,21 +58,63 @@ class Model:
     input_names: tuple[str, ...]
     target_names: tuple[str, ...]
     training: dict[str, Any] = field(default_factory=dict)
+    columns: tuple[ColumnType, ...] = ()
+    classes: Classes = ()
 
-    def predict(self, X: ArrayLike) -> Array:
-        """Predict the targets, (n, targets), in their own unit, from inputs in theirs.
+    def __post_init__(self) -> None:
+        if not self.columns:
+            object.__setattr__(self, "columns", plain(self.input_names))
+        elif input_names_of(self.columns) != self.input_names:
+            raise ConfigurationError("the inputs are not those that the columns become")
 
-        Parameters
-        ----------
-        X : array_like (n, inputs)
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns that a table must have."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What each output of the network is: a target, or the probability of a class."""
+        if not self.classes:
+            return self.target_names
+        if len(self.classes) == 1 and len(self.classes[0]) > 2:
+            return tuple(f"p({self.target_names[0]}={label})" for label in self.classes[0])
+        pairs = zip(self.target_names, self.classes, strict=True)
+        return tuple(f"p({name}={of[1]})" for name, of in pairs)
+
+    def encoded(self, data: Data) -> Encoded:
+        """Return the inputs of a table, a data frame or a matrix, in the user's units.
+
+        Columns are taken by name, those of a matrix by position.
 
         Raises
         ------
         DataError
-            If the number of columns differs, or a prediction is not finite.
+            If a column is missing, or a value cannot be used: with its place.
         """
-        X = self.network.inputs(X)
-        require_finite(X, "X")
+        if isinstance(data, Table):
+            return encode(self.columns, data)
+        if is_frame(data):
+            return encode(self.columns, from_frame(data))
+        if self.columns == plain(self.input_names):
+            X = self.network.inputs(data)
+            require_finite(X, "X")
+            return Encoded(X, ())
+        X = real_matrix(data, len(self.columns), "X", "columns")
+        return encode(self.columns, from_array(X, self.column_names))
+
+    def outputs(self, data: Data) -> Array:
+        """Return what the network says, (n, outputs): targets in their unit, or probabilities.
+
+        Raises
+        ------
+        DataError
+            As `encoded` does, or if a prediction is not finite.
+        """
+        return self.outputs_of_inputs(self.encoded(data).X)
+
+    def outputs_of_inputs(self, X: Array) -> Array:
+        """Return what the network says to inputs that `encoded` has made: see `outputs`."""
         scaled = self.input_scaling.transform(X)
         with np.errstate(over="ignore", invalid="ignore"):
             Y = self.target_scaling.inverse(self.network.forward(self.theta, scaled).y_hat)
@@ -65,8 +127,58 @@ class Model:
             )
         return Y
 
-    def objective(self, X: ArrayLike, Y: ArrayLike, alpha: float | None = None) -> Objective:
-        """Return the cost of this network on a table in the user's units.
+    def predict(self, data: Data) -> NDArray[Any]:
+        """Predict the targets in their own unit, (n, targets), or the class of each row.
+
+        Parameters
+        ----------
+        data : array_like (n, columns), Table or data frame
+            In the user's units.
+
+        Returns
+        -------
+        ndarray
+            Numbers (n, targets). Classes in their own type, (n,) of one target and
+            (n, targets) of several.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, a value cannot be used, or a prediction is not finite.
+        """
+        outputs = self.outputs(data)
+        return targets.labels(outputs, self.classes) if self.classes else outputs
+
+    def probabilities(self, data: Data) -> Array:
+        """Return the probability of each class, (n, classes), strictly between 0 and 1.
+
+        Of several targets, (n, targets), that of the second class of each.
+        """
+        if not self.classes:
+            raise ConfigurationError("the targets of this model are numbers and have no classes")
+        return targets.probabilities(self.outputs(data), self.classes)
+
+    def targets(self, table: Table) -> Array:
+        """Return the target columns of a table as the network learns them, (n, outputs)."""
+        return targets.read_targets(table, self.target_names, classes=self.classes).Y
+
+    def scores(self, X: Array, Y: Array, w: Array | None = None) -> scores.Scores:
+        """Return how good it is on inputs (n, inputs) and outputs (n, outputs), in users' units."""
+        outputs = self.outputs_of_inputs(X)
+        if not self.classes:
+            return scores.of_numbers(Y, outputs, self.target_names, w)
+        inside = np.clip(outputs, *targets.INSIDE)
+        return scores.of_classes(Y, inside, self.target_names, w)
+
+    def objective(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        alpha: float | Sequence[float] | None = None,
+        sample_weight: ArrayLike | None = None,
+        fixed: ArrayLike | None = None,
+    ) -> Objective:
+        """Return the cost of this network on inputs and outputs in the user's units.
 
         `alpha` is the one it was trained with if left out.
         """
@@ -75,7 +187,9 @@ class Model:
             self.network,
             self.input_scaling.transform(self.network.inputs(X)),
             self.target_scaling.transform(Y),
-            alpha=alpha,
+            alpha,
+            sample_weight,
+            fixed,
         )
 
 
@@ -94,13 +208,16 @@ class Trained:
 
 def train(
     X: ArrayLike,
-    Y: ArrayLike,
+    Y: ArrayLike | Targets,
     network: Network,
     *,
-    input_names: tuple[str, ...],
     target_names: tuple[str, ...],
+    input_names: tuple[str, ...] = (),
+    columns: tuple[ColumnType, ...] = (),
     scale: str = "standard",
-    alpha: float = 1e-4,
+    alpha: float | Sequence[float] = 1e-4,
+    sample_weight: ArrayLike | None = None,
+    fixed: ArrayLike | None = None,
     n_restarts: int = 10,
     seed: int = 0,
     **options: Any,
@@ -111,15 +228,21 @@ def train(
     ----------
     X : array_like (n, inputs)
         In the user's units.
-    Y : array_like (n, targets)
+    Y : array_like (n, outputs) or Targets
         In the user's units.
     network : Network
-    input_names, target_names : tuple of str
+    target_names, input_names : tuple of str
+    columns : tuple of ColumnType, optional
+        What the inputs were made from; numbers called `input_names` if left out.
     scale : {"standard", "max", "none"}
         Scaling of the inputs, and of the targets as far as the output allows: a sigmoid
         with squared loss takes max, and the others without a scale take none.
-    alpha : float
-        The penalty ½ α Σ W², in the scale of the network.
+    alpha : float or sequence of float
+        The penalty ½ Σ α W², in the scale of the network; see `Objective`.
+    sample_weight : array_like (n,), optional
+        A weight of 2 is the row twice, a weight of 0 is the row left out.
+    fixed : array_like (p,), optional
+        As `Objective` takes it.
     n_restarts, seed, **options
         As `minimize_from_starts` takes them.
 
@@ -131,28 +254,45 @@ def train(
     ------
     DataError
         If no input varies, a target does not, or the output cannot reach it.
+    ConfigurationError
+        If a function of your own has a derivative that is wrong.
     TrainingError
         If every start failed.
     """
+    classes = Y.classes if isinstance(Y, Targets) else ()
     X = network.inputs(X)
-    Y = network.targets(Y, len(X))
+    Y = network.targets(Y.Y if isinstance(Y, Targets) else Y, len(X))
     require_finite(X, "X")
     require_finite(Y, "Y")
-    _require_variation(X, Y, input_names, target_names)
-    input_scaling = fit_scaling(scale, X)
+    w = network.row_weights(sample_weight, len(X))
+    X, Y, w = X[w > 0], Y[w > 0], w[w > 0]
+    names = input_names_of(columns) if columns else input_names
+    if len(X) < 2:
+        raise DataError(f"there is {len(X)} row; a fit needs at least 2")
+    if not classes:
+        _require_variation(Y, target_names)
+    input_scaling = fit_scaling(scale, X, w)
+    if fit_scaling("standard", X).ignored.all():
+        raise DataError(f"no input varies ({', '.join(map(repr, names))}); give a column that does")
     model = Model(
         network,
         np.zeros(network.n_parameters),
         input_scaling,
-        fit_scaling(_target_scale(network, scale), Y),
-        input_names,
+        fit_scaling(_target_scale(network, scale), Y, w),
+        names,
         target_names,
+        {},
+        columns,
+        classes,
     )
-    objective = model.objective(X, Y, alpha)
+    objective = model.objective(X, Y, alpha, w, fixed)
     _require_reachable(objective, target_names)
+    _require_right_derivatives(objective)
     restarts = minimize_from_starts(objective, n_restarts, seed, **options)
+    model = replace(model, theta=restarts.best.theta)
     record = _record(objective, restarts, alpha, seed)
-    return Trained(replace(model, theta=restarts.best.theta, training=record), restarts)
+    record["scores"] = model.scores(X, Y, w)
+    return Trained(replace(model, training=record), restarts)
 
 
 def _target_scale(network: Network, scale: str) -> str:
@@ -163,18 +303,28 @@ def _target_scale(network: Network, scale: str) -> str:
     return "none"
 
 
-def _require_variation(
-    X: Array, Y: Array, input_names: tuple[str, ...], target_names: tuple[str, ...]
-) -> None:
-    if len(X) < 2:
-        raise DataError(f"there is {len(X)} row; a fit needs at least 2")
+def _require_variation(Y: Array, target_names: tuple[str, ...]) -> None:
     for j in np.flatnonzero(fit_scaling("standard", Y).ignored):
         raise DataError(
             f"target {target_names[j]!r} is {Y[0, j]:g} in every row; there is nothing to learn"
         )
-    if fit_scaling("standard", X).ignored.all():
-        raise DataError(
-            f"no input varies ({', '.join(map(repr, input_names))}); give a column that does"
+
+
+def _require_right_derivatives(objective: Objective) -> None:
+    """Refuse a function of one's own whose derivative is wrong, naming its layer."""
+    net = objective.net
+    if not net.foreign:
+        return
+    few = slice(0, ROWS_FOR_A_CHECK)
+    sample = Objective(net, np.asarray(objective.X)[few], np.asarray(objective.Y)[few])
+    check = check_gradient(sample, net.initial(seed=0))
+    if check.broken:
+        l = max(check.broken) + 1
+        function = net.loss if l == net.n_layers else net.hidden[l - 2]
+        name = getattr(function, "name", function)
+        raise ConfigurationError(
+            f"the derivative of {name!r} in layer {l} is wrong: it does not agree with differences "
+            f"of the cost. Correct its df.\n{check}"
         )
 
 
@@ -190,11 +340,13 @@ def _require_reachable(objective: Objective, target_names: tuple[str, ...]) -> N
         )
 
 
-def _record(objective: Objective, restarts: Restarts, alpha: float, seed: int) -> dict[str, Any]:
+def _record(
+    objective: Objective, restarts: Restarts, alpha: float | Sequence[float], seed: int
+) -> dict[str, Any]:
     fit = restarts.best
     return {
         "rows": len(objective.w),
-        "alpha": float(alpha),
+        "alpha": np.asarray(alpha, dtype=np.float64).tolist(),
         "seed": int(seed),
         "method": fit.method,
         "reason": fit.reason,

@@ -39,7 +39,7 @@ RUNNING, CONVERGED, MAX_ITER, STALLED, NOT_FINITE = range(5)  # what the column 
 
 def possible(optimizer: Optimizer, objective: ObjectiveProtocol) -> bool:
     """Return whether the native core can do what is asked."""
-    if not native.build() or type(objective) is not Objective:
+    if not native.build() or type(objective) is not Objective or objective.net.foreign:
         return False
     if type(optimizer) is LevenbergMarquardt:
         numbers, _ = objective.size
@@ -103,6 +103,7 @@ class Runs:
             np.asarray(o.Y),
             o.w,
             o.decay,
+            o.is_fixed.astype(np.float64),
             o.scale,
             self.limits.tol,
             self.limits.max_iter,

@@ -1,6 +1,6 @@
 """The objective J(θ) of a network on data: loss of every row plus L2 penalty.
 
-    J(θ) = Σ_i w_i ℓ(y_i, ŷ_i) + ½ α Σ W²          a sum over rows; biases are free
+    J(θ) = Σ_i w_i ℓ(y_i, ŷ_i) + ½ Σ α W²          a sum over rows; biases are free
 
 An `Objective` is a pure function of θ: it keeps nothing between two evaluations and
 never changes the network.
@@ -8,11 +8,12 @@ never changes the network.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from chainrule._contracts import Array, Evaluation, Residuals
 from chainrule._errors import ConfigurationError, DataError
@@ -37,10 +38,13 @@ class Objective:
         Inputs, in the scale the network sees.
     Y : array_like (n, d[L])
         Targets, in the scale the network predicts.
-    alpha : float, default 0.0
-        The penalty ½ α Σ W² (the tutorial's lambda); biases are not penalized.
+    alpha : float or sequence of float, default 0.0
+        The penalty ½ α Σ W² (the tutorial's lambda); biases are not penalized. One number, or
+        one for each layer of weights, W[1] first; a skip layer shares that of the last one.
     sample_weight : array_like (n,), optional
         One weight for each row, not negative; all 1 if left out.
+    fixed : array_like (p,), optional
+        The value of each weight that is not to be learned, NaN for the others.
 
     Attributes
     ----------
@@ -70,8 +74,9 @@ class Objective:
     net: Network
     X: ArrayLike = field(repr=False)
     Y: ArrayLike = field(repr=False)
-    alpha: float = 0.0
+    alpha: float | Sequence[float] = 0.0
     sample_weight: ArrayLike | None = field(default=None, repr=False)
+    fixed: ArrayLike | None = field(default=None, repr=False)
     w: Array = field(init=False, repr=False)
     decay: Array = field(init=False, repr=False)
     varies: bool = field(init=False, repr=False)
@@ -79,6 +84,7 @@ class Objective:
     scale: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        settle = object.__setattr__
         X = self.net.inputs(self.X)
         Y = self.net.targets(self.Y, len(X))
         if len(X) == 0:
@@ -92,9 +98,9 @@ class Objective:
                 f"loss {pair.loss!r} takes {pair.domain}"
             )
         w = self.net.row_weights(self.sample_weight, len(X))
-        number = isinstance(self.alpha, int | float | np.number) and np.isfinite(self.alpha)
-        if not (number and self.alpha >= 0):
-            raise ConfigurationError(f"alpha is {self.alpha!r}; it must be a number of at least 0")
+        decay = decay_of(self.net, self.alpha)
+        if self.fixed is not None:
+            settle(self, "fixed", self._fixed_values())
         with np.errstate(over="ignore", invalid="ignore"):
             # sums without BLAS, whose bits depend on its threads
             baseline = float((w * pair.cost_of_constant(Y, _mean(Y, w))).sum())
@@ -105,12 +111,11 @@ class Objective:
         scale = explainable if varies else (size or float(w.sum()))
         for array in (X, Y, w):
             array.setflags(write=False)
-        settle = object.__setattr__
         settle(self, "X", X)
         settle(self, "Y", Y)
         settle(self, "w", w)
         settle(self, "varies", varies)
-        settle(self, "decay", self.alpha * self.net.is_weight())
+        settle(self, "decay", decay if self.fixed is None else decay * np.isnan(self.fixed))
         settle(self, "baseline", baseline)
         settle(self, "scale", scale)
 
@@ -132,12 +137,15 @@ class Objective:
             raise ConfigurationError(f"order is {order!r}; it must be 0, 1 or 2")
         theta = self._point(theta)
         with np.errstate(over="ignore", invalid="ignore"):
-            data = memory.evaluate(self.net, theta, *self._rows, order)
-            return data + l2(theta, self.decay, order) if self.alpha else data
+            found = memory.evaluate(self.net, theta, *self._rows, order)
+            if self.decay.any():
+                found = found + l2(theta, self.decay, order)
+            return found if self.fixed is None else self._held(found, theta)
 
     def residuals(self, theta: ArrayLike) -> Residuals | None:
         """Return the residuals behind J where there are fewer of them than weights."""
-        if self.w.size * self.net.layers[-1] >= self.net.n_parameters:
+        many = self.w.size * self.net.layers[-1] >= self.net.n_parameters
+        if many or self.fixed is not None:
             return None
         with np.errstate(over="ignore", invalid="ignore"):
             r, A = memory.residuals(self.net, self._point(theta), *self._rows)
@@ -147,14 +155,17 @@ class Objective:
         """Return the exact d²J/dθ², (p, p), where `evaluate` gives that of Gauss-Newton."""
         with np.errstate(over="ignore", invalid="ignore"):
             H = memory.hessian(self.net, self._point(theta), *self._rows)
-        return H + np.diag(self.decay)
+        H = H + np.diag(self.decay)
+        return H if self.fixed is None else self._held_hessian(H)
 
     def hessian_product(self, theta: ArrayLike, v: ArrayLike) -> Array:
         """Return H v, (p,), with H the exact Hessian."""
         v = np.asarray(v, dtype=np.float64).ravel()
         with np.errstate(over="ignore", invalid="ignore"):
-            of_data = memory.hessian_product(self.net, self._point(theta), v, *self._rows)
-        return of_data + self.decay * v
+            of_free = v if self.fixed is None else np.where(self.is_fixed, 0.0, v)
+            of_data = memory.hessian_product(self.net, self._point(theta), of_free, *self._rows)
+        product: Array = of_data + self.decay * v
+        return product if self.fixed is None else np.where(self.is_fixed, self.scale * v, product)
 
     @property
     def size(self) -> tuple[int, bool]:
@@ -163,8 +174,8 @@ class Objective:
 
     @property
     def highest_order(self) -> int:
-        """2: J, g and the Gauss-Newton H."""
-        return 2
+        """2: J, g and the Gauss-Newton H; 1 for a loss without second derivatives."""
+        return self.net.pair.highest_order
 
     @property
     def gradient_in_doubt(self) -> bool:
@@ -175,7 +186,19 @@ class Objective:
     def can_fit_all(self) -> bool:
         """Whether there are weights enough to fit every row, and no penalty on them."""
         numbers = self.w.size * self.net.layers[-1]
-        return numbers <= self.net.n_parameters and not self.decay.any()
+        free = self.net.n_parameters if self.fixed is None else int((~self.is_fixed).sum())
+        return numbers <= free and not self.decay.any()
+
+    @property
+    def is_fixed(self) -> NDArray[np.bool_]:
+        """Which weights are not learned, (p,)."""
+        if self.fixed is None:
+            return np.zeros(self.net.n_parameters, dtype=bool)
+        return ~np.isnan(self.fixed)
+
+    def admitted(self, theta: Array) -> Array:
+        """Return θ, (..., p), with the fixed weights at their values."""
+        return theta if self.fixed is None else np.where(self.is_fixed, self.fixed, theta)
 
     def left_to_explain(self, theta: Array, J: Any) -> Any:
         """Return the share of `scale` that a perfect fit would still gain.
@@ -238,6 +261,35 @@ class Objective:
         assert g is not None
         return g
 
+    # A fixed weight is one that a spring of stiffness `scale` holds where it is, and the rest of
+    # the cost does not see: gradients vanish there, nothing is singular, and no way of minimizing
+    # needs to know.
+
+    def _held(self, found: Evaluation, theta: Array) -> Evaluation:
+        is_fixed = self.is_fixed
+        pull = self.scale * (theta - self.admitted(theta))
+        g = None if found.g is None else np.where(is_fixed, pull, found.g)
+        H = None if found.H is None else self._held_hessian(found.H)
+        return Evaluation(found.J, g, H)
+
+    def _held_hessian(self, H: Array) -> Array:
+        is_fixed = self.is_fixed
+        H = np.where(is_fixed | is_fixed[:, None], 0.0, H)
+        H[is_fixed, is_fixed] = self.scale
+        return H
+
+    def _fixed_values(self) -> Array:
+        try:
+            fixed = np.array(self.fixed, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"fixed is not a list of numbers: {error}") from None
+        self.net.check_size(fixed)
+        if np.any(np.isinf(fixed)):
+            raise ConfigurationError("fixed has infinite values; give numbers, or NaN for free")
+        if not np.any(np.isnan(fixed)):
+            raise ConfigurationError("fixed leaves no weight to learn; give NaN for at least one")
+        return fixed
+
     @property
     def _rows(self) -> tuple[Array, Array, Array]:
         return self.X, self.Y, self.w  # type: ignore[return-value]
@@ -248,6 +300,32 @@ class Objective:
         theta = np.ascontiguousarray(theta, dtype=np.float64)
         self.net.check_size(theta)
         return theta
+
+
+def decay_of(net: Network, alpha: float | Sequence[float]) -> Array:
+    """Return α for each entry of θ, 0 for biases, from one number or one for each layer.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are not numbers of at least 0, or not as many as there are layers of weights.
+    """
+    n = net.n_layers - 1
+    each = list(alpha) if isinstance(alpha, Sequence | np.ndarray) else [alpha] * n
+    for number in each:
+        real = isinstance(number, int | float | np.number) and not isinstance(number, bool)
+        if not (real and np.isfinite(number) and number >= 0):
+            raise ConfigurationError(f"alpha is {alpha!r}; it must be a number of at least 0")
+    if len(each) != n:
+        raise ConfigurationError(
+            f"{len(each)} values of alpha for {n} layers of weights; give one number for all of "
+            "them, or one for each"
+        )
+    decay = np.zeros(net.n_parameters)
+    for name, block in net.blocks().items():
+        if name.startswith("W"):
+            decay[block] = each[int(name[2:-1]) - 1]  # that of W[0], before the first, is the last
+    return decay
 
 
 def _mean(Y: Array, w: Array) -> Array:

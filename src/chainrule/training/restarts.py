@@ -144,8 +144,9 @@ def minimize_from_starts(
     way = _together if native_fits.possible(chosen.optimizer, objective) else _one_by_one
     kept = None
     if checkpoint is not None:
-        data = (np.asarray(objective.X), np.asarray(objective.Y), objective.w)
-        rest = (net, objective.alpha, chosen.optimizer, rules.tol, rules.max_iter)
+        data = [np.asarray(objective.X), np.asarray(objective.Y), objective.w, objective.decay]
+        data.append(objective.admitted(np.zeros(net.n_parameters)))
+        rest = (net, objective.is_fixed.any(), chosen.optimizer, rules.tol, rules.max_iter)
         kind = FORMAT, way.__name__, n_restarts, seed, scheme
         kept = Checkpoint(checkpoint, fingerprint(*data, *rest, *kind))
     with one_thread():
@@ -205,7 +206,7 @@ def _together(task: _Task) -> Restarts:
 
     cut_short = None
     while cut_short is None and made() < task.n and not (batches and task.time_is_up):
-        theta = task.starts.take(min(size, task.n - made()))
+        theta = task.objective.admitted(task.starts.take(min(size, task.n - made())))
         batch = native_fits.Runs(task.objective, theta, task.remaining, task.chosen.optimizer)
         batches.append(batch)
         saved = None if task.kept is None else task.kept.load()
@@ -291,7 +292,7 @@ def _one_by_one(task: _Task) -> Restarts:
                 task.progress(f"start {start} of {task.n}, {at}")
 
         try:
-            theta = task.starts.take(1)[0]
+            theta = objective.admitted(task.starts.take(1)[0])
             fit = walked(objective, theta, task.chosen, task.remaining, tell)
         except KeyboardInterrupt:
             cut_short = Termination("interrupted", f"in start {r + 1}")

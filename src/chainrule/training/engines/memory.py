@@ -18,11 +18,12 @@ from chainrule.training.kernels import native, reference
 Kernel = Callable[[Network, Array, Array, Array, Array, int], Evaluation]
 
 BLOCK_ROWS = 1024
+CUBE_ROOT_OF_EPS = float(np.finfo(np.float64).eps) ** (1 / 3)
 
 
 def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: int) -> Evaluation:
     """Evaluate the cost of all rows, without penalty: see `reference.evaluate`."""
-    if native.build():
+    if native.build() and not net.foreign:
         return native.evaluate(net, theta, X, Y, w, order)
     return sum_over_blocks(reference.evaluate, net, theta, X, Y, w, order)
 
@@ -42,15 +43,36 @@ def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
 
 def hessian_costs_little(net: Network) -> bool:
     """Return whether the exact Hessian costs about as much as that of Gauss-Newton."""
-    return bool(native.build()) and net.n_layers - 2 <= native.MOST_HIDDEN_LAYERS_FOR_HESSIAN
+    return (
+        bool(native.build())
+        and not net.foreign
+        and net.n_layers - 2 <= native.MOST_HIDDEN_LAYERS_FOR_HESSIAN
+    )
 
 
 def hessian_product(net: Network, theta: Array, v: Array, X: Array, Y: Array, w: Array) -> Array:
     """Return H v, (p,), with H the exact Hessian of the cost of all rows without penalty."""
+    if net.foreign:
+        return _difference_of_gradients(net, theta, v, X, Y, w)
     total = np.zeros_like(theta)
     for rows in blocks(len(X)):
         total += reference.hessian_product(net, theta, v, X[rows], Y[rows], w[rows])
     return total
+
+
+def _difference_of_gradients(
+    net: Network, theta: Array, v: Array, X: Array, Y: Array, w: Array
+) -> Array:
+    """Return H v where a function may not take complex numbers."""
+    length = float(np.linalg.norm(v))
+    if length == 0.0:
+        return np.zeros_like(v)
+    h = CUBE_ROOT_OF_EPS * max(1.0, float(np.linalg.norm(theta))) / length
+    up = evaluate(net, theta + h * v, X, Y, w, 1).g
+    down = evaluate(net, theta - h * v, X, Y, w, 1).g
+    assert up is not None
+    assert down is not None
+    return np.asarray((up - down) / (2 * h))
 
 
 def sum_over_blocks(

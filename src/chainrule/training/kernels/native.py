@@ -74,8 +74,9 @@ def handle(net: Network) -> Any:
     return core.Network(
         list(net.layers),
         [functions.index(name) for name in net.hidden],
-        pairs.index((net.output, net.loss or "")),
+        pairs.index((net.output, net.pair.loss)),
         net.bias,
+        net.skip,
     )
 
 

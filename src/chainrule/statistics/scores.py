@@ -1,0 +1,77 @@
+"""How good predictions are: errors in the unit of the target, or accuracy and log loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chainrule._contracts import Array
+
+Scores = dict[str, dict[str, float]]
+
+
+def of_numbers(Y: Array, predicted: Array, names: Sequence[str], w: Array | None = None) -> Scores:
+    """Return rmse and max_error, in the unit of the target, and r2 for each target.
+
+    Parameters
+    ----------
+    Y, predicted : ndarray (n, targets)
+    names : sequence of str
+        Of the targets.
+    w : ndarray (n,), optional
+        The weight of each row.
+    """
+    share = np.full(len(Y), 1.0) if w is None else w / w.max()
+    share = (share / share.sum())[:, None]
+    unit = np.max(np.abs(Y), axis=0)
+    unit[unit == 0] = 1.0  # computed in shares of this, so that no square over- or underflows
+    truth = Y / unit
+    error = truth - predicted / unit
+    spread = (share * (truth - (share * truth).sum(axis=0)) ** 2).sum(axis=0)
+    squares = (share * error**2).sum(axis=0)
+    return {
+        name: {
+            "rmse": float(np.sqrt(squares[k]) * unit[k]),
+            "r2": float(1 - squares[k] / spread[k]) if spread[k] > 0 else float("nan"),
+            "max_error": float(np.abs(error[:, k]).max() * unit[k]),
+        }
+        for k, name in enumerate(names)
+    }
+
+
+def of_classes(
+    Y: Array, probabilities: Array, names: Sequence[str], w: Array | None = None
+) -> Scores:
+    """Return accuracy and log_loss for each target, beside those of always saying the same.
+
+    Parameters
+    ----------
+    Y : ndarray (n, outputs)
+        0 and 1: one column for each class of one target, or for each target of two classes.
+    probabilities : ndarray (n, outputs)
+        Strictly between 0 and 1.
+    names : sequence of str
+        Of the targets.
+    w : ndarray (n,), optional
+        The weight of each row.
+    """
+    share = np.full(len(Y), 1.0) if w is None else w / w.max()
+    share = share / share.sum()
+    if len(names) < Y.shape[1]:  # one target of several classes
+        parts = [(Y, probabilities)]
+    else:
+        columns = zip(Y.T, probabilities.T, strict=True)
+        parts = [(np.column_stack([1 - y, y]), np.column_stack([1 - p, p])) for y, p in columns]
+    scores = {}
+    for name, (truth, p) in zip(names, parts, strict=True):
+        frequency = share @ truth
+        known = frequency[frequency > 0]
+        right = truth[np.arange(len(p)), p.argmax(axis=1)] > 0
+        scores[name] = {
+            "accuracy": float(share @ right),
+            "log_loss": float(-share @ (truth * np.log(np.where(truth > 0, p, 1.0))).sum(axis=1)),
+            "accuracy_of_constant": float(frequency.max()),
+            "log_loss_of_constant": float(-known @ np.log(known)),
+        }
+    return scores

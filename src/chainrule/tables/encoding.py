@@ -1,0 +1,400 @@
+"""How the columns of a table become the inputs of a network; it belongs to the model.
+
+    kind        found where all cells are               inputs
+    number      numbers                                 the number
+    date        dates of one style                      days since 1970-01-01
+    yes/no      two words such as no and yes            0 and 1
+    category    few words that come again and again     0 and 1 for each of them
+
+A missing number or date is replaced by the median of the rows the model was trained on, a
+missing answer by the more frequent one, a missing category by none of them; if any was
+missing there, a further input says so, 0 or 1. A category that was not seen in training is
+none of those that were. A column that says nothing in any row is left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError, DataError
+from chainrule.tables import cells
+from chainrule.tables.table import EXACT, KINDS, Column, Table, listed
+
+MOST_LEVELS = 50  # of a category that is found by rule
+FEW_LEVELS = 10  # so many may come up only once, as long as one comes again
+ROWS_PER_LEVEL = 2
+RULES = ("indicator", "error")  # for missing values
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """What a column holds, and what stands for what is missing in it.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"number", "date", "yes/no", "category"}
+    levels : tuple of str
+        The words of a category; no and yes as they are written.
+    style : str
+        How dates are written.
+    fill : float or None
+        What stands for a missing value; None if that is refused, and for categories.
+    indicator : bool
+        Whether an input says that the value was missing.
+    """
+
+    name: str
+    kind: str = "number"
+    levels: tuple[str, ...] = ()
+    style: str = ""
+    fill: float | None = None
+    indicator: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs it becomes."""
+        missing = (f"{self.name} missing",) if self.indicator else ()
+        if self.kind == "category":
+            return (*(f"{self.name}={level}" for level in self.levels), *missing)
+        return (self.name, *missing)
+
+    @property
+    def refuses_missing(self) -> bool:
+        """Whether a missing value is an error."""
+        return self.fill is None and self.kind != "category"
+
+    def __str__(self) -> str:
+        what = {
+            "number": "number",
+            "date": f"date, {self.style or 'as typed'}, in days",
+            "yes/no": f"{' / '.join(self.levels)}, as 0 / 1",
+            "category": f"category of {len(self.levels)}: {_shown(self.levels)}",
+        }[self.kind]
+        if self.indicator and self.kind == "category":
+            return f"{what}; missing is one more"
+        if self.indicator:
+            return f"{what}; missing ones are {self.fill:.6g}, and one more input says so"
+        return what
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {**vars(self), "levels": list(self.levels)}
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The inputs of a table, and what had to be done to them.
+
+    Attributes
+    ----------
+    X : ndarray (n, inputs)
+    remarks : tuple of str
+        What people should know: values that were missing or never seen in training.
+    """
+
+    X: Array
+    remarks: tuple[str, ...]
+
+
+def encode(types: Sequence[ColumnType], table: Table) -> Encoded:
+    """Turn the columns of a table into inputs; other columns are not looked at.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or a cell cannot be read: with its place.
+    """
+    _require(types, table)
+    parts, remarks = [], []
+    for column_type in types:
+        values, unseen = _read(column_type, table)
+        missing = np.isnan(values)
+        if len(unseen):
+            words = dict.fromkeys(str(table.columns[column_type.name].values[i]) for i in unseen)
+            remarks.append(
+                f"column {column_type.name!r}: {listed(list(words), 3)} in {len(unseen)} rows was "
+                f"not seen in training; it is taken as {_stand_in(column_type)}"
+            )
+            missing[unseen] = False
+        if missing.any():
+            if column_type.refuses_missing:
+                raise DataError(_refused(column_type, table, np.flatnonzero(missing)))
+            if not column_type.indicator:
+                remarks.append(
+                    f"column {column_type.name!r}: missing in {missing.sum()} rows, but never in "
+                    f"training; it is taken as {_stand_in(column_type)}"
+                )
+        parts.append(_inputs(column_type, values, missing))
+    return Encoded(np.concatenate(parts, axis=1), tuple(remarks))
+
+
+def find_types(
+    table: Table,
+    names: Sequence[str],
+    *,
+    kinds: Mapping[str, str] | None = None,
+    missing: str = "indicator",
+) -> tuple[tuple[ColumnType, ...], tuple[str, ...]]:
+    """Find out what columns hold.
+
+    Parameters
+    ----------
+    table : Table
+    names : sequence of str
+        Of the columns.
+    kinds : mapping of str to str, optional
+        What some of them are known to hold.
+    missing : {"indicator", "error"}
+
+    Returns
+    -------
+    types : tuple of ColumnType
+    remarks : tuple of str
+        What people should know: columns left out because nothing is in them, and such.
+
+    Raises
+    ------
+    DataError
+        If a column holds text that is no category, or a kind is not what it holds.
+    """
+    if missing not in RULES:
+        raise ConfigurationError(f"missing is {missing!r}; choose one of {', '.join(RULES)}")
+    table.require([*names, *(kinds or {})])
+    types, remarks, texts = [], [], []
+    for name in names:
+        column = table.columns[name]
+        kind = (kinds or {}).get(name) or kind_of(column, table)
+        if kind not in (*KINDS, "empty", "text"):
+            raise ConfigurationError(
+                f"column {name!r} is said to hold {kind!r}; choose one of {', '.join(KINDS)}"
+            )
+        if kind == "empty":
+            remarks.append(f"column {name!r} is empty and left out")
+        elif kind == "text":
+            texts.append(name)
+        else:
+            types.append(_learned(column, kind, table, missing))
+            remarks += _doubts(column, kind, (kinds or {}).get(name) is not None)
+    if texts:
+        raise DataError(_only_text(table, texts))
+    return tuple(types), tuple(remarks)
+
+
+def kind_of(column: Column, table: Table) -> str:
+    """Return what a column holds by the rule, "empty", or "text" if it is none of `KINDS`."""
+    if column.kind != "text":
+        values: Any = column.values
+        nothing = cells.is_missing(values) if column.kind == "category" else np.isnan(values)
+        return "empty" if nothing.all() else column.kind
+    values = column.values
+    n = int((~cells.is_missing(values)).sum())
+    if n == 0:
+        return "empty"
+    not_numbers = len(cells.numbers(values, table.decimal)[1])
+    if not_numbers == 0:
+        return "number"
+    if cells.answers(values):
+        return "yes/no"
+    if cells.date_style(values):
+        return "date"
+    if not_numbers <= n / 2:
+        return "number"  # and those that are none will be named
+    d = len(_levels(values))
+    repeated = d <= MOST_LEVELS and d * ROWS_PER_LEVEL <= n
+    return "category" if repeated or (d <= FEW_LEVELS and d < n) else "text"
+
+
+def plain(names: Sequence[str]) -> tuple[ColumnType, ...]:
+    """Return columns of numbers that are never missing."""
+    return tuple(ColumnType(name) for name in names)
+
+
+def input_names(types: Sequence[ColumnType]) -> tuple[str, ...]:
+    """Return the names of all inputs.
+
+    Raises
+    ------
+    DataError
+        If two of them are the same.
+    """
+    names = tuple(name for column_type in types for name in column_type.inputs)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"two inputs are called {listed(twice)}; rename a column")
+    return names
+
+
+def _require(types: Sequence[ColumnType], table: Table) -> None:
+    missing = [t.name for t in types if t.name not in table.columns]
+    if missing:
+        raise DataError(
+            f"{table.source} has no column {listed(missing)}, which the model needs; its columns "
+            f"are {listed(table.names)}"
+        )
+
+
+def _levels(values: Collection[Any]) -> list[str]:
+    """Return the words of a column, in the order of the alphabet, numbers by their size."""
+    words = {str(v) for v in values} - {""}
+    words = {word for word in words if word.lower() not in cells.MISSING}
+    numbers, places = cells.numbers(list(words))
+    if len(places) == 0:
+        return [word for _, word in sorted(zip(numbers.tolist(), words, strict=True))]
+    return sorted(words)
+
+
+def _learned(column: Column, kind: str, table: Table, rule: str) -> ColumnType:
+    values: Any = column.values
+    levels: tuple[str, ...] = ()
+    style = ""
+    if kind == "category":
+        levels = tuple(_levels(_as_words(column)))
+    elif kind == "yes/no" and column.kind == "text":
+        found = cells.answers(values)
+        if found is None:
+            raise DataError(f"column {column.name!r} does not hold two answers such as no and yes")
+        levels = found
+    elif kind == "yes/no":
+        levels = ("false", "true")
+    elif kind == "date" and column.kind == "text":
+        style = cells.date_style(values) or ""
+        if not style:
+            raise DataError(
+                f"column {column.name!r} does not hold dates of one style; write them as "
+                f"{cells.DATE_STYLES[0]}"
+            )
+    learned = ColumnType(column.name, kind, levels, style)
+    read, _ = _read(learned, table)
+    missing = np.isnan(read)
+    if rule == "error":
+        if missing.any():
+            raise DataError(_refused(learned, table, np.flatnonzero(missing)))
+        return learned
+    fill = None
+    if kind != "category":
+        middle = _median(read[~missing])
+        fill = float(middle >= 0.5) if kind == "yes/no" else float(middle)
+    return ColumnType(column.name, kind, levels, style, fill, bool(missing.any()))
+
+
+def _median(values: Array) -> float:
+    """Return the median, without a sum that may overflow."""
+    ordered = np.sort(values)
+    n = len(ordered)
+    return float(0.5 * ordered[(n - 1) // 2] + 0.5 * ordered[n // 2])
+
+
+def _as_words(column: Column) -> Sequence[str]:
+    """Return the cells as words, numbers that are whole without a point."""
+    if column.values.dtype == object:
+        return column.values  # type: ignore[return-value]
+    return ["" if np.isnan(v) else f"{v:.15g}" for v in column.values.tolist()]
+
+
+def _read(column_type: ColumnType, table: Table) -> tuple[Array, NDArray[np.intp]]:
+    """Return a column as numbers or positions, NaN for nothing, and where is an unseen word."""
+    name, kind = column_type.name, column_type.kind
+    column = table.columns[name]
+    nowhere = np.empty(0, dtype=np.intp)
+    if kind == "category":
+        return cells.codes(_as_words(column), column_type.levels)
+    if kind == "number" or column.kind != "text":
+        if column.kind == "category":
+            raise DataError(
+                f"{table.source}, column {name!r} holds categories; the model needs a {kind}"
+            )
+        return table.read_numbers(name), nowhere
+    words: Sequence[str] = column.values  # type: ignore[assignment]
+    if kind == "yes/no":
+        lower = {level.lower(): level for level in column_type.levels}
+        return cells.codes([lower.get(w.lower(), w) for w in words], column_type.levels)
+    values, places = cells.dates(words, column_type.style or cells.DATE_STYLES[0])
+    if len(places):
+        i = int(places[0])
+        raise DataError(
+            f"{table.place(name, i)}: {words[i]!r} is not a date; write it as "
+            f"{column_type.style or cells.DATE_STYLES[0]}"
+        )
+    return values, nowhere
+
+
+def _inputs(column_type: ColumnType, values: Array, missing: NDArray[np.bool_]) -> Array:
+    if column_type.kind == "category":
+        hot = values[:, None] == np.arange(len(column_type.levels))
+        parts = [hot.astype(np.float64)]
+    else:
+        fill = np.nan if column_type.fill is None else column_type.fill
+        parts = [np.where(np.isnan(values), fill, values)[:, None]]
+    if column_type.indicator:
+        parts.append(missing[:, None].astype(np.float64))
+    return np.concatenate(parts, axis=1)
+
+
+def _stand_in(column_type: ColumnType) -> str:
+    if column_type.kind == "category":
+        return "none of those that were"
+    if column_type.kind == "yes/no" and column_type.fill is not None:
+        return repr(column_type.levels[int(column_type.fill)])
+    return f"{column_type.fill:.6g}, the median of training"
+
+
+def _refused(column_type: ColumnType, table: Table, places: NDArray[np.intp]) -> str:
+    many = f" (as in {len(places)} rows)" if len(places) > 1 else ""
+    return (
+        f"{table.place(column_type.name, int(places[0]))}: the value is missing{many}; fill it in, "
+        "remove the row, or have it replaced (missing='indicator', --missing indicator)"
+    )
+
+
+def _only_text(table: Table, names: Sequence[str]) -> str:
+    name = names[0]
+    words = _levels(table.columns[name].values)
+    also = f"; so do {listed(names[1:])}" if len(names) > 1 else ""
+    return (
+        f"{table.source}: column {name!r} holds text, {len(words)} different ones in "
+        f"{len(table)} rows ({_shown(words)}){also}; leave it out (--drop {name}), or take it as "
+        f"categories (--category {name})"
+    )
+
+
+def _doubts(column: Column, kind: str, said: bool) -> list[str]:
+    """Return what may not be meant: identifiers that are read as numbers."""
+    if kind != "number" or said:
+        return []
+    name = column.name
+    if column.kind == "text":
+        words = [w.lstrip("+-") for w in column.values if w]
+        zeros = [w for w in words if len(w) > 1 and w[0] == "0" and w.isdigit()]
+        if zeros:
+            return [
+                f"column {name!r} is written with leading zeros ({zeros[0]!r}) and taken as a "
+                f"number; if these are labels, say --category {name}, or --drop {name}"
+            ]
+        large = any(w.isdigit() and len(w) > 15 and int(w) > EXACT for w in words)
+    else:
+        values = np.asarray(column.values)
+        whole = values[np.abs(values) > EXACT]
+        large = (
+            bool(len(whole))
+            and bool(np.all(values[~np.isnan(values)] % 1 == 0))
+            and bool(np.nanmax(np.abs(values)) < 2.0**64)
+        )
+    if large:
+        return [
+            f"column {name!r} has whole numbers of more than 15 digits, which float64 rounds; if "
+            f"these are labels, say --drop {name}"
+        ]
+    return []
+
+
+def _shown(words: Sequence[str], most: int = 5) -> str:
+    shown = ", ".join(words[:most])
+    return shown + (" …" if len(words) > most else "")

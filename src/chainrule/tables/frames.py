@@ -1,0 +1,138 @@
+"""Tables from data frames of any library that narwhals knows: pandas, polars, pyarrow and more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._contracts import Array
+from chainrule._errors import DataError
+from chainrule.tables.cells import DAY
+from chainrule.tables.table import Column, Table, listed
+
+MICROSECONDS = 1e6
+
+
+def is_frame(data: Any) -> bool:
+    """Return whether data is a data frame rather than an array."""
+    if isinstance(data, np.ndarray | list | tuple) or not hasattr(data, "columns"):
+        return False
+    import narwhals.stable.v2 as nw  # late: an array does not need it
+
+    return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
+
+
+def from_frame(data: Any, source: str = "the data frame") -> Table:
+    """Return a data frame as a table.
+
+    The types of its columns say what they hold. Text is read like that of a file.
+
+    Raises
+    ------
+    DataError
+        If a column holds what no table can: lists, complex numbers.
+    """
+    import narwhals.stable.v2 as nw  # late: an array does not need it
+
+    names = [str(name) for name in data.columns]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{source}: the column name {listed(twice)} occurs more than once; names must differ"
+        )
+    frame = nw.from_native(data)
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    if not names:
+        raise DataError(f"{source} has no columns; at least 1 is needed")
+    columns = {name: _column(name, frame[:, j], source) for j, name in enumerate(names)}
+    return Table(source, columns)
+
+
+def from_array(X: Array, names: tuple[str, ...], source: str = "X") -> Table:
+    """Return a matrix of numbers, NaN where missing, as a table."""
+    return Table(source, {name: Column(name, X[:, j], "number") for j, name in enumerate(names)})
+
+
+def _column(name: str, series: Any, source: str) -> Column:
+    import narwhals.stable.v2 as nw  # late: an array does not need it
+
+    dtype = series.dtype
+    if dtype.is_numeric():
+        return Column(name, _floats(series), "number")
+    if dtype == nw.Boolean:
+        return Column(name, _floats(series), "yes/no")
+    if dtype == nw.Date or dtype == nw.Datetime:
+        days = [np.nan if t is None else t / (MICROSECONDS * DAY) for t in _microseconds(series)]
+        return Column(name, np.array(days, dtype=np.float64), "date")
+    if dtype == nw.Categorical or dtype == nw.Enum:
+        return Column(name, _words(name, series.to_list(), source), "category")
+    if dtype == nw.String or dtype == nw.Object or dtype == nw.Unknown:
+        return _mixed(name, series.to_list(), source)
+    raise DataError(
+        f"{source}: column {name!r} holds {dtype}, of which no input can be made; convert it, or "
+        "leave it out"
+    )
+
+
+def _microseconds(series: Any) -> list[int | None]:
+    found: list[int | None] = series.dt.timestamp("us").to_list()
+    return [None if t is None or t != t else t for t in found]
+
+
+def _floats(series: Any) -> Array:
+    return np.array([np.nan if v is None else _float(v) for v in series.to_list()])
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except TypeError:  # pandas' NA
+        return float("nan")
+
+
+def _is_nothing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # NaN, NaT
+    except TypeError:  # pandas' NA says neither
+        return True
+    except ValueError:  # an array
+        return False
+
+
+def _mixed(name: str, values: list[Any], source: str) -> Column:
+    """Return a column of Python objects: all numbers, all answers, or text."""
+    present = [v for v in values if not _is_nothing(v)]
+    if present and all(isinstance(v, bool | np.bool_) for v in present):
+        return Column(name, _numbers(values), "yes/no")
+    if present and all(isinstance(v, int | float | np.number) for v in present):
+        return Column(name, _numbers(values), "number")
+    return Column(name, _words(name, values, source))
+
+
+def _numbers(values: list[Any]) -> Array:
+    return np.array([np.nan if _is_nothing(v) else float(v) for v in values])
+
+
+def _words(name: str, values: list[Any], source: str) -> NDArray[np.object_]:
+    words = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        if _is_nothing(value):
+            words[i] = ""
+        elif isinstance(value, str):
+            words[i] = value.strip()
+        elif isinstance(value, int | float | np.number | np.bool_ | bytes) or hasattr(
+            value, "isoformat"
+        ):
+            words[i] = str(value)
+        else:
+            raise DataError(
+                f"{source}, column {name!r}, row {i + 1} holds a {type(value).__name__}, of which "
+                "no input can be made; convert it, or leave it out"
+            )
+    return words

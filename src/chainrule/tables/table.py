@@ -1,0 +1,165 @@
+"""A table as it was handed in: named columns, each of cells of text or of typed values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._contracts import Array
+from chainrule._errors import DataError
+from chainrule.tables import cells
+
+KINDS = ("number", "yes/no", "date", "category")
+EXACT = 2**53  # beyond, neighbouring whole numbers are one float64
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    name : str
+    values : ndarray (n,)
+        Text: objects of str, "" where nothing is said. Numbers, dates (days since 1970-01-01) and
+        answers (0 and 1): float64, NaN where missing. Categories: objects of str, "" where
+        missing.
+    kind : str
+        "text" where the cells have to be read first, or one of `KINDS` where the type says it.
+    """
+
+    name: str
+    values: NDArray[np.object_] | Array
+    kind: str = "text"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of the same length, and where they came from.
+
+    Attributes
+    ----------
+    source : str
+        For messages.
+    columns : dict of str to Column
+    lines : ndarray of int, optional
+        The line of the file that each row ends on.
+    decimal : {".", ","}
+        The decimal mark of text cells.
+    decided : tuple of str
+        What was found out about the file rather than said, for people to see.
+    parts : tuple of (str, int)
+        The files that the rows came from if there were several, and where each begins.
+    """
+
+    source: str
+    columns: dict[str, Column]
+    lines: NDArray[np.intp] | None = None
+    decimal: str = "."
+    decided: tuple[str, ...] = ()
+    parts: tuple[tuple[str, int], ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(self.columns)
+
+    def require(self, names: Sequence[str]) -> None:
+        """Raise DataError unless all columns called `names` exist."""
+        missing = [name for name in names if name not in self.columns]
+        if missing:
+            raise DataError(
+                f"{self.source} has no column {listed(missing)}; its columns are "
+                f"{listed(self.names)}"
+            )
+
+    def place(self, name: str, i: int) -> str:
+        """Return in words where a cell stands; rows are counted from 1."""
+        source, first = self.source, 0
+        for part, start in self.parts:
+            if start <= i:
+                source, first = part, start
+        line = "" if self.lines is None else f" (line {self.lines[i]})"
+        return f"{source}, column {name!r}, row {i - first + 1}{line}"
+
+    def numbers(self, names: Sequence[str]) -> Array:
+        """Return the columns called `names` as a matrix (rows, columns), none of them missing.
+
+        Raises
+        ------
+        DataError
+            If there is no such column, or a cell is not a number: with its place.
+        """
+        self.require(names)
+        matrix = np.empty((len(self), len(names)))
+        for j, name in enumerate(names):
+            matrix[:, j] = self.read_numbers(name)
+            nothing = np.flatnonzero(np.isnan(matrix[:, j]))
+            if len(nothing):
+                raise DataError(self._nothing(name, nothing))
+        return matrix
+
+    def read_numbers(self, name: str) -> Array:
+        """Return one column of numbers, NaN where nothing is said, or raise DataError."""
+        column = self.columns[name]
+        if column.kind in ("number", "yes/no", "date"):
+            values = np.asarray(column.values, dtype=np.float64)
+        else:
+            values, places = cells.numbers(column.values, self.decimal)  # type: ignore[arg-type]
+            if len(places):
+                raise DataError(self.not_a_number(name, places))
+        self._require_finite(column, values)
+        return values
+
+    def not_a_number(self, name: str, places: NDArray[np.intp]) -> str:
+        """Return in words what is wrong with cells that hold no number."""
+        i = int(places[0])
+        cell = str(self.columns[name].values[i])
+        place, count = self.place(name, i), ""
+        if len(places) > 1:
+            count = f" ({len(places)} cells of that column are none)"
+        if cell.lower().lstrip("+-") in ("inf", "infinity"):
+            return f"{place}: {cell!r} is not finite; replace it, or remove the row"
+        if self.decimal == "." and cells.NUMBERS[","].fullmatch(cell):
+            return (
+                f"{place}: {cell!r} is not a number{count}; is it a decimal comma? Write a point, "
+                "or say --decimal ,"
+            )
+        return (
+            f"{place}: {cell!r} is not a number{count}; correct it, say that the column holds "
+            "categories (--category), or leave it out (--drop)"
+        )
+
+    def _nothing(self, name: str, places: NDArray[np.intp]) -> str:
+        i = int(places[0])
+        cell = self.columns[name].values[i]
+        marked = isinstance(cell, str) and cell != ""
+        what = f"{cell!r} marks a missing value" if marked else "the value is missing"
+        many = f" (as in {len(places)} rows)" if len(places) > 1 else ""
+        return f"{self.place(name, i)}: {what}{many}; fill it in, or remove the row"
+
+    def _require_finite(self, column: Column, values: Array) -> None:
+        infinite = np.flatnonzero(np.isinf(values))
+        if len(infinite):
+            i = int(infinite[0])
+            place, cell = self.place(column.name, i), column.values[i]
+            if isinstance(cell, str):
+                raise DataError(
+                    f"{place}: {cell!r} is larger than any float64 (1.8e308); use a larger unit"
+                )
+            raise DataError(f"{place}: {cell} is not finite; replace it, or remove the row")
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names in words, the first of them if they are many."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
