@@ -21,7 +21,7 @@ def random_targets(rng, pair, n, K):
 
 
 def random_problem(seed, hidden_names=tuple(ACTIVATIONS)):
-    """Return (net, theta, X, Y, w): 0 to 3 hidden layers of 1 to 8 units, weights on or off."""
+    """Return (net, theta, X, Y, w): 0 to 3 hidden layers of 1 to 8 units, weights and skip layers on or off."""
     rng = np.random.default_rng(seed)
     pair = list(OUTPUTS.values())[seed % len(OUTPUTS)]
     n, depth = int(rng.integers(1, 9)), int(rng.integers(0, 4))
@@ -33,6 +33,7 @@ def random_problem(seed, hidden_names=tuple(ACTIVATIONS)):
         output=pair.name,
         loss=pair.loss,
         bias=bool(rng.integers(2)),
+        skip=depth > 0 and seed % 3 == 0,
     )
     theta = rng.standard_normal(net.n_parameters)
     X = rng.standard_normal((n, layers[0]))

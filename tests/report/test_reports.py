@@ -33,6 +33,10 @@ def test_the_trace_obeys_the_equations(seed):
     weights = {name: np.array(A) for name, A in t["weights"].items()}
     for l in range(1, L):
         z = forward[f"a[{l}]"] @ weights[f"W[{l}]"] + weights.get(f"b[{l}]", 0)
+        if l == L - 1 and net.skip:
+            z = z + forward["a[1]"] @ weights["W[0]"]
+            dJdW = forward["a[1]"].T @ backward[f"delta[{L}]"]
+            assert backward["dJdW[0]"] == pytest.approx(dJdW, rel=1e-12, abs=1e-13)
         assert forward[f"z[{l + 1}]"] == pytest.approx(z, rel=1e-13, abs=1e-13)
         dJdW = forward[f"a[{l}]"].T @ backward[f"delta[{l + 1}]"]
         assert backward[f"dJdW[{l}]"] == pytest.approx(dJdW, rel=1e-12, abs=1e-13)
