@@ -121,7 +121,7 @@ def test_taylor_remainder_falls_with_the_square_of_the_step(seed):
     v /= np.linalg.norm(v)
     J = net.cost(theta, X, Y, w)
     slope = net.backward(theta, net.forward(theta, X), Y, w).vector @ v
-    steps = 0.01 * 0.5 ** np.arange(6)
+    steps = 0.005 * 0.5 ** np.arange(6)
     remainders = np.array([abs(net.cost(theta + h * v, X, Y, w) - J - h * slope) for h in steps])
     slopes = np.log2(remainders[:-1] / remainders[1:])
     assert np.all((slopes > 1.95) & (slopes < 2.05)), slopes
