@@ -21,7 +21,7 @@ def random_targets(rng, pair, n, K):
 
 
 def random_problem(seed, hidden_names=tuple(ACTIVATIONS)):
-    """Return (net, theta, X, Y, w): 0 to 3 hidden layers of 1 to 8 units, weights and skip layers on or off."""
+    """Return (net, theta, X, Y, w): 0 to 3 hidden layers of 1 to 8 units, some with weights."""
     rng = np.random.default_rng(seed)
     pair = list(OUTPUTS.values())[seed % len(OUTPUTS)]
     n, depth = int(rng.integers(1, 9)), int(rng.integers(0, 4))

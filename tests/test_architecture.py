@@ -28,6 +28,7 @@ INSIDE_TRAINING = [
     ["recorder", "objective", "checkpoint", "least_squares"],
     ["convergence", "methods", "native_fits"],
     ["minimize"],
+    ["early_stopping"],
     ["restarts"],
     ["model"],
 ]

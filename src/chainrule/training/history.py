@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import overload
 
 import numpy as np
@@ -75,6 +75,22 @@ class History(Sequence[Iteration]):
     def column(self, name: str) -> Array:
         """Return one column, ``"cost"`` say, as an array (iterations + 1,)."""
         return np.array([getattr(row, name) for row in self.rows])
+
+    def followed_by(self, other: History) -> History:
+        """Return both, counted on; the start of the other one is the end of this one."""
+        last = self.rows[-1]
+        return History(
+            self.rows
+            + tuple(
+                replace(
+                    row,
+                    iteration=row.iteration + last.iteration,
+                    n_evaluations=row.n_evaluations + last.n_evaluations,
+                    seconds=row.seconds + last.seconds,
+                )
+                for row in other.rows[1:]
+            )
+        )
 
     @property
     def cost(self) -> Array:

@@ -6,8 +6,8 @@ word "converged" is used, `convergence` looks for objections.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -58,6 +58,10 @@ class Fit:
         Why that one.
     certificate : Certificate
         Of the point: gradient, what a Newton step would gain, lowest curvature, idle units.
+    memory : object
+        What the method has learned, with which it can go on; None if it cannot.
+    validation : ndarray (iterations + 1,) or None
+        The cost of the validation rows at every iteration, where there are such rows.
     """
 
     theta: Array
@@ -69,6 +73,8 @@ class Fit:
     method: str
     reason: str
     certificate: Certificate
+    memory: Any = field(default=None, repr=False)
+    validation: Array | None = field(default=None, repr=False)
 
     @property
     def converged(self) -> bool:
@@ -225,12 +231,16 @@ def walked(
     chosen: Choice,
     rules: Limits,
     callback: Callback | None = None,
+    memory: Any = None,
 ) -> Fit:
-    """Minimize by an optimizer in Python: see `minimize`."""
+    """Minimize by an optimizer in Python: see `minimize`.
+
+    With the `memory` of a Fit it goes on where that one stopped.
+    """
     recorder = Recorder(objective, theta, rules.rules(), callback)
     if np.isfinite(recorder.J) and recorder.termination is None:
-        recorder.termination = _run(chosen.optimizer, recorder, theta)
-    return concluded(objective, recorder, chosen)
+        recorder.termination, memory = _run(chosen.optimizer, recorder, theta, memory)
+    return replace(concluded(objective, recorder, chosen), memory=memory)
 
 
 def concluded(
@@ -251,7 +261,8 @@ def concluded(
         )
     known = Evaluation(run.J, run.g)
     ended = claim.converged or claim.name == "stalled"
-    own = getattr(objective, "hessian", None) is not None and claim.name not in CUT_SHORT
+    hurry = claim.name in (*CUT_SHORT, "early_stopping")
+    own = getattr(objective, "hessian", None) is not None and not hurry
     try:
         certificate = certify(objective, run.theta, run.scale, known, ended or own, units)
         termination = convergence.verdict(
@@ -281,14 +292,17 @@ def concluded(
     )
 
 
-def _run(optimizer: Optimizer, recorder: Recorder, theta: Array) -> Termination:
-    """Let the optimizer walk; name what ended it."""
+def _run(
+    optimizer: Optimizer, recorder: Recorder, theta: Array, memory: Any
+) -> tuple[Termination, Any]:
+    """Let the optimizer walk; name what ended it, and return what it has learned."""
+    taken_up = () if memory is None else (memory,)
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # no step is taken that is not finite
-            optimizer.run(recorder, theta)
+            memory = optimizer.run(recorder, theta, *taken_up)
     except KeyboardInterrupt:
-        return Termination("interrupted", f"iteration {recorder.n_iterations}")
+        return Termination("interrupted", f"iteration {recorder.n_iterations}"), None
     if recorder.termination is not None:
-        return recorder.termination
+        return recorder.termination, memory
     size = relative_gradient(recorder.theta, recorder.g, recorder.scale)
-    return Termination("stalled", f"relative gradient {size:.1e}, and no lower point found")
+    return Termination("stalled", f"relative gradient {size:.1e}, and no lower point found"), memory

@@ -21,6 +21,7 @@ from chainrule.tables.frames import from_array, from_frame, is_frame
 from chainrule.tables.scaling import Scaling, fit_scaling
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Classes, Targets
+from chainrule.training.early_stopping import Validation
 from chainrule.training.minimize import Fit
 from chainrule.training.objective import Objective, require_finite
 from chainrule.training.restarts import Restarts, minimize_from_starts
@@ -177,6 +178,7 @@ class Model:
         alpha: float | Sequence[float] | None = None,
         sample_weight: ArrayLike | None = None,
         fixed: ArrayLike | None = None,
+        signs: ArrayLike | None = None,
     ) -> Objective:
         """Return the cost of this network on inputs and outputs in the user's units.
 
@@ -190,6 +192,7 @@ class Model:
             alpha,
             sample_weight,
             fixed,
+            signs,
         )
 
 
@@ -218,6 +221,9 @@ def train(
     alpha: float | Sequence[float] = 1e-4,
     sample_weight: ArrayLike | None = None,
     fixed: ArrayLike | None = None,
+    signs: ArrayLike | None = None,
+    validation: NDArray[np.bool_] | None = None,
+    patience: int = 10,
     n_restarts: int = 10,
     seed: int = 0,
     **options: Any,
@@ -241,8 +247,12 @@ def train(
         The penalty ½ Σ α W², in the scale of the network; see `Objective`.
     sample_weight : array_like (n,), optional
         A weight of 2 is the row twice, a weight of 0 is the row left out.
-    fixed : array_like (p,), optional
-        As `Objective` takes it.
+    fixed, signs : array_like (p,), optional
+        As `Objective` takes them.
+    validation : ndarray of bool (n,), optional
+        Rows that are not trained on but decide when to stop: see `early_stopping`.
+    patience : int
+        For how many iterations these may cost no less.
     n_restarts, seed, **options
         As `minimize_from_starts` takes them.
 
@@ -265,7 +275,10 @@ def train(
     require_finite(X, "X")
     require_finite(Y, "Y")
     w = network.row_weights(sample_weight, len(X))
-    X, Y, w = X[w > 0], Y[w > 0], w[w > 0]
+    trained_on = w > 0 if validation is None else (w > 0) & ~validation
+    held_out = (w > 0) & ~trained_on
+    aside = X[held_out], Y[held_out], w[held_out]
+    X, Y, w = X[trained_on], Y[trained_on], w[trained_on]
     names = input_names_of(columns) if columns else input_names
     if len(X) < 2:
         raise DataError(f"there is {len(X)} row; a fit needs at least 2")
@@ -285,9 +298,12 @@ def train(
         columns,
         classes,
     )
-    objective = model.objective(X, Y, alpha, w, fixed)
+    objective = model.objective(X, Y, alpha, w, fixed, signs)
     _require_reachable(objective, target_names)
     _require_right_derivatives(objective)
+    if held_out.any():
+        rows = model.objective(*aside[:2], 0.0, aside[2])
+        options["validation"] = Validation(rows, patience)
     restarts = minimize_from_starts(objective, n_restarts, seed, **options)
     model = replace(model, theta=restarts.best.theta)
     record = _record(objective, restarts, alpha, seed)

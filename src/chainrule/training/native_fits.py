@@ -41,6 +41,8 @@ def possible(optimizer: Optimizer, objective: ObjectiveProtocol) -> bool:
     """Return whether the native core can do what is asked."""
     if not native.build() or type(objective) is not Objective or objective.net.foreign:
         return False
+    if objective.signs is not None:
+        return False
     if type(optimizer) is LevenbergMarquardt:
         numbers, _ = objective.size
         return objective.net.n_parameters <= MOST_WEIGHTS_PER_NUMBER * numbers

@@ -45,6 +45,9 @@ class Objective:
         One weight for each row, not negative; all 1 if left out.
     fixed : array_like (p,), optional
         The value of each weight that is not to be learned, NaN for the others.
+    signs : array_like (p,), optional
+        1 for each weight that must not be negative, -1 for one that must not be positive, 0 for
+        the others.
 
     Attributes
     ----------
@@ -76,7 +79,8 @@ class Objective:
     Y: ArrayLike = field(repr=False)
     alpha: float | Sequence[float] = 0.0
     sample_weight: ArrayLike | None = field(default=None, repr=False)
-    fixed: ArrayLike | None = field(default=None, repr=False)
+    fixed: Any = field(default=None, repr=False)
+    signs: Any = field(default=None, repr=False)
     w: Array = field(init=False, repr=False)
     decay: Array = field(init=False, repr=False)
     varies: bool = field(init=False, repr=False)
@@ -101,6 +105,8 @@ class Objective:
         decay = decay_of(self.net, self.alpha)
         if self.fixed is not None:
             settle(self, "fixed", self._fixed_values())
+        if self.signs is not None:
+            settle(self, "signs", self._known_signs())
         with np.errstate(over="ignore", invalid="ignore"):
             # sums without BLAS, whose bits depend on its threads
             baseline = float((w * pair.cost_of_constant(Y, _mean(Y, w))).sum())
@@ -140,12 +146,12 @@ class Objective:
             found = memory.evaluate(self.net, theta, *self._rows, order)
             if self.decay.any():
                 found = found + l2(theta, self.decay, order)
-            return found if self.fixed is None else self._held(found, theta)
+            return self._held(found, theta) if self.constrained else found
 
     def residuals(self, theta: ArrayLike) -> Residuals | None:
         """Return the residuals behind J where there are fewer of them than weights."""
         many = self.w.size * self.net.layers[-1] >= self.net.n_parameters
-        if many or self.fixed is not None:
+        if many or self.constrained:
             return None
         with np.errstate(over="ignore", invalid="ignore"):
             r, A = memory.residuals(self.net, self._point(theta), *self._rows)
@@ -156,16 +162,16 @@ class Objective:
         with np.errstate(over="ignore", invalid="ignore"):
             H = memory.hessian(self.net, self._point(theta), *self._rows)
         H = H + np.diag(self.decay)
-        return H if self.fixed is None else self._held_hessian(H)
+        return self._held_hessian(H, self.is_held(theta)) if self.constrained else H
 
     def hessian_product(self, theta: ArrayLike, v: ArrayLike) -> Array:
         """Return H v, (p,), with H the exact Hessian."""
         v = np.asarray(v, dtype=np.float64).ravel()
         with np.errstate(over="ignore", invalid="ignore"):
-            of_free = v if self.fixed is None else np.where(self.is_fixed, 0.0, v)
+            held = self.is_held(theta)
+            of_free = np.where(held, 0.0, v)
             of_data = memory.hessian_product(self.net, self._point(theta), of_free, *self._rows)
-        product: Array = of_data + self.decay * v
-        return product if self.fixed is None else np.where(self.is_fixed, self.scale * v, product)
+        return np.where(held, self.scale * v, of_data + self.decay * v)
 
     @property
     def size(self) -> tuple[int, bool]:
@@ -194,11 +200,34 @@ class Objective:
         """Which weights are not learned, (p,)."""
         if self.fixed is None:
             return np.zeros(self.net.n_parameters, dtype=bool)
-        return ~np.isnan(self.fixed)
+        return np.asarray(~np.isnan(self.fixed))
+
+    @property
+    def constrained(self) -> bool:
+        """Whether some weights are fixed, or may have one sign only."""
+        return self.fixed is not None or self.signs is not None
+
+    def is_held(self, theta: ArrayLike) -> NDArray[np.bool_]:
+        """Return which weights cannot move: fixed, or pressed against 0 by the gradient, (p,)."""
+        if self.signs is None:
+            return self.is_fixed
+        theta = self._point(theta)
+        g = memory.evaluate(self.net, theta, *self._rows, 1).g
+        assert g is not None
+        return self._is_held(theta, g + self.decay * theta)
 
     def admitted(self, theta: Array) -> Array:
-        """Return θ, (..., p), with the fixed weights at their values."""
+        """Return a start θ, (..., p), with fixed weights at their values, others of their sign."""
+        if self.signs is not None:
+            theta = np.where(np.equal(self.signs, 0.0), theta, self.signs * np.abs(theta))
         return theta if self.fixed is None else np.where(self.is_fixed, self.fixed, theta)
+
+    def project(self, theta: Array) -> Array:
+        """Return θ with each weight of the wrong sign at 0, θ itself if there is none."""
+        if self.signs is None:
+            return theta
+        wrong = np.asarray(self.signs) * theta < 0.0
+        return np.where(wrong, 0.0, theta) if wrong.any() else theta
 
     def left_to_explain(self, theta: Array, J: Any) -> Any:
         """Return the share of `scale` that a perfect fit would still gain.
@@ -266,17 +295,33 @@ class Objective:
     # needs to know.
 
     def _held(self, found: Evaluation, theta: Array) -> Evaluation:
-        is_fixed = self.is_fixed
-        pull = self.scale * (theta - self.admitted(theta))
-        g = None if found.g is None else np.where(is_fixed, pull, found.g)
-        H = None if found.H is None else self._held_hessian(found.H)
+        if found.g is None:
+            return found
+        held = self._is_held(theta, found.g)
+        target = theta if self.fixed is None else np.where(self.is_fixed, self.fixed, theta)
+        g = np.where(held, self.scale * (theta - target), found.g)
+        H = None if found.H is None else self._held_hessian(found.H, held)
         return Evaluation(found.J, g, H)
 
-    def _held_hessian(self, H: Array) -> Array:
-        is_fixed = self.is_fixed
-        H = np.where(is_fixed | is_fixed[:, None], 0.0, H)
-        H[is_fixed, is_fixed] = self.scale
+    def _is_held(self, theta: Array, g: Array) -> NDArray[np.bool_]:
+        if self.signs is None:
+            return self.is_fixed
+        pressed = np.not_equal(self.signs, 0.0) & (theta == 0.0) & (self.signs * g > 0.0)
+        return np.asarray(self.is_fixed | pressed)
+
+    def _held_hessian(self, H: Array, held: NDArray[np.bool_]) -> Array:
+        H = np.where(held | held[:, None], 0.0, H)
+        H[held, held] = self.scale
         return H
+
+    def _known_signs(self) -> Array:
+        signs = np.array(self.signs, dtype=np.float64)
+        self.net.check_size(signs)
+        if not np.all(np.isin(signs, (-1.0, 0.0, 1.0))):
+            raise ConfigurationError("signs must be -1, 0 or 1 for each weight")
+        if self.fixed is not None and np.any(signs * np.nan_to_num(self.fixed) < 0.0):
+            raise ConfigurationError("a fixed weight does not have the sign that it must have")
+        return signs
 
     def _fixed_values(self) -> Array:
         try:

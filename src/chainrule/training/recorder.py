@@ -18,7 +18,7 @@ from chainrule.training.optimizers.stopping import Rule, State, Termination
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 TRACE = float(np.sqrt(np.finfo(np.float64).eps))
 
-Callback = Callable[[Array, Iteration], None]
+Callback = Callable[[Array, Iteration], "Termination | None"]
 
 
 class Recorder:
@@ -31,7 +31,8 @@ class Recorder:
         The starting point; it is evaluated and becomes row 0 of the history.
     rules : sequence of Rule
     callback : callable, optional
-        Called as ``callback(theta, iteration)`` for every row of the history.
+        Called as ``callback(theta, iteration)`` for every row of the history. It may return a
+        Termination, which ends the run.
 
     Attributes
     ----------
@@ -126,6 +127,11 @@ class Recorder:
         residuals = getattr(self._objective, "residuals", None)
         return None if residuals is None else residuals(theta)
 
+    def project(self, theta: Array) -> Array:
+        """Return the point nearest to `theta` that the objective admits."""
+        project: Callable[[Array], Array] | None = getattr(self._objective, "project", None)
+        return theta if project is None else project(theta)
+
     def accept(self, theta: Array) -> bool:
         """Record `theta` as the next iteration; return True if training should stop."""
         J, g = self._evaluate(theta)
@@ -148,10 +154,11 @@ class Recorder:
         self._known, self._before = {self._last.tobytes(): Evaluation(J, g)}, self._known
         if self._callback is not None:
             try:
-                self._callback(self._last.copy(), self._rows[-1])
+                self.termination = self._callback(self._last.copy(), self._rows[-1])
             except StopIteration:
                 iteration = f"the callback, iteration {self.n_iterations}"
                 self.termination = Termination("interrupted", iteration)
+            if isinstance(self.termination, Termination):
                 return True
         state = State(self.n_iterations, self._last, J, g, self.scale, self._rows[-1].seconds)
         self.termination = next(filter(None, (rule(state) for rule in self._rules)), None)

@@ -22,14 +22,17 @@ from chainrule.statistics.units import idle_units
 from chainrule.training import native_fits
 from chainrule.training.blas import one_thread
 from chainrule.training.checkpoint import Arrays, Checkpoint, fingerprint
+from chainrule.training.early_stopping import Validation, Watch
 from chainrule.training.history import History, Iteration
 from chainrule.training.methods import Choice, choose
 from chainrule.training.minimize import CUT_SHORT, Fit, concluded, walked
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.optimizers.stopping import Limits, Termination, limits
+from chainrule.training.recorder import Callback
 
 Progress = Callable[[str], None]
+Watcher = Callable[[int, Array, Iteration], Termination | None]
 
 FAILED = "failed"
 UNEXAMINED = "unexamined"
@@ -73,12 +76,15 @@ class Restarts:
         How many starts converged to the cost of the best, to a millionth of it.
     cut_short : Termination or None
         What ended the last run before all starts had been made.
+    fits : tuple of Fit or None
+        All of them, None for one that failed, where they are to be taken up later.
     """
 
     best: Fit
     runs: tuple[Restart, ...]
     n_agree: int
     cut_short: Termination | None = None
+    fits: tuple[Fit | None, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         if len(self.runs) == 1:
@@ -107,6 +113,9 @@ def minimize_from_starts(
     max_time: float | None = None,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
+    validation: Validation | None = None,
+    watch: Watcher | None = None,
+    take_up: Sequence[Fit | None] | None = None,
 ) -> Restarts:
     """Minimize from `n_restarts` random starts.
 
@@ -128,6 +137,15 @@ def minimize_from_starts(
         is there: starts that had ended are not made again. Levenberg-Marquardt in the
         native core goes on in the middle of a start, other methods begin that one again;
         either way the result is the same as if nothing had happened.
+    validation : Validation, optional
+        Rows that decide when to stop each start, and which is the best.
+    watch : callable, optional
+        Called as ``watch(start, theta, iteration)`` at every iteration; a Termination that it
+        returns ends that start.
+    take_up : sequence of Fit or None, optional
+        The `fits` of an earlier training of this objective: every start goes on where it
+        stopped, by as many iterations as the limits say. An empty sequence begins one that
+        can be taken up later.
 
     Raises
     ------
@@ -141,7 +159,9 @@ def minimize_from_starts(
     net, rules = objective.net, limits(tol, max_iter, max_time)
     theta = Starts(net, seed, scheme)
     chosen = choose(method, objective, net.n_parameters)
-    way = _together if native_fits.possible(chosen.optimizer, objective) else _one_by_one
+    seen = validation is not None or watch is not None or take_up is not None
+    fast = native_fits.possible(chosen.optimizer, objective) and not seen
+    way = _together if fast else _one_by_one
     kept = None
     if checkpoint is not None:
         data = [np.asarray(objective.X), np.asarray(objective.Y), objective.w, objective.decay]
@@ -150,7 +170,8 @@ def minimize_from_starts(
         kind = FORMAT, way.__name__, n_restarts, seed, scheme
         kept = Checkpoint(checkpoint, fingerprint(*data, *rest, *kind))
     with one_thread():
-        return way(_Task(objective, theta, n_restarts, chosen, rules, progress, kept))
+        task = _Task(objective, theta, n_restarts, chosen, rules, progress, kept)
+        return way(replace(task, validation=validation, watch=watch, take_up=take_up))
 
 
 @dataclass(frozen=True)
@@ -164,6 +185,9 @@ class _Task:
     rules: Limits
     progress: Progress | None
     kept: Checkpoint | None
+    validation: Validation | None = None
+    watch: Watcher | None = None
+    take_up: Sequence[Fit | None] | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -286,14 +310,15 @@ def _one_by_one(task: _Task) -> Restarts:
             cut_short = task.out_of_time
             break
 
-        def tell(_: Array, row: Iteration, start: int = r + 1) -> None:
-            if task.progress is not None:
-                at = f"iteration {row.iteration}, J = {row.cost:.6g}"
-                task.progress(f"start {start} of {task.n}, {at}")
-
+        rows = None if task.validation is None else Watch(task.validation)
+        theta = objective.admitted(task.starts.take(1)[0])
+        before = task.take_up[r] if task.take_up else None
         try:
-            theta = objective.admitted(task.starts.take(1)[0])
-            fit = walked(objective, theta, task.chosen, task.remaining, tell)
+            if before is None:
+                fit = walked(objective, theta, task.chosen, task.remaining, _teller(task, r, rows))
+            else:
+                fit = _further(task, before, _teller(task, r, rows))
+            fit = fit if rows is None else rows.concluded(fit, objective)
         except KeyboardInterrupt:
             cut_short = Termination("interrupted", f"in start {r + 1}")
             break
@@ -316,10 +341,46 @@ def _one_by_one(task: _Task) -> Restarts:
     runs = tuple(_summary(fit) for fit in fits)
     costs = np.array([run.cost for run in runs])
     names = np.array([run.termination for run in runs], dtype=object)
+    if task.validation is not None:
+        costs = np.array([_lowest_validated(fit) for fit in fits])
+        names[names == "early_stopping"] = "converged"
     best, n_agree = _best(costs, names, objective.scale, failure, cut_short)
     winner = fits[best]
     assert winner is not None
-    return Restarts(winner, runs, n_agree, cut_short)
+    kept_fits = () if task.take_up is None else tuple(fits)
+    return Restarts(winner, runs, n_agree, cut_short, kept_fits)
+
+
+def _teller(task: _Task, r: int, rows: Watch | None) -> Callback:
+    """Return what is to be done at every iteration of start r."""
+
+    def tell(theta: Array, row: Iteration) -> Termination | None:
+        if task.progress is not None:
+            at = f"iteration {row.iteration}, J = {row.cost:.6g}"
+            task.progress(f"start {r + 1} of {task.n}, {at}")
+        ended = None if task.watch is None else task.watch(r, theta, row)
+        return ended or (None if rows is None else rows(theta, row))
+
+    return tell
+
+
+def _further(task: _Task, fit: Fit, tell: Callback) -> Fit:
+    """Return a fit that goes on where another stopped, with the history of both."""
+    if fit.memory is None and fit.termination.name != "max_iter":
+        return fit  # it had come to its end
+    try:
+        more = walked(task.objective, fit.theta, task.chosen, task.remaining, tell, fit.memory)
+    except TrainingError:
+        return fit  # there is nothing lower: it stays as good as it was
+    return replace(
+        more,
+        history=fit.history.followed_by(more.history),
+        n_evaluations=fit.n_evaluations + more.n_evaluations,
+    )
+
+
+def _lowest_validated(fit: Fit | None) -> float:
+    return float("nan") if fit is None or fit.validation is None else float(np.min(fit.validation))
 
 
 def _summary(fit: Fit | None) -> Restart:

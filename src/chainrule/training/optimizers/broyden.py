@@ -30,11 +30,15 @@ class Broyden:
     search: WolfeSearch = field(default_factory=WolfeSearch)
     name = "broyden"
 
-    def run(self, problem: Problem, theta: Array) -> None:
+    def run(
+        self, problem: Problem, theta: Array, memory: tuple[Array, Array | None] | None = None
+    ) -> tuple[Array, Array | None] | None:
         """Minimize until a rule says stop or nothing lower is found."""
+        B: Array | None = None  # the inverse Hessian, unknown at first
+        if memory is not None:
+            theta, B = memory[0], None if memory[1] is None else memory[1].copy()
         scale = problem.scale
         g = problem.evaluate(theta)[1] / scale
-        B: Array | None = None  # the inverse Hessian, unknown at first
         while True:
             direction = -g if B is None else -(B @ g)
             first = min(1.0, 1.0 / float(np.linalg.norm(g))) if B is None else 1.0
@@ -46,15 +50,15 @@ class Broyden:
             alpha = self.search(phi, first)
             if alpha is None:
                 if B is None:
-                    return
+                    return None
                 B = None  # an inverse Hessian gone bad: the steepest way is still open
                 continue
             s, before = alpha * direction, g
             theta = theta + s
             g = problem.evaluate(theta)[1] / scale
-            if problem.accept(theta):
-                return
             B = updated(B, s, g - before, -alpha * float(s @ before))
+            if problem.accept(theta):
+                return theta, B
 
 
 def updated(B: Array | None, s: Array, y: Array, curvature: float) -> Array | None:

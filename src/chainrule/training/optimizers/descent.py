@@ -30,9 +30,14 @@ class GradientDescent:
     step: float | None = None
     name = "gd"
 
-    def run(self, problem: Problem, theta: Array) -> None:
+    def run(
+        self, problem: Problem, theta: Array, memory: tuple[Array, float] | None = None
+    ) -> tuple[Array, float] | None:
         """Descend until a rule says stop or the cost is no longer finite."""
-        step = _first_step(problem, theta) if self.step is None else self.step
+        if memory is not None:
+            theta, step = memory
+        else:
+            step = _first_step(problem, theta) if self.step is None else self.step
         stopped = False
         while not stopped:
             before, g = problem.evaluate(theta)
@@ -40,8 +45,9 @@ class GradientDescent:
                 theta = theta - step * g
             J, g = problem.evaluate(theta)
             if J > before and not g.any():  # the cost is no longer finite
-                return
+                return None
             stopped = problem.accept(theta)
+        return theta, step
 
 
 def _first_step(problem: Problem, theta: Array) -> float:

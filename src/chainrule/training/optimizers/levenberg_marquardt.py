@@ -5,6 +5,9 @@ out, which saves work, is never negative, and matters little while residuals are
 Where it does matter the last digits come slowly; the exact Hessian then takes over, as
 long as it is positive definite, and doubles the number of right digits with every step.
 
+Where weights have bounds, steps end at them, and a weight that the gradient presses against
+its bound takes no part (projected Newton: Bertsekas 1982, SIAM J. Control Optim. 20:221).
+
 References
 ----------
 Levenberg (1944), Marquardt (1963); Hagan & Menhaj (1994), IEEE Trans. Neural Networks
@@ -29,6 +32,29 @@ ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of J: no cost can tell such a
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What is needed to go on from a point, besides the cost.
+
+    Attributes
+    ----------
+    theta : ndarray (p,)
+    damping : NielsenDamping
+    slow : int
+        Slow steps in a row.
+    exact : bool
+        Whether the exact Hessian had taken over.
+    model : Model
+        The one that led here.
+    """
+
+    theta: Array
+    damping: NielsenDamping
+    slow: int
+    exact: bool
+    model: Model
+
+
+@dataclass(frozen=True)
 class LevenbergMarquardt:
     """Levenberg-Marquardt with Nielsen's damping.
 
@@ -42,12 +68,17 @@ class LevenbergMarquardt:
     name = "lm"
     order = 2  # of the derivatives it needs
 
-    def run(self, problem: Problem, theta: Array) -> None:
+    def run(self, problem: Problem, theta: Array, memory: Memory | None = None) -> Memory | None:
         """Minimize until a rule says stop or nothing lower is found."""
+        theta = theta if memory is None else memory.theta
         J, g = problem.evaluate(theta)
-        model = _gauss_newton(problem, theta)
-        damping = NielsenDamping.start(model.size, model.caution)
-        slow, exact = 0, False
+        if memory is None:
+            model = _gauss_newton(problem, theta)
+            damping = NielsenDamping.start(model.size, model.caution)
+            slow, exact = 0, False
+        else:
+            damping, slow = memory.damping, memory.slow
+            model, exact = self._next(problem, theta, g, memory)
         while not damping.exhausted:
             s = model.step(damping.value)
             if s is None and exact:
@@ -58,13 +89,18 @@ class LevenbergMarquardt:
             if s is None:
                 damping = damping.rejected()
                 continue
-            predicted = model.predicted(s, damping.value)
-            trial = theta + s
+            predicted, trial = model.predicted(s, damping.value), theta + s
+            inside = problem.project(trial)
+            if inside is not trial and isinstance(model, Normal):
+                predicted, trial = model.fall(inside - theta), inside
+                if not predicted > 0.0:
+                    damping = damping.rejected()
+                    continue
             cost_there, gain = problem.cost(trial), 0.0
             if predicted <= ROUNDING * abs(J):
                 # the cost cannot judge this step any more; the gradient still can
                 if not _smaller(problem.evaluate(trial)[1], g):
-                    return
+                    return None
                 gain = 1.0
             elif np.isfinite(cost_there):
                 gain = (J - cost_there) / predicted
@@ -74,12 +110,20 @@ class LevenbergMarquardt:
             slow = slow + 1 if J - cost_there < SLOW * abs(J) else 0
             theta = trial
             J, g = problem.evaluate(theta)
-            if problem.accept(theta):
-                return
             damping = damping.accepted(gain)
-            H = problem.hessian(theta) if self.polish and (exact or slow >= SLOW_STEPS) else None
-            exact = H is not None
-            model = _gauss_newton(problem, theta, model) if H is None else Normal(g, H)
+            memory = Memory(theta, damping, slow, exact, model)
+            if problem.accept(theta):
+                return memory
+            model, exact = self._next(problem, theta, g, memory)
+        return None
+
+    def _next(self, problem: Problem, theta: Array, g: Array, at: Memory) -> tuple[Model, bool]:
+        """Return the model at a point that was just taken, and whether it is exact."""
+        soon = self.polish and (at.exact or at.slow >= SLOW_STEPS)
+        H = problem.hessian(theta) if soon else None
+        if H is not None:
+            return Normal(g, H), True
+        return _gauss_newton(problem, theta, at.model), False
 
 
 def _gauss_newton(problem: Problem, theta: Array, before: Model | None = None) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from chainrule._contracts import Array, Evaluation, Residuals
 
@@ -29,6 +29,9 @@ class Problem(Protocol):
     def residuals(self, theta: Array) -> Residuals | None:
         """Return the residuals behind J if it is better to work with them than with H."""
 
+    def project(self, theta: Array) -> Array:
+        """Return the point nearest to `theta` that is admitted: `theta` itself without bounds."""
+
     def accept(self, theta: Array) -> bool:
         """Take `theta` as the next iteration; return True to stop."""
 
@@ -40,5 +43,9 @@ class Optimizer(Protocol):
     def name(self) -> str:
         """The name under which it is reported."""
 
-    def run(self, problem: Problem, theta: Array) -> None:
-        """Minimize until a rule says stop or nothing lower is found."""
+    def run(self, problem: Problem, theta: Array) -> Any:
+        """Minimize until a rule says stop or nothing lower is found.
+
+        An optimizer that can be taken up where it stopped returns what it has learned, its
+        point among it, and accepts that as a third argument, `memory`.
+        """

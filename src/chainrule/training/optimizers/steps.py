@@ -67,6 +67,10 @@ class Normal:
         """Return -gᵀs - ½ sᵀHs = ½ sᵀ(λs - g) for a step s that solves the system."""
         return 0.5 * float(s @ (damping * s - self.g))
 
+    def fall(self, s: Array) -> float:
+        """Return -gᵀs - ½ sᵀHs for any step s."""
+        return -float(self.g @ s) - 0.5 * float(s @ (self.H @ s))
+
 
 @dataclass(frozen=True)
 class Wide:

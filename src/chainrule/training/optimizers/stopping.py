@@ -24,6 +24,8 @@ SENTENCES = {
     "time_limit": "The time limit was reached before the gradient vanished. Allow more time, or "
     "add a penalty (alpha).",
     "interrupted": "Training was interrupted; these are the best weights until then.",
+    "early_stopping": "The cost of the validation rows had stopped falling; these are the weights "
+    "where it was lowest.",
     "stalled": "No step lowered the cost any more, but the gradient has not vanished. A penalty "
     "(alpha), scaled data, other starting weights or a smaller step may help.",
     "saddle": "The gradient has vanished, but the cost curves downward in some direction: a "
