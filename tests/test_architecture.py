@@ -14,17 +14,18 @@ SOURCE = Path(chainrule.__file__).parent
 # from the ground up; a module may import from its own ring and from those before it
 RINGS = [
     ["_errors"],
-    ["_contracts", "_files", "_json"],
+    ["_contracts", "_files", "_json", "_sklearn"],
     ["heart"],
     ["tables", "statistics"],
     ["training"],
     ["model_file", "tutorial", "pictures"],
     ["report"],
+    ["estimators"],
     ["cli"],
     ["__init__", "__main__"],
 ]
 INSIDE_TRAINING = [
-    ["blas", "history", "kernels", "engines", "optimizers"],
+    ["blas", "constraints", "history", "kernels", "engines", "optimizers"],
     ["recorder", "objective", "checkpoint", "least_squares"],
     ["convergence", "methods", "native_fits"],
     ["minimize"],
@@ -97,6 +98,8 @@ def test_reports_and_pictures_are_all_that_load_heavy_libraries():
                 library = name.split(".")[0]
                 if library in ("matplotlib", "mpl_toolkits"):
                     assert module.split(".")[1] in ("pictures", "report", "cli"), module
+                if library == "sklearn":
+                    assert module.split(".")[1] in ("_sklearn", "estimators", "cli"), module
                 if library in ("click", "rich"):
                     assert module.split(".")[1] == "cli", module
 

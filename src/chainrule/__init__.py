@@ -17,6 +17,7 @@ from chainrule._errors import (
 )
 
 if TYPE_CHECKING:
+    from chainrule.estimators import NetworkClassifier, NetworkRegressor
     from chainrule.heart.activations import Activation
     from chainrule.heart.gradient_check import GradientCheck, check_gradient
     from chainrule.heart.network import Network
@@ -39,6 +40,8 @@ __all__ = [
     "Model",
     "ModelFileError",
     "Network",
+    "NetworkClassifier",
+    "NetworkRegressor",
     "Objective",
     "TrainingError",
     "check_gradient",
@@ -54,6 +57,8 @@ _LATER = {
     "Loss": "chainrule.heart.outputs",
     "Model": "chainrule.training.model",
     "Network": "chainrule.heart.network",
+    "NetworkClassifier": "chainrule.estimators",
+    "NetworkRegressor": "chainrule.estimators",
     "Objective": "chainrule.training.objective",
     "check_gradient": "chainrule.heart.gradient_check",
     "load_model": "chainrule.model_file",

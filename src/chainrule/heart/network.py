@@ -268,7 +268,7 @@ class Network:
         z_L = trace.z[self.n_layers]
         delta_L = self.pair.delta(z_L, self.targets(Y, len(z_L)))
         if sample_weight is not None:
-            delta_L = self.row_weights(sample_weight, len(z_L))[:, None] * delta_L
+            delta_L = row_weights(sample_weight, len(z_L))[:, None] * delta_L
         return chain_rule.backward(delta_L, trace, W, b, self.functions)
 
     def cost(
@@ -280,7 +280,7 @@ class Network:
         """
         z_L = self.forward(theta, X).z[self.n_layers]
         losses = self.pair.cost(z_L, self.targets(Y, len(z_L)))
-        J = self.row_weights(sample_weight, len(z_L)) @ losses
+        J = row_weights(sample_weight, len(z_L)) @ losses
         return J if np.iscomplexobj(J) else float(J)
 
     def jacobian(self, theta: Any, X: ArrayLike) -> Any:
@@ -305,20 +305,6 @@ class Network:
         if len(Y) != n:
             raise DataError(f"X has {n} rows and Y has {len(Y)}; they must have the same rows")
         return Y
-
-    def row_weights(self, sample_weight: ArrayLike | None, n: int) -> Array:
-        """Return one weight for each row, (n,), all 1 by default, or raise DataError."""
-        if sample_weight is None:
-            return np.ones(n)
-        try:
-            w = np.array(sample_weight, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"sample_weight is not a list of numbers: {error}") from None
-        if w.shape != (n,):
-            raise DataError(f"sample_weight has shape {w.shape}; {n} rows take ({n},)")
-        if not (np.all(np.isfinite(w)) and np.all(w >= 0) and np.any(w > 0)):
-            raise DataError("sample_weight must be finite, not negative, and not all zero")
-        return w
 
 
 def _is_ours(f: Activation) -> bool:
@@ -362,3 +348,18 @@ def real_matrix(A: Any, columns: int, name: str, what: str) -> Array:
             f"(rows, {columns})"
         )
     return matrix
+
+
+def row_weights(sample_weight: ArrayLike | None, n: int) -> Array:
+    """Return one weight for each row, (n,), all 1 by default, or raise DataError."""
+    if sample_weight is None:
+        return np.ones(n)
+    try:
+        w = np.array(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"sample_weight is not a list of numbers: {error}") from None
+    if w.shape != (n,):
+        raise DataError(f"sample_weight has shape {w.shape}; {n} rows take ({n},)")
+    if not (np.all(np.isfinite(w)) and np.all(w >= 0) and np.any(w > 0)):
+        raise DataError("sample_weight must be finite, not negative, and not all zero")
+    return w

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.gradient_check import check_gradient
-from chainrule.heart.network import Network, real_matrix
+from chainrule.heart.network import Network, real_matrix, row_weights
 from chainrule.statistics import scores
 from chainrule.tables import targets
 from chainrule.tables.encoding import ColumnType, Encoded, encode, plain
@@ -22,8 +22,10 @@ from chainrule.tables.scaling import Scaling, fit_scaling
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Classes, Targets
 from chainrule.training.early_stopping import Validation
+from chainrule.training.history import Iteration
 from chainrule.training.minimize import Fit
 from chainrule.training.objective import Objective, require_finite
+from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.restarts import Restarts, minimize_from_starts
 
 Data = ArrayLike | Table
@@ -31,6 +33,7 @@ Data = ArrayLike | Table
 
 
 ROWS_FOR_A_CHECK = 200
+Watcher = Callable[[int, "Model", Iteration], Termination | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +227,8 @@ def train(
     signs: ArrayLike | None = None,
     validation: NDArray[np.bool_] | None = None,
     patience: int = 10,
+    like: Model | None = None,
+    watch: Watcher | None = None,
     n_restarts: int = 10,
     seed: int = 0,
     **options: Any,
@@ -253,6 +258,11 @@ def train(
         Rows that are not trained on but decide when to stop: see `early_stopping`.
     patience : int
         For how many iterations these may cost no less.
+    like : Model, optional
+        Whose scaling to take, instead of measuring it.
+    watch : callable, optional
+        Called as ``watch(start, model, iteration)`` at every iteration of every start; a
+        Termination that it returns ends that start.
     n_restarts, seed, **options
         As `minimize_from_starts` takes them.
 
@@ -274,7 +284,7 @@ def train(
     Y = network.targets(Y.Y if isinstance(Y, Targets) else Y, len(X))
     require_finite(X, "X")
     require_finite(Y, "Y")
-    w = network.row_weights(sample_weight, len(X))
+    w = row_weights(sample_weight, len(X))
     trained_on = w > 0 if validation is None else (w > 0) & ~validation
     held_out = (w > 0) & ~trained_on
     aside = X[held_out], Y[held_out], w[held_out]
@@ -284,14 +294,13 @@ def train(
         raise DataError(f"there is {len(X)} row; a fit needs at least 2")
     if not classes:
         _require_variation(Y, target_names)
-    input_scaling = fit_scaling(scale, X, w)
     if fit_scaling("standard", X).ignored.all():
         raise DataError(f"no input varies ({', '.join(map(repr, names))}); give a column that does")
     model = Model(
         network,
         np.zeros(network.n_parameters),
-        input_scaling,
-        fit_scaling(_target_scale(network, scale), Y, w),
+        like.input_scaling if like else fit_scaling(scale, X, w),
+        like.target_scaling if like else fit_scaling(_target_scale(network, scale), Y, w),
         names,
         target_names,
         {},
@@ -304,6 +313,9 @@ def train(
     if held_out.any():
         rows = model.objective(*aside[:2], 0.0, aside[2])
         options["validation"] = Validation(rows, patience)
+    if watch is not None:
+        see = watch
+        options["watch"] = lambda r, theta, row: see(r, replace(model, theta=theta), row)
     restarts = minimize_from_starts(objective, n_restarts, seed, **options)
     model = replace(model, theta=restarts.best.theta)
     record = _record(objective, restarts, alpha, seed)

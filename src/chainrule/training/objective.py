@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule._contracts import Array, Evaluation, Residuals
 from chainrule._errors import ConfigurationError, DataError
-from chainrule.heart.network import Network
+from chainrule.heart.network import Network, row_weights
 from chainrule.heart.penalties import l2
 from chainrule.tables.scaling import rounding_of_variance
 from chainrule.training.engines import memory
@@ -101,7 +101,7 @@ class Objective:
                 f"Y has values from {Y.min():.6g} to {Y.max():.6g}; output {pair.name!r} with "
                 f"loss {pair.loss!r} takes {pair.domain}"
             )
-        w = self.net.row_weights(self.sample_weight, len(X))
+        w = row_weights(self.sample_weight, len(X))
         decay = decay_of(self.net, self.alpha)
         if self.fixed is not None:
             settle(self, "fixed", self._fixed_values())

@@ -366,7 +366,7 @@ def _teller(task: _Task, r: int, rows: Watch | None) -> Callback:
 
 def _further(task: _Task, fit: Fit, tell: Callback) -> Fit:
     """Return a fit that goes on where another stopped, with the history of both."""
-    if fit.memory is None and fit.termination.name != "max_iter":
+    if fit.termination.name not in ("max_iter", "time_limit"):
         return fit  # it had come to its end
     try:
         more = walked(task.objective, fit.theta, task.chosen, task.remaining, tell, fit.memory)

@@ -9,6 +9,9 @@ fork, which is safe at any time.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -24,6 +27,7 @@ try:
 except ImportError:  # built without a compiler
     core = None
 
+_most: ContextVar[int | None] = ContextVar("most_threads", default=None)
 BUILDS: tuple[str, ...] = () if core is None else tuple(core.builds())
 MOST_HIDDEN_LAYERS_FOR_HESSIAN = 1
 MOST_THREADS = 1024
@@ -43,11 +47,21 @@ def build() -> str:
     return asked or (BUILDS[-1] if BUILDS else "")
 
 
+@contextmanager
+def at_most(n: int | None) -> Iterator[None]:
+    """Use at most n threads inside, where CHAINRULE_NUM_THREADS does not say it."""
+    token = _most.set(n)
+    try:
+        yield
+    finally:
+        _most.reset(token)
+
+
 def threads() -> int:
     """Return how many threads to use."""
     asked = os.environ.get("CHAINRULE_NUM_THREADS", "")
     if not asked:
-        return _cores()
+        return min(_cores(), _most.get() or _cores())
     if not asked.isdecimal() or not 1 <= int(asked) <= MOST_THREADS:
         raise ConfigurationError(
             f"CHAINRULE_NUM_THREADS is {asked!r}; it must be a whole number of at least 1 and at "

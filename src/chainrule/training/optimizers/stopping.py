@@ -26,6 +26,7 @@ SENTENCES = {
     "interrupted": "Training was interrupted; these are the best weights until then.",
     "early_stopping": "The cost of the validation rows had stopped falling; these are the weights "
     "where it was lowest.",
+    "stopped": "A callback asked to stop here; these are the best weights until then.",
     "stalled": "No step lowered the cost any more, but the gradient has not vanished. A penalty "
     "(alpha), scaled data, other starting weights or a smaller step may help.",
     "saddle": "The gradient has vanished, but the cost curves downward in some direction: a "

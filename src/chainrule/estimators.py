@@ -1,0 +1,628 @@
+"""Networks as scikit-learn knows estimators: a regressor and a classifier.
+
+They take what the estimators of scikit-learn take, and data frames with categories, dates
+and answers besides. Inputs and targets are scaled inside, so that units do not matter.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    RegressorMixin,
+    TransformerMixin,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError, DataError
+from chainrule._sklearn import CallbackSupportMixin, Tasks, has_callbacks, with_callbacks
+from chainrule.heart.activations import Activation
+from chainrule.heart.network import Network, row_weights
+from chainrule.heart.outputs import Loss
+from chainrule.report.summary import summary
+from chainrule.tables import targets
+from chainrule.tables.encoding import RULES, ColumnType, encode, find_types, input_names
+from chainrule.tables.frames import from_array, from_frame, is_frame
+from chainrule.tables.table import Column, Table
+from chainrule.tables.targets import Classes, Targets
+from chainrule.training.checkpoint import fingerprint
+from chainrule.training.constraints import fixed_weights, monotone_signs
+from chainrule.training.history import COLUMNS, Iteration
+from chainrule.training.kernels import native
+from chainrule.training.model import Model, Trained, train
+from chainrule.training.optimizers.problem import Optimizer
+from chainrule.training.optimizers.stopping import Termination
+
+MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
+MOST_SEED = np.iinfo(np.int32).max
+
+
+class _NetworkEstimator(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+):
+    """What regressor and classifier have in common."""
+
+    def __init__(self, **parameters: Any) -> None:
+        for name, value in parameters.items():
+            setattr(self, name, value)
+
+    # ------------------------------------------------------------ what can be asked of a fit
+
+    def summary(self) -> str:
+        """Return one page about the fit: columns, network, scores, cost, stop, weights."""
+        check_is_fitted(self)
+        return summary(self.model_)
+
+    def transform(self, X: Any) -> Array:
+        """Return what the last hidden layer says, a[L-1], (n, units): features that were learned.
+
+        Without a hidden layer these are the scaled inputs.
+        """
+        trace = self._trace(X)
+        features: Array = trace.a[max(trace.a) - 1]
+        return features
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.model_.network.layers[-2])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.missing == "indicator"
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _trace(self, X: Any) -> Any:
+        check_is_fitted(self)
+        model = self.model_
+        return model.network.forward(model.theta, model.input_scaling.transform(self._inputs(X)))
+
+    def _outputs(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return self.model_.outputs_of_inputs(self._inputs(X))
+
+    def _inputs(self, X: Any) -> Array:
+        """Return the inputs of rows to predict, with what was remarkable about them as warnings."""
+        encoded = self.model_.encoded(self._checked(X, reset=False))
+        for remark in encoded.remarks:
+            warnings.warn(remark, UserWarning, stacklevel=4)
+        return encoded.X
+
+    # ------------------------------------------------------------ fitting
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        target: Targets,
+        names: tuple[str, ...],
+        sample_weight: Any,
+        strata: Any = None,
+    ) -> None:
+        table = self._checked(X, reset=True)
+        if len(target.Y) != len(table):
+            raise DataError(
+                f"Found input variables with inconsistent numbers of samples: X has {len(table)} "
+                f"rows and y has {len(target.Y)}"
+            )
+        types = self._types(table)
+        inputs = encode(types, table).X
+        network = self._network(len(input_names(types)), target)
+        weights = row_weights(sample_weight, len(table))
+        options: dict[str, Any] = {}
+        if self.early_stopping:
+            options["validation"] = self._held_out(len(table), strata)
+            options["patience"] = self.n_iter_no_change
+        if self.warm_start:
+            options |= self._taken_up(network, inputs, target, weights)
+        tasks = None
+        if has_callbacks(self):
+            tasks = Tasks(self, self.n_restarts, self.max_iter)
+            options["watch"] = self._watcher(tasks, X, y)
+        with native.at_most(self._threads()):
+            trained = train(
+                inputs,
+                target,
+                network,
+                columns=types,
+                target_names=names,
+                scale=self.scale,
+                alpha=self.alpha,
+                sample_weight=weights,
+                fixed=fixed_weights(network, self.fixed),
+                signs=monotone_signs(network, self._directions(types)),
+                n_restarts=self.n_restarts,
+                seed=self._seed(),
+                method=self.method,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                max_time=self.max_time,
+                progress=print if self.verbose else None,
+                **options,
+            )
+        self._remember(trained)
+        if tasks is not None:
+            tasks.end()
+        if self.warm_start:
+            of_data = self._fingerprint(network, inputs, target, weights)
+            self._warm = of_data, trained.restarts.fits
+
+    def _checked(self, X: Any, reset: bool) -> Table:
+        """Return X as a table, of a data frame or of numbers."""
+        if is_frame(X):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            table = from_frame(X, "X")
+            if len(table) < 1 + reset:
+                raise DataError(
+                    f"Found array with {len(table)} sample(s) while a minimum of {1 + reset} is "
+                    "required"
+                )
+            return table
+        if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+            raise DataError("X is a masked array; its mask would be lost, so fill or drop rows")
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=np.float64,
+            ensure_all_finite="allow-nan" if self.missing == "indicator" else True,
+            ensure_min_samples=1 + reset,
+        )
+        if hasattr(X, "toarray"):
+            X = X.toarray()
+        return from_array(X, self._names())
+
+    def _names(self) -> tuple[str, ...]:
+        known = getattr(self, "feature_names_in_", None)
+        return tuple(known) if known is not None else _numbered("x", self.n_features_in_)
+
+    def _types(self, table: Table) -> tuple[ColumnType, ...]:
+        if self.missing not in RULES:
+            raise ConfigurationError(f"missing is {self.missing!r}; choose one of {RULES}")
+        types, remarks = find_types(table, table.names, missing=self.missing)
+        for remark in remarks:
+            warnings.warn(remark, UserWarning, stacklevel=5)
+        if not types:
+            raise DataError("no column of X holds anything; give at least one that does")
+        return types
+
+    def _network(self, n_inputs: int, target: Targets) -> Network:
+        sizes = self.hidden_layer_sizes
+        several = isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str)
+        hidden = list(sizes) if several else [sizes]  # type: ignore[arg-type]
+        output, units = "identity", target.Y.shape[1]
+        if target.classes:
+            output, _ = targets.layer_for(target.classes)
+        return Network(
+            [n_inputs, *(hidden if hidden != [0] else []), units],
+            hidden=self.activation,
+            output=self.output_activation or output,
+            loss=self.loss,
+            bias=self.bias,
+            skip=self.skip,
+        )
+
+    def _directions(self, types: Sequence[ColumnType]) -> list[int]:
+        """Return 1, -1 or 0 for each input."""
+        asked = self.monotonic_cst
+        names = [column.name for column in types]
+        if asked is None:
+            asked = [0] * len(names)
+        if isinstance(asked, Mapping):
+            unknown = sorted(set(asked) - set(names))
+            if unknown:
+                raise ConfigurationError(
+                    f"monotonic_cst names {unknown[0]!r}; the columns are {', '.join(names)}"
+                )
+            asked = [asked.get(name, 0) for name in names]
+        each = list(asked)
+        if len(each) != len(names) or not set(each) <= {-1, 0, 1}:
+            raise ConfigurationError(
+                f"monotonic_cst is {asked!r}; give 1, -1 or 0 for each of {len(names)} columns"
+            )
+        directions = []
+        for column, direction in zip(types, each, strict=True):
+            if direction and column.kind == "category":
+                raise ConfigurationError(
+                    f"column {column.name!r} holds categories, which have no order; a monotone "
+                    "input must be a number, a date or yes/no"
+                )
+            # whether a value is missing says nothing about direction
+            directions += [direction, *[0] * (len(column.inputs) - 1)]
+        return directions
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(MOST_SEED))
+
+    def _held_out(self, n: int, strata: Any) -> NDArray[np.bool_]:
+        if self.warm_start:
+            raise ConfigurationError(
+                "early_stopping and warm_start do not go together: with the one training ends by "
+                "itself, with the other it is taken up again"
+            )
+        fraction = self.validation_fraction
+        if not (isinstance(fraction, float) and 0.0 < fraction < 1.0):
+            raise ConfigurationError(
+                f"validation_fraction is {fraction!r}; it must be between 0 and 1"
+            )
+        try:
+            _, rows = train_test_split(
+                np.arange(n), test_size=fraction, random_state=self._seed(), stratify=strata
+            )
+        except ValueError as error:
+            raise DataError(f"no rows can be held out for early stopping: {error}") from None
+        return np.isin(np.arange(n), rows)
+
+    def _threads(self) -> int | None:
+        """Return how many threads to use: all by default, but one inside of joblib's workers."""
+        if self.n_jobs is not None:
+            return int(joblib.effective_n_jobs(self.n_jobs))
+        backend, _ = joblib.parallel.get_active_backend()
+        if not backend.nesting_level:
+            return None
+        share = os.environ.get("OMP_NUM_THREADS", "1")  # what loky leaves to each of its workers
+        return int(share) if share.isdecimal() and int(share) else 1
+
+    def _watcher(self, tasks: Tasks, X: Any, y: Any) -> Any:
+        def watch(start: int, model: Model, row: Iteration) -> Termination | None:
+            stop = tasks.after(start, {"model_": model, **self._of_targets()}, X=X, y=y)
+            return Termination("stopped", f"iteration {row.iteration}") if stop else None
+
+        return watch
+
+    # ------------------------------------------------------------ what is kept
+
+    def _remember(self, trained: Trained) -> None:
+        model, fit = trained.model, trained.fit
+        W, b = model.network.weights(model.theta)
+        self.model_ = model
+        self.restarts_ = replace(trained.restarts, fits=())
+        self.coefs_ = [W[l].copy() for l in sorted(W) if l]
+        self.intercepts_ = [b[l].copy() for l in sorted(b)]
+        self.n_layers_ = model.network.n_layers
+        self.n_outputs_ = model.network.layers[-1]
+        self.out_activation_ = model.network.output
+        self.n_iter_ = max(1, fit.n_iterations)
+        self.loss_ = fit.cost
+        self.loss_curve_ = fit.history.cost.tolist()
+        self.history_ = {name: fit.history.column(name) for name in COLUMNS}
+        if fit.validation is not None:
+            self.history_["validation_cost"] = fit.validation
+        self.termination_ = fit.termination
+        self.certificate_ = fit.certificate
+        if fit.termination.name not in MEANT:
+            warnings.warn(str(fit.termination), ConvergenceWarning, stacklevel=4)
+
+    def _of_targets(self) -> dict[str, Any]:
+        """Return the fitted attributes that predictions need besides the model."""
+        return {name: getattr(self, name) for name in ("classes_", "_one") if hasattr(self, name)}
+
+    def _fingerprint(self, network: Network, X: Array, target: Targets, w: Array) -> str:
+        rest = network, target.classes, self.alpha, self.scale, self.fixed, self.monotonic_cst
+        return fingerprint(X, target.Y, w, *rest, self.method, self.n_restarts, self._seed())
+
+    def _taken_up(self, network: Network, X: Array, target: Targets, w: Array) -> dict[str, Any]:
+        """Return how to go on from an earlier fit, or how to begin one that can be gone on from."""
+        before = getattr(self, "_warm", None)
+        if before is None:
+            return {"take_up": ()}
+        of_data, fits = before
+        if self.model_.network != network or len(fits) != self.n_restarts:
+            raise ConfigurationError(
+                f"warm_start goes on from {len(fits)} starts of a network with layers "
+                f"{list(self.model_.network.layers)}; fit a clone to begin anew with another one"
+            )
+        if of_data != self._fingerprint(network, X, target, w):
+            # other rows, or another cost: the weights are a start, the curvature says nothing
+            anew = Termination("max_iter", "other rows")
+            fits = tuple(fit and replace(fit, memory=None, termination=anew) for fit in fits)
+        return {"take_up": fits, "like": self.model_}
+
+
+class NetworkRegressor(RegressorMixin, _NetworkEstimator):
+    """TODO."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (10,),
+        activation: str | Activation | Sequence[str | Activation] = "tanh",
+        *,
+        output_activation: str | None = None,
+        loss: str | Loss | None = None,
+        bias: bool = True,
+        skip: bool = False,
+        alpha: float | Sequence[float] = 1e-4,
+        method: str | Optimizer = "auto",
+        n_restarts: int = 10,
+        max_iter: int | None = None,
+        max_time: float | None = None,
+        tol: float = 1e-9,
+        scale: str = "standard",
+        missing: str = "error",
+        fixed: Mapping[str, ArrayLike] | None = None,
+        monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            output_activation=output_activation,
+            loss=loss,
+            bias=bias,
+            skip=skip,
+            alpha=alpha,
+            method=method,
+            n_restarts=n_restarts,
+            max_iter=max_iter,
+            max_time=max_time,
+            tol=tol,
+            scale=scale,
+            missing=missing,
+            fixed=fixed,
+            monotonic_cst=monotonic_cst,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NetworkRegressor:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array_like (n, features), sparse matrix or data frame
+        y : array_like (n,) or (n, targets)
+        sample_weight : array_like (n,), optional
+            A weight of 2 is the row twice, a weight of 0 is the row left out.
+
+        Returns
+        -------
+        NetworkRegressor
+            Itself.
+        """
+        table, self._one = _targets_table(self, y)
+        Y = table.numbers(table.names)
+        self._fit(X, y, Targets(Y), table.names, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Predict the targets in their own unit, (n,) or (n, targets) as they were given."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._one else outputs
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return R², the mean over targets, computed so that it is the same in any unit."""
+        truth, predicted = np.asarray(y, dtype=np.float64), self.predict(X)
+        exponent = np.frexp(np.max(np.abs(truth), initial=0.0))[1]
+        shifted = np.ldexp(truth, -exponent), np.ldexp(predicted, -exponent)
+        return float(r2_score(*shifted, sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
+    """TODO."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (10,),
+        activation: str | Activation | Sequence[str | Activation] = "tanh",
+        *,
+        output_activation: str | None = None,
+        loss: str | Loss | None = None,
+        bias: bool = True,
+        skip: bool = False,
+        alpha: float | Sequence[float] = 1e-4,
+        method: str | Optimizer = "auto",
+        n_restarts: int = 10,
+        max_iter: int | None = None,
+        max_time: float | None = None,
+        tol: float = 1e-9,
+        scale: str = "standard",
+        missing: str = "error",
+        fixed: Mapping[str, ArrayLike] | None = None,
+        monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = 0,
+        class_weight: Mapping[Any, float] | str | None = None,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            output_activation=output_activation,
+            loss=loss,
+            bias=bias,
+            skip=skip,
+            alpha=alpha,
+            method=method,
+            n_restarts=n_restarts,
+            max_iter=max_iter,
+            max_time=max_time,
+            tol=tol,
+            scale=scale,
+            missing=missing,
+            fixed=fixed,
+            monotonic_cst=monotonic_cst,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            random_state=random_state,
+            class_weight=class_weight,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NetworkClassifier:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array_like (n, features), sparse matrix or data frame
+        y : array_like (n,) of labels, or (n, labels) of 0 and 1
+        sample_weight : array_like (n,), optional
+            A weight of 2 is the row twice, a weight of 0 is the row left out.
+
+        Returns
+        -------
+        NetworkClassifier
+            Itself.
+        """
+        labels = _labels(self, y)
+        classes: Classes
+        if labels.ndim == 2:
+            self.classes_ = np.arange(labels.shape[1])
+            names = _numbered("label", labels.shape[1])
+            classes, codes = ((0, 1),) * labels.shape[1], labels.astype(np.intp)
+        else:
+            self.classes_, positions = np.unique(labels, return_inverse=True)
+            names = (str(getattr(y, "name", None) or "class"),)
+            classes, codes = (tuple(self.classes_.tolist()),), positions[:, None]
+        if self.class_weight is not None:
+            of_class = compute_sample_weight(self.class_weight, labels)
+            sample_weight = of_class * row_weights(sample_weight, len(labels))
+        self._require_classes(codes[row_weights(sample_weight, len(labels)) > 0])
+        target = Targets(targets.one_hot(codes, classes), classes)
+        self._fit(X, y, target, names, sample_weight, None if labels.ndim == 2 else codes[:, 0])
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict the class of each row, (n,), or 0 and 1 for each label, (n, labels)."""
+        outputs = self._outputs(X)
+        found = targets.labels(outputs, self.model_.classes)
+        if len(self.model_.classes) > 1:
+            return found
+        dtype = self.classes_.dtype
+        return found.astype(dtype)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, (n, classes), in the order of `classes_`.
+
+        Strictly between 0 and 1.
+        """
+        return targets.probabilities(self._outputs(X), self.model_.classes)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of `predict_proba`."""
+        return np.asarray(np.log(self.predict_proba(X)))
+
+    def decision_function(self, X: Any) -> Array:
+        """Return z[L], before it becomes a probability: (n,) for two classes, else (n, classes)."""
+        trace = self._trace(X)
+        z: Array = trace.z[max(trace.z)]
+        return z[:, 0] if z.shape[1] == 1 and len(self.model_.classes) == 1 else z
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _require_classes(self, codes: NDArray[np.intp]) -> None:
+        for column in codes.T:
+            present = np.unique(column)
+            if len(present) < 2:
+                raise DataError(
+                    f"y holds {len(present)} class where it counts ({self.classes_[present]}); a "
+                    "classifier needs at least 2"
+                )
+
+
+# ---------------------------------------------------------------- targets as they are given
+
+
+def _numbered(letter: str, n: int) -> tuple[str, ...]:
+    return tuple(f"{letter}{i + 1}" for i in range(n))
+
+
+def _targets_table(estimator: Any, y: Any) -> tuple[Table, bool]:
+    """Return y as a table of numbers to be, and whether it was one column, (n,)."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None"
+        )
+    if is_frame(y):
+        return from_frame(y, "y"), False
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise DataError("y is a masked array; its mask would be lost, so fill or drop rows")
+    Y = np.asarray(y)
+    if Y.dtype.kind == "c":
+        raise DataError("Complex data not supported: y must hold real numbers")
+    if Y.ndim not in (1, 2) or Y.size == 0:
+        raise DataError(f"y has shape {Y.shape}; give (rows,) or (rows, targets)")
+    name = str(getattr(y, "name", None) or "y")
+    names = (name,) if Y.ndim == 1 else _numbered("y", Y.shape[1])
+    columns = {}
+    for name, values in zip(names, Y.reshape(len(Y), -1).T, strict=True):
+        if Y.dtype.kind in "biuf":
+            values = values.astype(np.float64)
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                what = "NaN" if np.isnan(values[bad[0]]) else "infinity"
+                raise DataError(
+                    f"Input y contains {what}: column {name!r}, row {bad[0]} counted from 0, "
+                    f"{len(bad)} in all; remove these rows"
+                )
+            columns[name] = Column(name, values, "number")
+        else:
+            words = np.array(["" if v is None else str(v).strip() for v in values], dtype=object)
+            columns[name] = Column(name, words)
+    return Table("y", columns), Y.ndim == 1
+
+
+def _labels(estimator: Any, y: Any) -> NDArray[Any]:
+    """Return labels as an array, (n,), or 0 and 1, (n, labels)."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None"
+        )
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise DataError("y is a masked array; its mask would be lost, so fill or drop rows")
+    labels = check_array(y, ensure_2d=False, dtype=None, input_name="y", accept_sparse="csr")
+    labels = labels.toarray() if hasattr(labels, "toarray") else labels
+    check_classification_targets(labels)
+    if type_of_target(labels) == "multilabel-indicator":
+        return np.asarray(labels)
+    return np.asarray(column_or_1d(labels, warn=True))
