@@ -31,6 +31,7 @@ INSIDE_TRAINING = [
     ["minimize"],
     ["early_stopping"],
     ["restarts"],
+    ["penalty"],
     ["model"],
 ]
 # where loading late keeps starting light

@@ -292,8 +292,9 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
             "agreeing",
             "history",
         },
-        optional={"reason", "certificate", "scores"},
+        optional={"reason", "certificate", "scores", "alpha_reason"},
     )
+    _name(spec.get("alpha_reason", "-"))
     for name, of in _object_of(spec.get("scores", {}), "scores").items():
         _name(name)
         for key, number in _object_of(of, "scores").items():

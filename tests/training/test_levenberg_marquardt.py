@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from chainrule import ConfigurationError, DataError, Network, Objective, TrainingError, minimize
+from chainrule.heart.initialisation import Starts
 from chainrule.training import native_fits
 from chainrule.training.kernels import native
 from chainrule.training.least_squares import LeastSquares
@@ -161,7 +162,8 @@ def test_a_start_depends_neither_on_threads_nor_on_the_others(objective, method,
     monkeypatch.setenv("CHAINRULE_NUM_THREADS", "1")
     alone = minimize_from_starts(objective, 8, seed=4, method=method)
     assert results(many) == results(alone)
-    assert results(many)[:3] == results(few)
+    costs_and_iterations = [(cost, n) for cost, _, n in results(many)[:3]]
+    assert costs_and_iterations == [(cost, n) for cost, _, n in results(few)]
     assert np.array_equal(many.best.theta, alone.best.theta)
     assert minimize_from_starts(objective, 3, seed=5, method=method).runs != few.runs
 
@@ -295,7 +297,7 @@ def test_damaged_checkpoints_are_refused(tmp_path, objective):
 
 
 @pytest.mark.parametrize("method", ["lm", "broyden", "lbfgs"])
-@pytest.mark.parametrize("when", [1, 4])
+@pytest.mark.parametrize("when", [1, 2])
 def test_control_c_while_a_fit_is_examined_loses_nothing(objective, method, when, monkeypatch):
     calls = 0
 
@@ -314,9 +316,20 @@ def test_control_c_while_a_fit_is_examined_loses_nothing(objective, method, when
         with pytest.raises(KeyboardInterrupt):  # nothing is there to be kept
             minimize_from_starts(objective, 6, 0, method=method)
         return
+    # all from one start, so that all of them agree and are examined
+    monkeypatch.setattr(Starts, "take", lambda self, n: np.tile(objective.net.initial(0), (n, 1)))
     restarts = minimize_from_starts(objective, 6, 0, method=method)
     assert restarts.cut_short.name == "interrupted"
     assert restarts.best.cost < restarts.best.history[0].cost
+
+
+def test_only_what_may_be_the_best_is_examined(objective):
+    restarts = minimize_from_starts(objective, 30, 0, method="lm")
+    lowest = min(run.cost for run in restarts.runs)
+    agreeing = [run.cost <= lowest * (1 + 1e-6) + 1e-9 * objective.scale for run in restarts.runs]
+    assert 0 < sum(agreeing) < 30
+    for run, agrees in zip(restarts.runs, agreeing, strict=True):
+        assert (run.termination != "unexamined") == agrees or not native.build()
 
 
 def test_a_start_that_is_not_finite_is_refused():

@@ -26,7 +26,7 @@ from chainrule.tables.scaling import KINDS
 from chainrule.tables.table import Table, listed
 from chainrule.tables.targets import TASKS, Targets, read_targets
 from chainrule.training.methods import METHODS
-from chainrule.training.model import Trained, train
+from chainrule.training.model import AUTO, Trained, train
 
 MOST_SHOWN = 30
 
@@ -87,9 +87,10 @@ MOST_SHOWN = 30
 )
 @click.option(
     "--alpha",
-    default="1e-4",
+    default="auto",
     show_default=True,
-    help="L2 penalty ½ alpha Σ W² on the weights (lambda): one number, or one for each layer.",
+    help="L2 penalty ½ alpha Σ W² on the weights (lambda): one number, one for each layer, or by "
+    "rule: from the widths of the layers and the noise in the target.",
 )
 @click.option(
     "--method",
@@ -274,12 +275,14 @@ def _report(trained: Trained, path: str, as_json: bool) -> None:
     say(f"wrote {path}")
 
 
-def _alphas(text: str) -> float | list[float]:
+def _alphas(text: str) -> float | list[float] | str:
+    if text == AUTO:
+        return text
     try:
         each = [float(part) for part in text.split(",")]
     except ValueError:
         raise ConfigurationError(
-            f"--alpha {text!r} is not a number; write 0.1, or 0.1,1 for two layers of weights"
+            f"--alpha {text!r} is not a number; write auto, 0.1, or 0.1,1 for two layers of weights"
         ) from None
     return each[0] if len(each) == 1 else each
 

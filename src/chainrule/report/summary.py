@@ -108,6 +108,8 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
         f"cost         J = {record['cost']:.8g} with alpha = {', '.join(f'{a:g}' for a in each)}; "
         f"predicting the mean costs {record['baseline_cost']:.6g}"
     )
+    if "alpha_reason" in record:
+        yield f"             alpha by rule: {record['alpha_reason']}"
     yield (
         f"training     {record['method']}: {iterations} iterations, {record['evaluations']} "
         f"evaluations, max|g| = {record['max_gradient']:.1e}"

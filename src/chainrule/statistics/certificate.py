@@ -179,6 +179,13 @@ def _curvature(
     if not np.all(np.isfinite(H)):
         return _known("unknown", np.nan, np.nan)
     matters = float(np.max(np.abs(H))) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale
+    gauge = getattr(objective, "gauge", None)
+    if gauge is not None and matters and not objective.can_fit_all:  # type: ignore[attr-defined]
+        # the one direction that is known to be flat, of no concern, is given a curvature
+        stiff = H + np.outer(gauge, gauge) * float(np.diag(H) @ gauge**2)
+        inverse = _inverse_if_upward(stiff)
+        if inverse is not None:
+            return _known("upward", 0.5 * float(g @ inverse(g)) / scale, 0.0, n_flat=1)
     inverse = _inverse_if_upward(H) if matters else None
     if inverse is not None:
         return _known("upward", 0.5 * float(g @ inverse(g)) / scale, lowest_eigenvalue(H, inverse))

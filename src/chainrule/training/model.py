@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,7 @@ from chainrule.tables.frames import from_array, from_frame, is_frame
 from chainrule.tables.scaling import Scaling, fit_scaling
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Classes, Targets
+from chainrule.training import penalty
 from chainrule.training.early_stopping import Validation
 from chainrule.training.history import Iteration
 from chainrule.training.minimize import Fit
@@ -33,6 +35,7 @@ Data = ArrayLike | Table
 
 
 ROWS_FOR_A_CHECK = 200
+AUTO = "auto"
 Watcher = Callable[[int, "Model", Iteration], Termination | None]
 
 
@@ -221,7 +224,7 @@ def train(
     input_names: tuple[str, ...] = (),
     columns: tuple[ColumnType, ...] = (),
     scale: str = "standard",
-    alpha: float | Sequence[float] = 1e-4,
+    alpha: float | Sequence[float] | str = AUTO,
     sample_weight: ArrayLike | None = None,
     fixed: ArrayLike | None = None,
     signs: ArrayLike | None = None,
@@ -248,8 +251,8 @@ def train(
     scale : {"standard", "max", "none"}
         Scaling of the inputs, and of the targets as far as the output allows: a sigmoid
         with squared loss takes max, and the others without a scale take none.
-    alpha : float or sequence of float
-        The penalty ½ Σ α W², in the scale of the network; see `Objective`.
+    alpha : float, sequence of float or "auto"
+        The penalty ½ Σ α W², in the scale of the network: see `Objective`; "auto": see `penalty`.
     sample_weight : array_like (n,), optional
         A weight of 2 is the row twice, a weight of 0 is the row left out.
     fixed, signs : array_like (p,), optional
@@ -307,9 +310,17 @@ def train(
         columns,
         classes,
     )
-    objective = model.objective(X, Y, alpha, w, fixed, signs)
+    began, reason = time.monotonic(), None
+    objective = model.objective(X, Y, 0.0 if isinstance(alpha, str) else alpha, w, fixed, signs)
     _require_reachable(objective, target_names)
     _require_right_derivatives(objective)
+    if isinstance(alpha, str):
+        if alpha != AUTO:
+            raise ConfigurationError(f"alpha is {alpha!r}; give numbers of at least 0, or {AUTO!r}")
+        alpha, reason = penalty.by_rule(objective, seed)
+        objective = model.objective(X, Y, alpha, w, fixed, signs)
+        if options.get("max_time") is not None:
+            options["max_time"] = max(options["max_time"] - (time.monotonic() - began), 1e-3)
     if held_out.any():
         rows = model.objective(*aside[:2], 0.0, aside[2])
         options["validation"] = Validation(rows, patience)
@@ -319,6 +330,8 @@ def train(
     restarts = minimize_from_starts(objective, n_restarts, seed, **options)
     model = replace(model, theta=restarts.best.theta)
     record = _record(objective, restarts, alpha, seed)
+    if reason is not None:
+        record["alpha_reason"] = reason
     record["scores"] = model.scores(X, Y, w)
     return Trained(replace(model, training=record), restarts)
 

@@ -196,6 +196,19 @@ class Objective:
         return numbers <= free and not self.decay.any()
 
     @property
+    def gauge(self) -> Array | None:
+        """The direction along which the cost cannot change, if there is one.
+
+        A softmax does not see what is added to all of its z, as output biases can.
+        """
+        net = self.net
+        if net.pair.name != "softmax" or not net.bias or self.constrained:
+            return None
+        v = np.zeros(net.n_parameters)
+        v[net.blocks()[f"b[{net.n_layers - 1}]"]] = 1.0 / np.sqrt(net.layers[-1])
+        return v
+
+    @property
     def is_fixed(self) -> NDArray[np.bool_]:
         """Which weights are not learned, (p,)."""
         if self.fixed is None:

@@ -1,7 +1,7 @@
 """Several starts, one answer: the lottery of the starting point, ended and reported.
 
-Start r always begins at the same weights, however many there are, and what comes of it
-does not depend on who else runs beside it.
+Start r always begins at the same weights, however many there are, and where it ends does
+not depend on who else runs beside it.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Restart:
     cost : float
         NaN if it failed.
     termination : str
-        The name of its Termination, "failed", or "unexamined" if there was no time left to
-        look whether it is a minimum.
+        The name of its Termination, "failed", or "unexamined": nobody looked whether it is a
+        minimum, as there was no time left, or another start had found a lower cost.
     n_iterations, n_evaluations : int
     """
 
@@ -252,16 +252,19 @@ def _together(task: _Task) -> Restarts:
     failure = TrainingError("no start was made")
     # a fit with nothing left to explain needs no second look, and there may be thousands
     examined: dict[int, Fit] = {}
-    doubtful = np.flatnonzero(ended.doubtful)
+    # what is higher than the lowest cannot be the best, and how it ended is of no use
+    doubtful, lowest = np.flatnonzero(ended.doubtful), np.inf
     in_turn = doubtful[np.argsort(ended.cost[doubtful], kind="stable")].tolist()
     for k, r in enumerate(in_turn):
         interrupted = cut_short is not None and cut_short.name == "interrupted"
-        if (examined and task.time_is_up) or (interrupted and k > 0):
+        higher = ended.cost[r] > _agreeing_with(lowest, task.objective.scale)
+        if (examined and task.time_is_up) or (interrupted and k > 0) or higher:
             ended.names[in_turn[k:]] = UNEXAMINED
             break
         try:
             examined[r] = fit_of(r)
             ended.names[r] = examined[r].termination.name
+            lowest = min(lowest, ended.cost[r])
             if ended.names[r] == "interrupted":
                 cut_short = cut_short or examined[r].termination
         except KeyboardInterrupt:
@@ -428,6 +431,11 @@ def _unpacked(saved: Arrays, objective: Objective, chosen: Choice) -> list[Fit |
 # ---------------------------------------------------------------- which is the best
 
 
+def _agreeing_with(lowest: float, scale: float) -> float:
+    """Return the highest cost that agrees with the lowest."""
+    return lowest + AGREE * abs(lowest) + NOTHING * scale
+
+
 def _best(
     costs: Array,
     names: NDArray[np.object_],
@@ -440,8 +448,7 @@ def _best(
         if failure.reason == "interrupted" or (cut_short and cut_short.name == "interrupted"):
             raise KeyboardInterrupt
         raise failure
-    lowest = float(np.nanmin(costs))
-    agreeing = costs <= lowest + AGREE * abs(lowest) + NOTHING * scale
+    agreeing = costs <= _agreeing_with(float(np.nanmin(costs)), scale)
     converged = agreeing & (names == "converged")
     # the first that converged: which of those that agree is lower by a rounding is chance
     best = np.argmax(converged) if converged.any() else np.nanargmin(costs)
