@@ -1,6 +1,9 @@
 """Shared by all tests: the tutorial's data and network, and how hypothesis searches."""
 
+import os
 import signal
+
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # before SciPy is loaded: a check asks for it
 
 import numpy as np
 import pytest

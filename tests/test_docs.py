@@ -92,6 +92,7 @@ def test_the_documented_formats_are_those_written(tmp_path, monkeypatch, capsys)
 
 DOCUMENTED = [
     chainrule.Network,
+    chainrule.NetworkRegressor,
     chainrule.Network.backward,
     chainrule.Objective,
     chainrule.check_gradient,

@@ -25,7 +25,7 @@ def model():
     Y = np.array([[75.0], [82.0], [93.0]])
 
     names = {"input_names": ("sleep", "study"), "target_names": ("score",)}
-    return train(X, Y, Network([2, 3, 1]), n_restarts=2, max_iter=15, **names).model
+    return train(X, Y, Network([2, 3, 1]), alpha=1e-4, n_restarts=2, max_iter=15, **names).model
 
 
 HEAD = b'{\n "format": "chainrule-model",\n "version": 2,\n "checksum": "sha256:'

@@ -65,6 +65,8 @@ class Certificate:
         What a step as long as the weights would gain along the way down from a saddle.
     way_down : ndarray (p,) or None
         That direction.
+    newton : ndarray (p,) or None
+        The Newton step from there, where it was to be had.
     units : tuple of Unit
         Hidden units that are dead, saturated or duplicates.
     """
@@ -77,6 +79,7 @@ class Certificate:
     n_flat: int = 0
     gain: float = 0.0
     way_down: Array | None = None
+    newton: Array | None = None
     units: Sequence[Unit] = ()
 
     @property
@@ -185,10 +188,10 @@ def _curvature(
         stiff = H + np.outer(gauge, gauge) * float(np.diag(H) @ gauge**2)
         inverse = _inverse_if_upward(stiff)
         if inverse is not None:
-            return _known("upward", 0.5 * float(g @ inverse(g)) / scale, 0.0, n_flat=1)
+            return _upward(g, inverse, scale, 0.0, n_flat=1)
     inverse = _inverse_if_upward(H) if matters else None
     if inverse is not None:
-        return _known("upward", 0.5 * float(g @ inverse(g)) / scale, lowest_eigenvalue(H, inverse))
+        return _upward(g, inverse, scale, lowest_eigenvalue(H, inverse))
     lowest = float(linalg.eigh(H, eigvals_only=True, subset_by_index=[0, 0])[0])
     if abs(lowest) <= p * np.finfo(float).eps * float(np.linalg.norm(H)):
         lowest = 0.0  # to rounding
@@ -238,6 +241,14 @@ def _lowest_only(objective: ObjectiveProtocol, theta: Array, scale: float) -> di
     if gain > PERFECT * scale:
         return _known("downward", np.nan, lowest, gain=gain, way_down=direction)
     return _known("upward", np.nan, lowest)
+
+
+def _upward(
+    g: Array, inverse: Product, scale: float, lowest: float, n_flat: int = 0
+) -> dict[str, Any]:
+    newton = -inverse(g)
+    decrement = -0.5 * float(g @ newton) / scale
+    return _known("upward", decrement, lowest, n_flat=n_flat) | {"newton": newton}
 
 
 def _known(

@@ -71,8 +71,8 @@ def monotone_signs(net: Network, directions: Sequence[int]) -> Array | None:
     ConfigurationError
         If this network cannot be made monotone by the signs of its weights.
     """
-    directions = np.asarray(directions)
-    if not directions.any():
+    each = np.asarray(directions)
+    if not each.any():
         return None
     falling = [f for f in net.hidden if f not in RISING]
     if falling:
@@ -89,7 +89,7 @@ def monotone_signs(net: Network, directions: Sequence[int]) -> Array | None:
     W, _ = net.weights(signs)
     for l in W:
         if l <= 1:  # from the inputs
-            W[l][:] = directions[:, None]
+            W[l][:] = each[:, None]
         else:
             W[l][:] = 1.0
     return signs

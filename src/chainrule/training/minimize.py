@@ -28,7 +28,7 @@ from chainrule.training.optimizers.stopping import (
     limits,
     relative_gradient,
 )
-from chainrule.training.recorder import Callback, Recorder
+from chainrule.training.recorder import ROUNDING, Callback, Recorder
 
 CUT_SHORT = ("interrupted", "time_limit")  # who is in a hurry does not wait for curvature
 
@@ -279,10 +279,15 @@ def concluded(
         )
         error.reason = termination.name
         raise error
+    theta, J, g = run.theta, run.J, run.g
+    if termination.converged and certificate.newton is not None:
+        theta, J, g = _polished(objective, run, certificate.newton)
+        size = relative_gradient(theta, g, run.scale)
+        certificate = replace(certificate, relative_gradient=size)
     return Fit(
-        theta=run.theta,
-        cost=run.J,
-        gradient=run.g,
+        theta=theta,
+        cost=J,
+        gradient=g,
         history=run.history,
         termination=termination,
         n_evaluations=run.n_evaluations,
@@ -290,6 +295,24 @@ def concluded(
         reason=chosen.reason,
         certificate=certificate,
     )
+
+
+def _polished(
+    objective: ObjectiveProtocol, run: Finished, newton: Array
+) -> tuple[Array, float, Array]:
+    """Return the point one Newton step further, where the gradient is smaller there.
+
+    It costs next to nothing once second derivatives are known, and makes weights as exact as
+    the cost is, however training came close.
+    """
+    theta = run.theta + newton
+    project = getattr(objective, "project", None)
+    theta = theta if project is None else project(theta)
+    J, g = objective.evaluate(theta, 1)
+    smaller = bool(np.max(np.abs(g)) < np.max(np.abs(run.g)))
+    if smaller and J <= run.J + ROUNDING * abs(run.J):
+        return theta, J, g
+    return run.theta, run.J, run.g
 
 
 def _run(

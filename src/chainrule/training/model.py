@@ -194,7 +194,7 @@ class Model:
         return Objective(
             self.network,
             self.input_scaling.transform(self.network.inputs(X)),
-            self.target_scaling.transform(Y),
+            self.target_scaling.transform(self.network.targets(Y, len(np.asarray(X)))),
             alpha,
             sample_weight,
             fixed,
@@ -319,7 +319,7 @@ def train(
             raise ConfigurationError(f"alpha is {alpha!r}; give numbers of at least 0, or {AUTO!r}")
         alpha, reason = penalty.by_rule(objective, seed)
         objective = model.objective(X, Y, alpha, w, fixed, signs)
-        if options.get("max_time") is not None:
+        if (options.get("max_time") or 0.0) > 0.0:
             options["max_time"] = max(options["max_time"] - (time.monotonic() - began), 1e-3)
     if held_out.any():
         rows = model.objective(*aside[:2], 0.0, aside[2])

@@ -1,8 +1,4 @@
-"""Networks as scikit-learn knows estimators: a regressor and a classifier.
-
-They take what the estimators of scikit-learn take, and data frames with categories, dates
-and answers besides. Inputs and targets are scaled inside, so that units do not matter.
-"""
+"""What regressor and classifier have in common."""
 
 from __future__ import annotations
 
@@ -14,47 +10,44 @@ from typing import Any
 
 import joblib
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import (
     BaseEstimator,
-    ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
-    RegressorMixin,
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state, column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
-from chainrule._sklearn import CallbackSupportMixin, Tasks, has_callbacks, with_callbacks
-from chainrule.heart.activations import Activation
+from chainrule.estimators.callbacks import (
+    CallbackSupportMixin,
+    Tasks,
+    has_callbacks,
+)
+from chainrule.estimators.given import numbered
 from chainrule.heart.network import Network, row_weights
-from chainrule.heart.outputs import Loss
 from chainrule.report.summary import summary
 from chainrule.tables import targets
 from chainrule.tables.encoding import RULES, ColumnType, encode, find_types, input_names
 from chainrule.tables.frames import from_array, from_frame, is_frame
-from chainrule.tables.table import Column, Table
-from chainrule.tables.targets import Classes, Targets
+from chainrule.tables.table import Table
+from chainrule.tables.targets import Targets
 from chainrule.training.checkpoint import fingerprint
 from chainrule.training.constraints import fixed_weights, monotone_signs
 from chainrule.training.history import COLUMNS, Iteration
 from chainrule.training.kernels import native
 from chainrule.training.model import Model, Trained, train
-from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.optimizers.stopping import Termination
 
 MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
 MOST_SEED = np.iinfo(np.int32).max
 
 
-class _NetworkEstimator(
+class NetworkEstimator(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
 ):
     """What regressor and classifier have in common."""
@@ -193,7 +186,7 @@ class _NetworkEstimator(
 
     def _names(self) -> tuple[str, ...]:
         known = getattr(self, "feature_names_in_", None)
-        return tuple(known) if known is not None else _numbered("x", self.n_features_in_)
+        return tuple(known) if known is not None else numbered("x", self.n_features_in_)
 
     def _types(self, table: Table) -> tuple[ColumnType, ...]:
         if self.missing not in RULES:
@@ -208,7 +201,7 @@ class _NetworkEstimator(
     def _network(self, n_inputs: int, target: Targets) -> Network:
         sizes = self.hidden_layer_sizes
         several = isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str)
-        hidden = list(sizes) if several else [sizes]  # type: ignore[arg-type]
+        hidden = list(sizes) if several else [sizes]
         output, units = "identity", target.Y.shape[1]
         if target.classes:
             output, _ = targets.layer_for(target.classes)
@@ -338,291 +331,3 @@ class _NetworkEstimator(
             anew = Termination("max_iter", "other rows")
             fits = tuple(fit and replace(fit, memory=None, termination=anew) for fit in fits)
         return {"take_up": fits, "like": self.model_}
-
-
-class NetworkRegressor(RegressorMixin, _NetworkEstimator):
-    """TODO."""
-
-    def __init__(
-        self,
-        hidden_layer_sizes: int | Sequence[int] = (10,),
-        activation: str | Activation | Sequence[str | Activation] = "tanh",
-        *,
-        output_activation: str | None = None,
-        loss: str | Loss | None = None,
-        bias: bool = True,
-        skip: bool = False,
-        alpha: float | Sequence[float] | str = "auto",
-        method: str | Optimizer = "auto",
-        n_restarts: int = 3,
-        max_iter: int | None = None,
-        max_time: float | None = None,
-        tol: float = 1e-9,
-        scale: str = "standard",
-        missing: str = "error",
-        fixed: Mapping[str, ArrayLike] | None = None,
-        monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = 0,
-        n_jobs: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            output_activation=output_activation,
-            loss=loss,
-            bias=bias,
-            skip=skip,
-            alpha=alpha,
-            method=method,
-            n_restarts=n_restarts,
-            max_iter=max_iter,
-            max_time=max_time,
-            tol=tol,
-            scale=scale,
-            missing=missing,
-            fixed=fixed,
-            monotonic_cst=monotonic_cst,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            warm_start=warm_start,
-            random_state=random_state,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
-
-    @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NetworkRegressor:
-        """Fit the network.
-
-        Parameters
-        ----------
-        X : array_like (n, features), sparse matrix or data frame
-        y : array_like (n,) or (n, targets)
-        sample_weight : array_like (n,), optional
-            A weight of 2 is the row twice, a weight of 0 is the row left out.
-
-        Returns
-        -------
-        NetworkRegressor
-            Itself.
-        """
-        table, self._one = _targets_table(self, y)
-        Y = table.numbers(table.names)
-        self._fit(X, y, Targets(Y), table.names, sample_weight)
-        return self
-
-    def predict(self, X: Any) -> Array:
-        """Predict the targets in their own unit, (n,) or (n, targets) as they were given."""
-        outputs = self._outputs(X)
-        return outputs[:, 0] if self._one else outputs
-
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Return R², the mean over targets, computed so that it is the same in any unit."""
-        truth, predicted = np.asarray(y, dtype=np.float64), self.predict(X)
-        exponent = np.frexp(np.max(np.abs(truth), initial=0.0))[1]
-        shifted = np.ldexp(truth, -exponent), np.ldexp(predicted, -exponent)
-        return float(r2_score(*shifted, sample_weight=sample_weight))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-
-class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
-    """TODO."""
-
-    def __init__(
-        self,
-        hidden_layer_sizes: int | Sequence[int] = (10,),
-        activation: str | Activation | Sequence[str | Activation] = "tanh",
-        *,
-        output_activation: str | None = None,
-        loss: str | Loss | None = None,
-        bias: bool = True,
-        skip: bool = False,
-        alpha: float | Sequence[float] | str = "auto",
-        method: str | Optimizer = "auto",
-        n_restarts: int = 3,
-        max_iter: int | None = None,
-        max_time: float | None = None,
-        tol: float = 1e-9,
-        scale: str = "standard",
-        missing: str = "error",
-        fixed: Mapping[str, ArrayLike] | None = None,
-        monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = 0,
-        class_weight: Mapping[Any, float] | str | None = None,
-        n_jobs: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            output_activation=output_activation,
-            loss=loss,
-            bias=bias,
-            skip=skip,
-            alpha=alpha,
-            method=method,
-            n_restarts=n_restarts,
-            max_iter=max_iter,
-            max_time=max_time,
-            tol=tol,
-            scale=scale,
-            missing=missing,
-            fixed=fixed,
-            monotonic_cst=monotonic_cst,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            warm_start=warm_start,
-            random_state=random_state,
-            class_weight=class_weight,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
-
-    @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NetworkClassifier:
-        """Fit the network.
-
-        Parameters
-        ----------
-        X : array_like (n, features), sparse matrix or data frame
-        y : array_like (n,) of labels, or (n, labels) of 0 and 1
-        sample_weight : array_like (n,), optional
-            A weight of 2 is the row twice, a weight of 0 is the row left out.
-
-        Returns
-        -------
-        NetworkClassifier
-            Itself.
-        """
-        labels = _labels(self, y)
-        classes: Classes
-        if labels.ndim == 2:
-            self.classes_ = np.arange(labels.shape[1])
-            names = _numbered("label", labels.shape[1])
-            classes, codes = ((0, 1),) * labels.shape[1], labels.astype(np.intp)
-        else:
-            self.classes_, positions = np.unique(labels, return_inverse=True)
-            names = (str(getattr(y, "name", None) or "class"),)
-            classes, codes = (tuple(self.classes_.tolist()),), positions[:, None]
-        if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, labels)
-            sample_weight = of_class * row_weights(sample_weight, len(labels))
-        self._require_classes(codes[row_weights(sample_weight, len(labels)) > 0])
-        target = Targets(targets.one_hot(codes, classes), classes)
-        self._fit(X, y, target, names, sample_weight, None if labels.ndim == 2 else codes[:, 0])
-        return self
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the class of each row, (n,), or 0 and 1 for each label, (n, labels)."""
-        outputs = self._outputs(X)
-        found = targets.labels(outputs, self.model_.classes)
-        if len(self.model_.classes) > 1:
-            return found
-        dtype = self.classes_.dtype
-        return found.astype(dtype)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class, (n, classes), in the order of `classes_`.
-
-        Strictly between 0 and 1.
-        """
-        return targets.probabilities(self._outputs(X), self.model_.classes)
-
-    def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`."""
-        return np.asarray(np.log(self.predict_proba(X)))
-
-    def decision_function(self, X: Any) -> Array:
-        """Return z[L], before it becomes a probability: (n,) for two classes, else (n, classes)."""
-        trace = self._trace(X)
-        z: Array = trace.z[max(trace.z)]
-        return z[:, 0] if z.shape[1] == 1 and len(self.model_.classes) == 1 else z
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
-
-    def _require_classes(self, codes: NDArray[np.intp]) -> None:
-        for column in codes.T:
-            present = np.unique(column)
-            if len(present) < 2:
-                raise DataError(
-                    f"y holds {len(present)} class where it counts ({self.classes_[present]}); a "
-                    "classifier needs at least 2"
-                )
-
-
-# ---------------------------------------------------------------- targets as they are given
-
-
-def _numbered(letter: str, n: int) -> tuple[str, ...]:
-    return tuple(f"{letter}{i + 1}" for i in range(n))
-
-
-def _targets_table(estimator: Any, y: Any) -> tuple[Table, bool]:
-    """Return y as a table of numbers to be, and whether it was one column, (n,)."""
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
-            "is None"
-        )
-    if is_frame(y):
-        return from_frame(y, "y"), False
-    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        raise DataError("y is a masked array; its mask would be lost, so fill or drop rows")
-    Y = np.asarray(y)
-    if Y.dtype.kind == "c":
-        raise DataError("Complex data not supported: y must hold real numbers")
-    if Y.ndim not in (1, 2) or Y.size == 0:
-        raise DataError(f"y has shape {Y.shape}; give (rows,) or (rows, targets)")
-    name = str(getattr(y, "name", None) or "y")
-    names = (name,) if Y.ndim == 1 else _numbered("y", Y.shape[1])
-    columns = {}
-    for name, values in zip(names, Y.reshape(len(Y), -1).T, strict=True):
-        if Y.dtype.kind in "biuf":
-            values = values.astype(np.float64)
-            bad = np.flatnonzero(~np.isfinite(values))
-            if len(bad):
-                what = "NaN" if np.isnan(values[bad[0]]) else "infinity"
-                raise DataError(
-                    f"Input y contains {what}: column {name!r}, row {bad[0]} counted from 0, "
-                    f"{len(bad)} in all; remove these rows"
-                )
-            columns[name] = Column(name, values, "number")
-        else:
-            words = np.array(["" if v is None else str(v).strip() for v in values], dtype=object)
-            columns[name] = Column(name, words)
-    return Table("y", columns), Y.ndim == 1
-
-
-def _labels(estimator: Any, y: Any) -> NDArray[Any]:
-    """Return labels as an array, (n,), or 0 and 1, (n, labels)."""
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
-            "is None"
-        )
-    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        raise DataError("y is a masked array; its mask would be lost, so fill or drop rows")
-    labels = check_array(y, ensure_2d=False, dtype=None, input_name="y", accept_sparse="csr")
-    labels = labels.toarray() if hasattr(labels, "toarray") else labels
-    check_classification_targets(labels)
-    if type_of_target(labels) == "multilabel-indicator":
-        return np.asarray(labels)
-    return np.asarray(column_or_1d(labels, warn=True))

@@ -1,0 +1,75 @@
+"""Targets as they are given to estimators: numbers or labels, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from chainrule._errors import DataError
+from chainrule.tables.frames import from_frame, is_frame
+from chainrule.tables.table import Column, Table
+
+MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
+MOST_SEED = np.iinfo(np.int32).max
+
+
+def numbered(letter: str, n: int) -> tuple[str, ...]:
+    """Return n names: x1, x2, …"""
+    return tuple(f"{letter}{i + 1}" for i in range(n))
+
+
+def numbers_of(estimator: Any, y: Any) -> tuple[Table, bool]:
+    """Return y as a table of numbers to be, and whether it was one column, (n,)."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None"
+        )
+    if is_frame(y):
+        return from_frame(y, "y"), False
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise DataError("y is a masked array; its mask would be lost, so fill or drop rows")
+    Y = np.asarray(y)
+    if Y.dtype.kind == "c":
+        raise DataError("Complex data not supported: y must hold real numbers")
+    if Y.ndim not in (1, 2) or Y.size == 0:
+        raise DataError(f"y has shape {Y.shape}; give (rows,) or (rows, targets)")
+    name = str(getattr(y, "name", None) or "y")
+    names = (name,) if Y.ndim == 1 else numbered("y", Y.shape[1])
+    columns = {}
+    for name, values in zip(names, Y.reshape(len(Y), -1).T, strict=True):
+        if Y.dtype.kind in "biuf":
+            values = values.astype(np.float64)
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                what = "NaN" if np.isnan(values[bad[0]]) else "infinity"
+                raise DataError(
+                    f"Input y contains {what}: column {name!r}, row {bad[0]} counted from 0, "
+                    f"{len(bad)} in all; remove these rows"
+                )
+            columns[name] = Column(name, values, "number")
+        else:
+            words = np.array(["" if v is None else str(v).strip() for v in values], dtype=object)
+            columns[name] = Column(name, words)
+    return Table("y", columns), Y.ndim == 1
+
+
+def labels_of(estimator: Any, y: Any) -> NDArray[Any]:
+    """Return labels as an array, (n,), or 0 and 1, (n, labels)."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None"
+        )
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise DataError("y is a masked array; its mask would be lost, so fill or drop rows")
+    labels = check_array(y, ensure_2d=False, dtype=None, input_name="y", accept_sparse="csr")
+    labels = labels.toarray() if hasattr(labels, "toarray") else labels
+    check_classification_targets(labels)
+    if type_of_target(labels) == "multilabel-indicator":
+        return np.asarray(labels)
+    return np.asarray(column_or_1d(labels, warn=True))

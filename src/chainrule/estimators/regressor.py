@@ -1,0 +1,224 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import (
+    RegressorMixin,
+)
+from sklearn.metrics import r2_score
+
+from chainrule._contracts import Array
+from chainrule.estimators.base import NetworkEstimator
+from chainrule.estimators.callbacks import (
+    with_callbacks,
+)
+from chainrule.estimators.given import numbers_of
+from chainrule.heart.activations import Activation
+from chainrule.heart.outputs import Loss
+from chainrule.tables.targets import Targets
+from chainrule.training.optimizers.problem import Optimizer
+
+MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
+MOST_SEED = np.iinfo(np.int32).max
+
+
+class NetworkRegressor(RegressorMixin, NetworkEstimator):
+    """A network that predicts numbers, as scikit-learn knows regressors.
+
+    Inputs and targets are scaled inside, several starts are made, and each is followed to the
+    optimum; what came of it is in `termination_` and on the page of `summary`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default (10,)
+        Units of the hidden layers; 0 or () for none, a linear model.
+    activation : str or Activation, or a sequence of them, default "tanh"
+        Of the hidden layers: sigmoid, tanh, relu, softplus, silu, identity, or one of your own,
+        whose derivative is checked before it is used.
+    output_activation : {"identity", "sigmoid", "softmax", "exp"}, optional
+        The one of the task if left out: identity for numbers, sigmoid for two classes and for
+        labels, softmax for more classes.
+    loss : {"squared", "cross_entropy", "poisson"} or Loss, optional
+        The canonical one of the output if left out; or one of your own.
+    bias : bool, default True
+    skip : bool, default False
+        Whether weights lead from the inputs straight to the outputs as well.
+    alpha : float, sequence of float or "auto", default "auto"
+        The penalty ½ α Σ W² on the weights of standardized columns: one number, one for each
+        layer, or by rule, from the widths of the layers and the noise found in the target
+        (`chainrule.training.penalty`).
+    method : str or Optimizer, default "auto"
+        auto, lm, broyden, bfgs, lbfgs or gd: see `minimize`.
+    n_restarts : int, default 3
+        Random starts; the best is kept.
+    max_iter : int, optional
+        Iterations for each start; 10,000 if left out.
+    max_time : float, optional
+        Seconds for all starts together.
+    tol : float, default 1e-9
+        As `minimize` takes it.
+    scale : {"standard", "max", "none"}, default "standard"
+        Scaling of inputs and targets, which is part of the model.
+    missing : {"error", "indicator"}, default "error"
+        Whether a missing input is refused, or replaced by the median (a category by none), with
+        one more input that says so.
+    fixed : mapping of str to array_like, optional
+        ``{"W[1]": A}``: for some matrices a number where a weight is fixed, in the scale of the
+        network, and NaN where it is free.
+    monotonic_cst : mapping of str to int, or sequence of int, optional
+        For some columns, or for all, 1 if predictions must not fall where the column rises, -1 if
+        they must not rise, 0 if they may do either. By the signs of the weights (Sill 1998; see
+        `chainrule.training.constraints`).
+    early_stopping : bool, default False
+        Whether some rows are held out of training and end it where they cost least.
+    validation_fraction : float, default 0.1
+        The share of these rows.
+    n_iter_no_change : int, default 10
+        For how many iterations they may cost no less.
+    warm_start : bool, default False
+        Whether another call of `fit` goes on where the last one stopped: all starts with all that
+        they have learned of the curvature, so that ten times one iteration are ten iterations.
+        With methods bfgs and lbfgs, and on other rows, only the weights are kept.
+    random_state : int, RandomState or None, default 0
+        Of the random starts: the same number gives the same model.
+    n_jobs : int, optional
+        Threads: all cores if left out, but one in a worker of joblib.
+    verbose : bool, default False
+        Whether to print how far it is.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        W[l], (d[l], d[l+1]), and b[l], (d[l+1],), in the scale of the network.
+    n_iter_ : int
+        Iterations of the best start.
+    loss_ : float
+        Its cost J, a sum over rows with the penalty.
+    loss_curve_ : list of float
+        J at every iteration, the start included.
+    history_ : dict of str to ndarray
+        The same with the change of J, the largest derivative, the step, evaluations and seconds;
+        with early stopping also `validation_cost`.
+    termination_ : Termination
+        Why it stopped: a name, a sentence, an inequality.
+    certificate_ : Certificate
+        What was examined before "converged" was said.
+    restarts_ : Restarts
+        How every start ended.
+    model_ : Model
+        All that is needed to predict: `chainrule.save_model(regressor.model_, path)`.
+    n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
+        As scikit-learn's networks have them.
+
+    See Also
+    --------
+    chainrule.NetworkClassifier
+
+    Examples
+    --------
+    Hours slept and studied, and the score of a test, in their own units:
+
+    >>> import chainrule
+    >>> X, y = [[3, 5], [5, 1], [10, 2]], [75, 82, 93]
+    >>> regressor = chainrule.NetworkRegressor(hidden_layer_sizes=(3,)).fit(X, y)
+    >>> regressor.predict(X).round(1)
+    array([75., 82., 93.])
+    >>> regressor.termination_.name
+    'converged'
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (10,),
+        activation: str | Activation | Sequence[str | Activation] = "tanh",
+        *,
+        output_activation: str | None = None,
+        loss: str | Loss | None = None,
+        bias: bool = True,
+        skip: bool = False,
+        alpha: float | Sequence[float] | str = "auto",
+        method: str | Optimizer = "auto",
+        n_restarts: int = 3,
+        max_iter: int | None = None,
+        max_time: float | None = None,
+        tol: float = 1e-9,
+        scale: str = "standard",
+        missing: str = "error",
+        fixed: Mapping[str, ArrayLike] | None = None,
+        monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            output_activation=output_activation,
+            loss=loss,
+            bias=bias,
+            skip=skip,
+            alpha=alpha,
+            method=method,
+            n_restarts=n_restarts,
+            max_iter=max_iter,
+            max_time=max_time,
+            tol=tol,
+            scale=scale,
+            missing=missing,
+            fixed=fixed,
+            monotonic_cst=monotonic_cst,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NetworkRegressor:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array_like (n, features), sparse matrix or data frame
+        y : array_like (n,) or (n, targets)
+        sample_weight : array_like (n,), optional
+            A weight of 2 is the row twice, a weight of 0 is the row left out.
+
+        Returns
+        -------
+        NetworkRegressor
+            Itself.
+        """
+        table, self._one = numbers_of(self, y)
+        Y = table.numbers(table.names)
+        self._fit(X, y, Targets(Y), table.names, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Predict the targets in their own unit, (n,) or (n, targets) as they were given."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._one else outputs
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return R², the mean over targets, computed so that it is the same in any unit."""
+        truth, predicted = np.asarray(y, dtype=np.float64), self.predict(X)
+        exponent = np.frexp(np.max(np.abs(truth), initial=0.0))[1]
+        shifted = np.ldexp(truth, -exponent), np.ldexp(predicted, -exponent)
+        return float(r2_score(*shifted, sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
