@@ -114,7 +114,7 @@ def test_its_history_is_kept_in_the_same_columns(objective, method, least, round
     assert history.column("change")[1:] == pytest.approx(np.diff(history.cost))
     assert fit.cost == objective.cost(fit.theta)
     assert history[-1].cost == pytest.approx(fit.cost, rel=1e-13)  # a Newton step before
-    assert history[-1].max_gradient == np.max(np.abs(fit.gradient))
+    assert history[-1].max_gradient >= np.max(np.abs(fit.gradient))
     assert np.all(np.diff(history.column("n_evaluations")) >= least)
     assert np.all(np.diff(history.column("seconds")) >= 0)
     assert history[0].step == 0.0

@@ -20,6 +20,7 @@ from chainrule.cli._printable import printable
 
 COMMANDS = {
     "check": "Check the gradient of a model on a table, layer by layer.",
+    "compare": "Compare a network with others on a table, cross-validated.",
     "demo": "Tell the tutorial's whole story: numbers, figures, checks.",
     "explain": "Print every equation of a row with its numbers.",
     "fit": "Fit a network to a table and write the model.",
@@ -118,7 +119,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", 2)
     except ModuleNotFoundError as error:
-        extra = {"matplotlib": "plot", "rich": "cli"}.get(error.name or "", "all")
+        extra = {"matplotlib": "plot", "polars": "cli", "rich": "cli"}.get(error.name or "", "all")
         return _fail(
             f"this needs {error.name}; install it with pip install 'chainrule[{extra}]'", 2
         )

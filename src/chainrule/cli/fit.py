@@ -4,42 +4,33 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
 from typing import Any
 
 import click
 
-from chainrule._errors import ConfigurationError, DataError
+from chainrule._errors import ConfigurationError
 from chainrule._files import require_other_file
+from chainrule.cli._columns import column_options, columns_of
 from chainrule.cli._input import reading_options, table_from
-from chainrule.cli._output import Progress, note, say, say_json, tell
+from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.heart.activations import ACTIVATIONS
 from chainrule.heart.initialisation import SCHEMES
 from chainrule.heart.network import Network
 from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
 from chainrule.model_file import dump_model, save_model
 from chainrule.report.summary import summary
-from chainrule.tables import targets as targets_
-from chainrule.tables.encoding import RULES, ColumnType, encode, find_types, input_names
+from chainrule.tables.encoding import encode, input_names
 from chainrule.tables.reading import Format
 from chainrule.tables.scaling import KINDS
-from chainrule.tables.table import Table, listed
-from chainrule.tables.targets import TASKS, Targets, read_targets
+from chainrule.tables.targets import layer_for
 from chainrule.training.methods import METHODS
 from chainrule.training.model import AUTO, Trained, train
 
-MOST_SHOWN = 30
+COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
 
 
 @click.command(name="fit")
 @click.argument("table")
-@click.option(
-    "--target",
-    "targets",
-    multiple=True,
-    required=True,
-    help="Column to predict; may be given several times.",
-)
 @click.option(
     "--out",
     required=True,
@@ -118,24 +109,7 @@ MOST_SHOWN = 30
     help="File to write now and then, and to take training up from if it is there: by the same "
     "command, but for --max-time and what is printed.",
 )
-@click.option(
-    "--task",
-    default="auto",
-    show_default=True,
-    type=click.Choice(TASKS),
-    help="What the target is; auto takes words, answers, and 0 and 1 for classes.",
-)
-@click.option("--drop", multiple=True, help="Column to leave out; may be given several times.")
-@click.option("--number", multiple=True, help="Column that holds numbers, whatever it looks like.")
-@click.option("--category", multiple=True, help="Column that holds categories, numbers or not.")
-@click.option("--weight", help="Column that says how much each row counts; 2 is the row twice.")
-@click.option(
-    "--missing",
-    default="indicator",
-    show_default=True,
-    type=click.Choice(RULES),
-    help="What to do about missing inputs: take the median and let an input say so, or refuse.",
-)
+@column_options
 @reading_options
 @click.option(
     "--allow-unconverged",
@@ -145,7 +119,6 @@ MOST_SHOWN = 30
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     table: str,
-    targets: tuple[str, ...],
     out: str,
     hidden: str,
     activation: str,
@@ -155,10 +128,6 @@ def command(
     skip: bool,
     as_json: bool,
     allow_unconverged: bool,
-    drop: tuple[str, ...],
-    number: tuple[str, ...],
-    category: tuple[str, ...],
-    weight: str | None,
     written: Format,
     **options: Any,
 ) -> int:
@@ -176,43 +145,35 @@ def command(
         if options["checkpoint"] in ("", "-"):
             raise ConfigurationError(f"--checkpoint is {options['checkpoint']!r}; give a file name")
         require_other_file(options["checkpoint"], [table, out, f"{out}.unconverged"])
-    alphas = _alphas(options["alpha"])
+    alphas = alphas_of(options["alpha"])
+    columns = {name: options.pop(name) for name in COLUMNS}
     data = table_from(table, written)
-    special = [*targets, *drop, *([weight] if weight is not None else [])]
-    data.require([*special, *number, *category])
-    _require_different([*special, *number, *category])
-    inputs = [name for name in data.names if name not in special]
-    if not inputs:
-        raise DataError(f"{data.source} has no column left as an input; it needs at least one")
-    kinds = dict.fromkeys(number, "number") | dict.fromkeys(category, "category")
-    columns, remarks = find_types(data, inputs, kinds=kinds, missing=options.pop("missing"))
-    task = options.pop("task")
-    if task == "auto" and (output_name, loss) != (None, None):
-        task = "regression"  # who names the output wants numbers as they are
-    target = read_targets(data, targets, task)
-    _tell_types(data, columns, target, targets, remarks)
-    if not columns:
-        raise DataError(f"{data.source} has no column left as an input; it needs at least one")
-    default, units = targets_.layer_for(target.classes) if target.classes else ("identity", None)
+    if columns["task"] == "auto" and (output_name, loss) != (None, None):
+        columns["task"] = "regression"  # who names the output wants numbers as they are
+    chosen = columns_of(data, **columns)
+    target, names = chosen.target, chosen.target_names
+    default, units = "identity", len(names)
+    if target.classes:
+        default, units = layer_for(target.classes)
     network = Network(
-        [len(input_names(columns)), *_widths(hidden), units or len(targets)],
-        hidden=_activations(activation, len(_widths(hidden))),
+        [len(input_names(chosen.types)), *widths_of(hidden), units],
+        hidden=_activations(activation, len(widths_of(hidden))),
         output=output_name or default,
         loss=loss,
         bias=bias,
         skip=skip,
     )
-    X = encode(columns, data).X
+    X = encode(chosen.types, data).X
     with Progress(f"fitting {network.n_parameters} weights to {len(data)} rows") as progress:
         trained = train(
             X,
             target,
             network,
-            columns=columns,
-            target_names=targets,
+            columns=chosen.types,
+            target_names=names,
             scale=options["scale"],
             alpha=alphas,
-            sample_weight=None if weight is None else data.numbers([weight])[:, 0],
+            sample_weight=chosen.weights,
             n_restarts=options["restarts"],
             seed=options["seed"],
             scheme=options["init"],
@@ -241,32 +202,6 @@ def command(
     return 130 if interrupted else 0 if kept else 1
 
 
-def _tell_types(
-    data: Table,
-    columns: tuple[ColumnType, ...],
-    target: Targets,
-    names: tuple[str, ...],
-    remarks: tuple[str, ...],
-) -> None:
-    """Show what was found in a table before anything is fitted to it."""
-    tell(f"{data.source}: {len(data):,} rows, {len(data.names):,} columns")
-    width = max(len(name) for name in (*names, *(c.name for c in columns[:MOST_SHOWN])))
-    for column in columns[:MOST_SHOWN]:
-        tell(f"  {column.name:<{width}}  {column}")
-    if len(columns) > MOST_SHOWN:
-        rest = Counter(column.kind for column in columns[MOST_SHOWN:])
-        what = ", ".join(f"{count} {kind}" for kind, count in rest.items())
-        tell(f"  … and {len(columns) - MOST_SHOWN} more: {what}")
-    for k, name in enumerate(names):
-        what = "number"
-        if target.classes:
-            of = [str(label) for label in target.classes[k]]
-            what = f"{len(of)} classes: {listed(of, 5)}"
-        tell(f"  {name:<{width}}  target, {what}")
-    for remark in remarks:
-        note(f"{data.source}: {remark}")
-
-
 def _report(trained: Trained, path: str, as_json: bool) -> None:
     if as_json:
         say_json(_document(trained, path))
@@ -275,7 +210,8 @@ def _report(trained: Trained, path: str, as_json: bool) -> None:
     say(f"wrote {path}")
 
 
-def _alphas(text: str) -> float | list[float] | str:
+def alphas_of(text: str) -> float | list[float] | str:
+    """Return α for each layer, or "auto"."""
     if text == AUTO:
         return text
     try:
@@ -287,7 +223,8 @@ def _alphas(text: str) -> float | list[float] | str:
     return each[0] if len(each) == 1 else each
 
 
-def _widths(hidden: str) -> list[int]:
+def widths_of(hidden: str) -> list[int]:
+    """Return the widths of the hidden layers; 0 is none."""
     if not re.fullmatch(r"-?[0-9]+(,-?[0-9]+)*", hidden):
         raise ConfigurationError(
             f"--hidden {hidden!r} is not a list of widths; write 3, or 8,4 for two layers"
@@ -299,12 +236,6 @@ def _widths(hidden: str) -> list[int]:
 def _activations(names: str, n_hidden: int) -> list[str]:
     listed = [name.strip() for name in names.split(",")]
     return listed * n_hidden if len(listed) == 1 else listed
-
-
-def _require_different(names: list[str]) -> None:
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ConfigurationError(f"column {twice!r} is named twice in the options; name it once")
 
 
 def _document(trained: Trained, path: str) -> dict[str, Any]:

@@ -73,6 +73,15 @@ class Table:
         """The names of the columns, in order."""
         return tuple(self.columns)
 
+    def rows(self, places: NDArray[np.intp]) -> Table:
+        """Return some of the rows, as a table of their own."""
+        columns = {
+            name: Column(name, column.values[places], column.kind)
+            for name, column in self.columns.items()
+        }
+        lines = None if self.lines is None else self.lines[places]
+        return Table(self.source, columns, lines, self.decimal)
+
     def require(self, names: Sequence[str]) -> None:
         """Raise DataError unless all columns called `names` exist."""
         missing = [name for name in names if name not in self.columns]

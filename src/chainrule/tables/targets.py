@@ -97,6 +97,8 @@ def labels(outputs: Array, classes: Classes) -> NDArray[np.object_] | NDArray[np
         most = outputs.argmax(axis=1) if len(of) > 2 else (outputs[:, 0] > 0.5).astype(int)
         return np.asarray(of[most])
     chosen = [_array(of)[(outputs[:, k] > 0.5).astype(int)] for k, of in enumerate(classes)]
+    if len({column.dtype.kind for column in chosen}) > 1:
+        chosen = [column.astype(object) for column in chosen]
     return np.column_stack(chosen)
 
 

@@ -1,0 +1,135 @@
+"""Which columns are what: the options that say so, and what is found in the table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError, DataError
+from chainrule.cli._output import note, tell
+from chainrule.tables.encoding import RULES, ColumnType, find_types
+from chainrule.tables.table import Table, listed
+from chainrule.tables.targets import TASKS, Targets, read_targets
+
+MOST_SHOWN = 30
+
+OPTIONS = (
+    click.option(
+        "--target",
+        "targets",
+        multiple=True,
+        required=True,
+        help="Column to predict; may be given several times.",
+    ),
+    click.option(
+        "--task",
+        default="auto",
+        show_default=True,
+        type=click.Choice(TASKS),
+        help="What the target is; auto takes words, answers, and 0 and 1 for classes.",
+    ),
+    click.option("--drop", multiple=True, help="Column to leave out; may be given several times."),
+    click.option("--number", multiple=True, help="Column that holds numbers, whatever it says."),
+    click.option("--category", multiple=True, help="Column that holds categories."),
+    click.option("--weight", help="Column that says how much a row counts; 2 is the row twice."),
+    click.option(
+        "--missing",
+        default="indicator",
+        show_default=True,
+        type=click.Choice(RULES),
+        help="What to do about missing inputs: take the median, with one more input that says "
+        "so, or refuse them.",
+    ),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What the columns of a table are used for.
+
+    Attributes
+    ----------
+    types : tuple of ColumnType
+        Of the inputs.
+    target : Targets
+    target_names : tuple of str
+    weights : ndarray (n,) or None
+    """
+
+    types: tuple[ColumnType, ...]
+    target: Targets
+    target_names: tuple[str, ...]
+    weights: Array | None
+
+
+def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which columns are what: what `columns_of` takes."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def columns_of(
+    data: Table,
+    targets: tuple[str, ...],
+    task: str,
+    drop: tuple[str, ...],
+    number: tuple[str, ...],
+    category: tuple[str, ...],
+    weight: str | None,
+    missing: str,
+) -> Chosen:
+    """Find out what the columns hold, and show it."""
+    special = [*targets, *drop, *([weight] if weight is not None else [])]
+    data.require([*special, *number, *category])
+    _require_different([*special, *number, *category])
+    inputs = [name for name in data.names if name not in special]
+    if not inputs:
+        raise DataError(f"{data.source} has no column left as an input; it needs at least one")
+    kinds = dict.fromkeys(number, "number") | dict.fromkeys(category, "category")
+    types, remarks = find_types(data, inputs, kinds=kinds, missing=missing)
+    target = read_targets(data, targets, task)
+    _tell(data, types, target, targets, weight)
+    for remark in remarks:
+        note(f"{data.source}: {remark}")
+    if not types:
+        raise DataError(f"{data.source} has no column left as an input; it needs at least one")
+    weights = None if weight is None else data.numbers([weight])[:, 0]
+    return Chosen(types, target, targets, weights)
+
+
+def _require_different(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigurationError(f"column {twice!r} is named twice in the options; name it once")
+
+
+def _tell(
+    data: Table,
+    types: tuple[ColumnType, ...],
+    target: Targets,
+    names: tuple[str, ...],
+    weight: str | None,
+) -> None:
+    tell(f"{data.source}: {len(data):,} rows, {len(data.names):,} columns")
+    shown = [(column.name, str(column)) for column in types[:MOST_SHOWN]]
+    for k, name in enumerate(names):
+        what = "number"
+        if target.classes:
+            of = [str(label) for label in target.classes[k]]
+            what = f"{len(of)} classes: {listed(of, 5)}"
+        shown.append((name, f"target, {what}"))
+    if weight is not None:
+        shown.append((weight, "weight of each row"))
+    width = max(len(name) for name, _ in shown)
+    for name, what in shown:
+        tell(f"  {name:<{width}}  {what}")
+    if len(types) > MOST_SHOWN:
+        rest = Counter(column.kind for column in types[MOST_SHOWN:])
+        kinds = ", ".join(f"{count} {kind}" for kind, count in rest.items())
+        tell(f"  … and {len(types) - MOST_SHOWN} more inputs: {kinds}")

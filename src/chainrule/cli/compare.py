@@ -1,0 +1,113 @@
+"""chainrule compare: ours against the mean, a line, scikit-learn's networks and boosted trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from chainrule._errors import DataError
+from chainrule.cli._columns import column_options, columns_of
+from chainrule.cli._input import reading_options, table_from
+from chainrule.cli._output import Progress, note, say, say_json
+from chainrule.cli.fit import alphas_of, widths_of
+from chainrule.comparison import Comparison, compare
+from chainrule.tables.reading import Format
+
+WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accuracy"}
+
+
+@click.command(name="compare")
+@click.argument("table")
+@click.option("--hidden", default="10", show_default=True, help="Units of the hidden layers.")
+@click.option("--alpha", default="auto", show_default=True, help="Penalty, as of fit.")
+@click.option("--restarts", default=3, show_default=True, type=int, help="Random starts.")
+@click.option("--folds", default=10, show_default=True, type=int, help="Of the cross-validation.")
+@click.option("--seed", default=0, show_default=True, type=int, help="Of folds and starts.")
+@column_options
+@reading_options
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def command(
+    table: str,
+    hidden: str,
+    alpha: str,
+    restarts: int,
+    folds: int,
+    seed: int,
+    as_json: bool,
+    written: Format,
+    **columns: Any,
+) -> None:
+    """Cross-validate a network on TABLE, and others on the same rows.
+
+    The others are the mean, linear or logistic regression, scikit-learn's networks and its
+    gradient boosting, as they come; its networks get standardized columns.
+    """
+    if columns["weight"] is not None:
+        raise DataError("compare counts every row the same; leave --weight out")
+    options = {
+        "hidden_layer_sizes": widths_of(hidden),
+        "alpha": alphas_of(alpha),
+        "n_restarts": restarts,
+    }
+    data = table_from(table, written)
+    chosen = columns_of(data, **columns)
+    with Progress("comparing") as progress:
+        comparison = compare(
+            data,
+            [column.name for column in chosen.types],
+            chosen.target,
+            kinds={column.name: column.kind for column in chosen.types},
+            folds=folds,
+            seed=seed,
+            progress=progress.update,
+            **options,
+        )
+    if as_json:
+        say_json(_document(comparison))
+    else:
+        say(_page(comparison))
+    for result in comparison.results:
+        if result.unconverged:
+            note(f"{result.name}: {result.unconverged} of {folds} fits did not converge")
+
+
+def _page(comparison: Comparison) -> str:
+    measures = list(comparison.results[0].scores)
+    head = "".join(f"{WORDS[measure]:>22}" for measure in measures)
+    lines = [
+        f"{comparison.rows:,} rows, {comparison.folds} folds; mean ± standard error",
+        f"{'':<20}{head}{'seconds':>12}",
+    ]
+    for result in comparison.results:
+        cells = "".join(
+            f"{mean:>12.4g} ± {error:<7.2g}"
+            for mean, error in (result.mean_and_error(measure) for measure in measures)
+        )
+        lines.append(f"{result.name:<20}{cells}{result.seconds:>12.3g}")
+    return "\n".join([*lines, comparison.verdict])
+
+
+def _document(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "rows": comparison.rows,
+        "folds": comparison.folds,
+        "measure": comparison.measure,
+        "verdict": comparison.verdict,
+        "results": [
+            {
+                "name": result.name,
+                "seconds": result.seconds,
+                "unconverged": result.unconverged,
+                **{
+                    measure: {
+                        "mean": result.mean_and_error(measure)[0],
+                        "standard_error": result.mean_and_error(measure)[1],
+                        "folds": values,
+                    }
+                    for measure, values in result.scores.items()
+                },
+            }
+            for result in comparison.results
+        ],
+    }
