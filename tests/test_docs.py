@@ -19,8 +19,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
 
 
 def same_but_for_the_last_digits(shown, printed):
@@ -48,11 +48,14 @@ def test_the_session_with_a_table(tmp_path, monkeypatch):
             assert run(shlex.split(command)) == 0
 
 
-def test_the_python_example(capsys):
-    (example,) = blocks("python")
-    exec(compile(example, "README.md", "exec"), {})
-    (shown,) = blocks("text")
-    assert capsys.readouterr().out == shown
+@pytest.mark.parametrize("page", ["README.md", "docs/migration.md"])
+def test_the_python_examples(page, capsys):
+    text = (ROOT / page).read_text()
+    examples, shown = blocks("python", text), blocks("text", text)
+    assert len(examples) == len(shown) > 0
+    for example, expected in zip(examples, shown, strict=True):
+        exec(compile(example, page, "exec"), {})
+        assert capsys.readouterr().out == expected
 
 
 def test_the_readme_names_only_what_exists():

@@ -89,6 +89,7 @@ class ObjectiveProtocol(Protocol):
     * `worse_than_mean(theta, J)`, None or how it compares with predicting the mean target;
     * `saturated(theta)`, None or which units pass no gradient on any row;
     * `project(theta)`, the point nearest to θ within its bounds, θ itself where there are none;
+    * `may_be_silent`, which parameters the cost need not see at a minimum, (p,) of bool;
     * `gauge`, a unit vector along which the cost cannot change, or None;
     * `gradient_in_doubt`, whether its gradient has to be checked before it is believed.
     """

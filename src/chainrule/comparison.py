@@ -57,7 +57,7 @@ class Result:
     def mean_and_error(self, measure: str) -> tuple[float, float]:
         """Return the mean over the folds and its standard error."""
         values = self.scores[measure]
-        return float(values.mean()), float(_error(values))
+        return float(values.mean()), float(error_of_mean(values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class Comparison:
         other = second if best is ours else best
         gain = ours.scores[self.measure] - other.scores[self.measure]
         gain = -gain if self.measure == "log_loss" else gain
-        mean, error = float(gain.mean()), float(_error(gain))
+        mean, error = float(gain.mean()), float(error_of_mean(gain))
         words = {"r2": "R²", "log_loss": "log loss"}[self.measure]
         who = f"{OURS} is the best by {words}" if best is ours else f"{other.name} is the best"
         against = f"ahead of {other.name}" if mean >= 0 else f"behind {other.name}"
@@ -168,7 +168,7 @@ def compare(
     return Comparison(tuple(results), measure, folds, n)
 
 
-def _error(values: Array) -> float:
+def error_of_mean(values: Array) -> float:
     """Return the standard error of a mean over folds, whose training rows overlap.
 
     Nadeau & Bengio (2003), Machine Learning 52:239, eq. 9: the variance times 1/k and the

@@ -171,6 +171,8 @@ class NetworkEstimator(
             return table
         if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
             raise DataError("X is a masked array; its mask would be lost, so fill or drop rows")
+        if getattr(X, "dtype", None) is not None and getattr(X.dtype, "kind", "") == "c":
+            raise DataError("Complex data not supported: X must hold real numbers")
         X = validate_data(
             self,
             X,

@@ -182,13 +182,11 @@ def _curvature(
     if not np.all(np.isfinite(H)):
         return _known("unknown", np.nan, np.nan)
     matters = float(np.max(np.abs(H))) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale
-    gauge = getattr(objective, "gauge", None)
-    if gauge is not None and matters and not objective.can_fit_all:  # type: ignore[attr-defined]
-        # the one direction that is known to be flat, of no concern, is given a curvature
-        stiff = H + np.outer(gauge, gauge) * float(np.diag(H) @ gauge**2)
+    stiff, n_flat = _without_harmless(objective, H)
+    if n_flat and matters:
         inverse = _inverse_if_upward(stiff)
         if inverse is not None:
-            return _upward(g, inverse, scale, 0.0, n_flat=1)
+            return _upward(g, inverse, scale, 0.0, n_flat)
     inverse = _inverse_if_upward(H) if matters else None
     if inverse is not None:
         return _upward(g, inverse, scale, lowest_eigenvalue(H, inverse))
@@ -215,6 +213,25 @@ def _curvature(
         return _known("downward", decrement, lowest, n_flat=n_flat, gain=best[0], way_down=best[1])
     stuck = n_flat and getattr(objective, "can_fit_all", False)
     return _known("flat" if stuck else "upward", decrement, lowest, n_flat=n_flat)
+
+
+def _without_harmless(objective: ObjectiveProtocol, H: Array) -> tuple[Array, int]:
+    """Return H with a curvature for directions known to be flat and of no concern, and how many.
+
+    These are what a softmax does not see, and biases of units that a penalty has silenced.
+    """
+    harmless = getattr(objective, "may_be_silent", None)
+    if harmless is None or getattr(objective, "can_fit_all", True):
+        return H, 0  # then a flat direction may mean that it is stuck
+    largest = float(np.max(np.abs(H)))
+    silent = harmless & (np.max(np.abs(H), axis=1) <= FLAT * largest)
+    stiff, n_flat = H, int(silent.sum())
+    if n_flat:
+        stiff = H + np.diag(np.where(silent, largest, 0.0))
+    gauge = getattr(objective, "gauge", None)
+    if gauge is not None:
+        stiff = stiff + np.outer(gauge, gauge) * float(np.diag(H) @ gauge**2)
+    return stiff, n_flat + (gauge is not None)
 
 
 def _inverse_if_upward(H: Array) -> Product | None:

@@ -209,6 +209,17 @@ class Objective:
         return v
 
     @property
+    def may_be_silent(self) -> NDArray[np.bool_]:
+        """Which biases the cost need not see: of hidden units that a penalty can silence, (p,)."""
+        mask = np.zeros(self.net.n_parameters, dtype=bool)
+        for name, block in self.net.blocks().items():
+            l = int(name[2:-1])
+            behind = self.net.blocks().get(f"W[{l + 1}]")
+            if name.startswith("b") and behind is not None:
+                mask[block] = bool(self.decay[behind].all())
+        return mask
+
+    @property
     def is_fixed(self) -> NDArray[np.bool_]:
         """Which weights are not learned, (p,)."""
         if self.fixed is None:

@@ -16,6 +16,7 @@ from chainrule.training.history import History, Iteration
 from chainrule.training.optimizers.stopping import Rule, State, Termination
 
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
+MOST_FOR_HESSIAN = 1_000  # weights, beyond which a step with p x p numbers is what costs
 TRACE = float(np.sqrt(np.finfo(np.float64).eps))
 
 Callback = Callable[[Array, Iteration], "Termination | None"]
@@ -119,7 +120,8 @@ class Recorder:
 
     def hessian(self, theta: Array) -> Array | None:
         """Return the exact Hessian at `theta` if the objective has it and it costs little."""
-        affordable = getattr(self._objective, "hessian_costs_little", False)
+        little = getattr(self._objective, "hessian_costs_little", False)
+        affordable = little and len(theta) <= MOST_FOR_HESSIAN
         return self._objective.hessian(theta) if affordable else None  # type: ignore[attr-defined]
 
     def residuals(self, theta: Array) -> Residuals | None:
