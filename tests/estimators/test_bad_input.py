@@ -46,10 +46,12 @@ REFUSED = {
     "a dict in X": (changed(X, (2, 2), {}, object), Y, "argument must be a string.* number"),
     "text in a frame": (frame(t=[f"text {i}" for i in range(40)]), Y, "column 't' holds text, 40"),
     "lists in a frame": (frame(t=[[1]] * 40), Y, "column 't', row 1 holds a list"),
-    "a length of time": (frame(t=pd.to_timedelta(range(40), "D")), Y, "column 't' holds Duration"),
+    "a length of time": (
+        frame(t=pd.to_timedelta(range(40), "D")), Y, "column 't' holds Duration",
+    ),
     "missing in a frame": (frame(t=[None, *range(39)]), Y, r"column 't', row 1: the value is mis"),
     "the same name twice": (
-        pd.DataFrame(X, columns=["a", "b", "a", "c"]), Y, "Expected unique column names.*'a' 2 times",
+        pd.DataFrame(X, columns=["a", "b", "a", "c"]), Y, "unique column names.*'a' 2 times",
     ),
     "names of two types": (pd.DataFrame(X, columns=["a", "b", 0, 1]), Y, "strings"),
     "complex X": (X + 1j, Y, "Complex data not supported"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+import numpy as np
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
@@ -17,6 +18,7 @@ from chainrule.tables.table import Table, listed
 from chainrule.tables.targets import TASKS, Targets, read_targets
 
 MOST_SHOWN = 30
+FEW_VALUES = 10
 
 OPTIONS = (
     click.option(
@@ -99,6 +101,13 @@ def columns_of(
         note(f"{data.source}: {remark}")
     if not types:
         raise DataError(f"{data.source} has no column left as an input; it needs at least one")
+    for name in targets:
+        few = set() if target.classes else set(np.unique(data.read_numbers(name)).tolist())
+        if 2 < len(few) <= FEW_VALUES and all(value % 1 == 0 for value in few):
+            note(
+                f"{data.source}: target {name!r} has {len(few)} whole values and is learned as a "
+                "number; if these are classes, say --task classification"
+            )
     weights = None if weight is None else data.numbers([weight])[:, 0]
     return Chosen(types, target, targets, weights)
 

@@ -76,6 +76,7 @@ def _surface(r: Request) -> surfaces.Surface:
         np.column_stack([X[:, i], X[:, j], targets_of(r.model, r.table)[:, r.target]]),
         (names[i], names[j], r.name),
         note if others else "",
+        bool(r.model.classes),
     )
 
 

@@ -95,7 +95,7 @@ def _draw_skips(ax: Axes, W: Array, left: Array, right: Array, depth: float) -> 
     t = np.linspace(0.0, 1.0, 60)[:, None]
     for i, start in enumerate(left):
         for j, end in enumerate(right):
-            low = np.array([0.5 * (start[0] + end[0]), -1.6 * depth])
+            low = np.array([0.5 * (start[0] + end[0]), -1.2 * depth])
             curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * low + t**2 * end
             color, dash = (BLUE, "-") if W[i, j] >= 0 else (ORANGE, "--")
             width = 0.4 + 2.0 * abs(W[i, j]) / largest

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from chainrule._contracts import Array
-from chainrule.pictures.style import BLACK, ORANGE, figure, see_through
+from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure, see_through
 
 GRID = 100
 MOST_LABELS = 12
+ODDS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Surface:
         Of x, y and z.
     note : str
         At what values other inputs are held.
+    probability : bool
+        Whether z is a probability and the data are 0 or 1.
     """
 
     x: Array
@@ -40,6 +43,7 @@ class Surface:
     points: Array
     names: tuple[str, str, str]
     note: str = ""
+    probability: bool = False
 
     @property
     def title(self) -> str:
@@ -49,27 +53,43 @@ class Surface:
 
 def contour(surface: Surface) -> Figure:
     """Draw lines of equal prediction, labelled in the unit of the target."""
-    few = len(surface.points) <= MOST_LABELS
+    n = len(surface.points)
+    few = n <= MOST_LABELS
     with figure(7.0, 4.6) as fig:
         ax = fig.add_subplot()
-        filled = ax.contourf(surface.x, surface.y, surface.z, levels=12, cmap="cividis", alpha=0.5)
+        wanted = ODDS if surface.probability else 12
+        filled = ax.contourf(
+            surface.x, surface.y, surface.z, levels=wanted, cmap="cividis", alpha=0.5
+        )
         fig.colorbar(filled, ax=ax, label=surface.names[2])
         lines = ax.contour(
-            surface.x, surface.y, surface.z, levels=filled.levels, colors=BLACK, linewidths=0.8
+            surface.x,
+            surface.y,
+            surface.z,
+            levels=filled.levels,
+            colors=BLACK,
+            linewidths=[2.0 if level == 0.5 else 0.8 for level in filled.levels],
         )
         levels = np.asarray(filled.levels)
-        ax.clabel(lines, levels if few else levels[::2], inline=True, fontsize=10, fmt="%.3g")
-        ax.plot(
-            *surface.points[:, :2].T,
-            "o",
-            color=ORANGE,
-            mec="white",
-            ms=8 if few else 4,
-            alpha=see_through(len(surface.points)),
-            clip_on=False,
-            zorder=5,
-        )
-        if few:
+        some = levels if few or surface.probability else levels[::2]
+        ax.clabel(lines, some, inline=True, fontsize=10, fmt="%.3g")
+        of_class = surface.points[:, 2] > 0.5 if surface.probability else np.full(n, True)
+        for chosen, marker, color in ((of_class, "o", ORANGE), (~of_class, "s", BLUE)):
+            ax.plot(
+                *surface.points[chosen, :2].T,
+                marker,
+                color=color,
+                mec="white",
+                mew=0.5,
+                ms=8 if few else 4.5,
+                alpha=max(see_through(n), 0.6),
+                clip_on=False,
+                zorder=5,
+                label=f"{surface.names[2]}: {'yes' if color == ORANGE else 'no'}",
+            )
+        if surface.probability:
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
+        elif few:
             _write_values(ax, surface)
         ax.set(xlabel=surface.names[0], ylabel=surface.names[1], title=surface.title)
         ax.grid(False)

@@ -1,0 +1,152 @@
+"""Classes, columns of every kind and comparisons from the command line."""
+
+import json
+
+import pytest
+
+from chainrule import load_model
+
+FLOWERS = "petal;color;wild;seen;kind\n" + "\n".join(
+    f"{1 + i % 5},{i % 7};{['red', 'blue'][i % 2]};{['yes', 'no'][i // 2 % 2]};"
+    f"{1 + i % 28}.0{1 + i % 9}.2020;{['rose', 'iris', 'tulip'][i % 5 // 2]}"
+    for i in range(60)
+)
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    path = tmp_path / "flowers.csv"
+    path.write_text(FLOWERS)
+    return path
+
+
+@pytest.fixture
+def kinds(run, flowers, tmp_path):
+    path = tmp_path / "kinds.json"
+    done = run("fit", flowers, "--target", "kind", "--out", path, "--restarts", 2)
+    assert done.code == 0, done.err
+    return path
+
+
+def test_what_is_found_is_shown_before_it_is_fitted(run, flowers, tmp_path):
+    done = run("fit", flowers, "--target", "kind", "--out", tmp_path / "m", "--restarts", 2)
+    for line in (
+        "delimiter semicolon, decimal comma",
+        "  petal  number",
+        "  color  category of 2: blue, red",
+        "  wild   no / yes, as 0 / 1",
+        "  seen   date, D.M.YYYY, in days",
+        "  kind   target, 3 classes: 'iris', 'rose', 'tulip'",
+    ):
+        assert line in done.err
+    for words in ("3 softmax", "3 classes: iris, rose, tulip", "accuracy", "alpha by rule"):
+        assert words in done.out
+
+
+def test_classes_and_their_probabilities(run, kinds, flowers):
+    done = run("predict", kinds, flowers)
+    head, first, *_ = done.out.splitlines()
+    assert head == "kind,p(kind=iris),p(kind=rose),p(kind=tulip)"
+    label, *p = first.split(",")
+    assert label == "rose"
+    assert sum(map(float, p)) == pytest.approx(1.0, abs=1e-12)
+    document = json.loads(run("predict", kinds, flowers, "--json").out)
+    assert document["predictions"]["kind"][0] == "rose"
+    assert set(document["probabilities"]) == {f"p(kind={k})" for k in ("iris", "rose", "tulip")}
+
+
+def test_a_raw_table_in_any_order(run, kinds, tmp_path):
+    table = tmp_path / "new.csv"
+    table.write_text("seen,wild,extra,color,petal\n05.03.2020,no,1,green,2.5\n06.03.2020,,1,red,\n")
+    done = run("predict", kinds, table)
+    assert done.code == 0, done.err
+    for words in (
+        "columns the model does not use: 'extra'",
+        "columns taken by name, in the order 'petal', 'color', 'wild', 'seen'",
+        "column 'color': 'green' in 1 rows was not seen in training",
+        "column 'petal': missing in 1 rows, but never in training; it is taken as",
+        "column 'wild': missing in 1 rows, but never in training; it is taken as 'yes'",
+    ):
+        assert words in done.err, words
+    table.write_text("seen,wild,petal\n05.03.2020,no,2.5\n")
+    assert "has no column 'color', which the model needs" in run("predict", kinds, table).err
+
+
+@pytest.mark.parametrize("command", ["check", "explain", "show"])
+def test_every_command_takes_a_model_of_classes(run, kinds, flowers, command):
+    rows = ["--row", 1] if command == "explain" else []
+    tables = [] if command == "show" else [flowers]
+    for as_json in ([], ["--json"]):
+        done = run(command, kinds, *tables, *rows, *as_json)
+        assert done.code == 0, done.err
+    if command == "explain":
+        assert "p(kind=rose)" in run(command, kinds, flowers, *rows).out
+
+
+def test_pictures_of_a_model_of_classes(run, kinds, flowers, tmp_path):
+    for kind in ("cost", "contour", "fit", "network"):
+        out = tmp_path / f"{kind}.png"
+        done = run("plot", kinds, flowers, "--kind", kind, "--out", out, "--target", "p(kind=rose)")
+        assert done.code == 0, done.err
+        assert out.stat().st_size > 5000
+
+
+def test_columns_can_be_overruled(run, flowers, tmp_path):
+    done = run(
+        "fit", flowers, "--target", "wild", "--drop", "seen", "--category", "petal", "--weight",
+        "petal", "--out", tmp_path / "m",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "column 'petal' is named twice in the options" in done.err
+    done = run("fit", flowers, "--target", "wild", "--drop", "seen", "--category", "petal",
+        "--skip", "--alpha", "0.1,1", "--restarts", 1, "--out", tmp_path / "m")  # fmt: skip
+    assert done.code == 0, done.err
+    model = load_model(tmp_path / "m")
+    assert [column.kind for column in model.columns] == ["category", "category", "category"]
+    assert model.classes == (("no", "yes"),)
+    assert model.network.skip
+    assert model.training["alpha"] == [0.1, 1.0]
+
+
+def test_weights_are_rows_repeated(run, tmp_path):
+    rows = [(i, (i * 7) % 5, 1 + i % 3) for i in range(12)]
+    (tmp_path / "w.csv").write_text("x,y,w\n" + "".join(f"{x},{y},{w}\n" for x, y, w in rows))
+    (tmp_path / "r.csv").write_text("x,y\n" + "".join(f"{x},{y}\n" * w for x, y, w in rows))
+    options = ["--target", "y", "--alpha", 0.1, "--task", "regression"]
+    run("fit", tmp_path / "w.csv", "--weight", "w", *options, "--out", tmp_path / "w")
+    run("fit", tmp_path / "r.csv", *options, "--out", tmp_path / "r")
+    grid = [[x / 2] for x in range(24)]
+    weighted, repeated = (load_model(tmp_path / name).predict(grid) for name in "wr")
+    assert weighted == pytest.approx(repeated, abs=1e-7)
+
+
+def test_a_number_that_may_be_a_class_is_said(run, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("x,y\n" + "".join(f"{i},{i % 3}\n" for i in range(12)))
+    done = run("fit", table, "--target", "y", "--out", tmp_path / "m", "--restarts", 2)
+    assert "has 3 whole values and is learned as a number; if these are classes, say" in done.err
+    run("fit", table, "--target", "y", "--task", "classification", "--out", tmp_path / "m")
+    assert load_model(tmp_path / "m").classes == ((0, 1, 2),)
+
+
+def test_compare(run, flowers, tmp_path):
+    done = run("compare", flowers, "--target", "kind", "--folds", 3)
+    assert done.code == 0, done.err
+    for name in ("chainrule", "frequencies", "logistic regression", "MLP, lbfgs", "MLP, adam"):
+        assert name in done.out
+    assert "standard errors" in done.out
+    table = tmp_path / "t.csv"
+    table.write_text("x,y\n" + "".join(f"{i},{(i * 0.37) % 3 + i * 0.01}\n" for i in range(30)))
+    document = json.loads(run("compare", table, "--target", "y", "--folds", 3, "--json").out)
+    assert document["measure"] == "r2"
+    names = [result["name"] for result in document["results"]]
+    assert sorted(names) == sorted(
+        ["chainrule", "mean", "linear regression", "MLP, lbfgs", "MLP, adam", "gradient boosting"]
+    )
+    for result in document["results"]:
+        assert len(result["r2"]["folds"]) == 3
+        assert result["r2"]["standard_error"] >= 0
+    means = [result["r2"]["mean"] for result in document["results"]]
+    assert means == sorted(means, reverse=True)
+    assert run("compare", table, "--target", "y", "--folds", 40).code == 2
+    assert run("compare", table, "--target", "y", "--weight", "x").code == 2
