@@ -7,6 +7,7 @@ import datetime
 import evaluation
 import growth
 import nist
+import scikit_learn
 import seed_fit
 import startup
 import time_to_cost
@@ -23,7 +24,7 @@ def main():
         "",
         f"{datetime.date.today().isoformat()}. {machine()}",
     ]
-    for benchmark in (evaluation, seed_fit, time_to_cost, nist, startup, growth):
+    for benchmark in (evaluation, seed_fit, time_to_cost, nist, scikit_learn, startup, growth):
         print(f"{benchmark.__name__} ...", flush=True)
         try:
             parts += ["", *benchmark.run()]

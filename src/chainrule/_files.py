@@ -64,6 +64,8 @@ def read_bytes(path: str | os.PathLike[str], most: int | None = None) -> bytes:
 def require_other_file(out: str, inputs: list[str]) -> None:
     """Raise DataError if writing `out` would replace one of these files."""
     for source in inputs:
+        if out == source == "-":
+            continue  # stdin and stdout are not the same
         same = False
         with contextlib.suppress(OSError, ValueError):  # one of them does not exist
             same = os.path.realpath(out) == os.path.realpath(source) or (

@@ -30,6 +30,7 @@ from chainrule.tables.table import Table
 from chainrule.tables.targets import Targets
 
 OURS = "chainrule"
+FOLDS = 10
 CLEAR = 2.0  # standard errors, beyond which a difference is more than chance
 Progress = Callable[[str], None]
 
@@ -104,7 +105,7 @@ def compare(
     target: Targets,
     *,
     kinds: Mapping[str, str] | None = None,
-    folds: int = 10,
+    folds: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     **options: Any,
@@ -123,7 +124,9 @@ def compare(
     target : Targets
     kinds : mapping of str to str, optional
         What some columns are known to hold.
-    folds, seed : int
+    folds : int, optional
+        10 if left out, or fewer so that 2 rows, and one of each class, are in every fold.
+    seed : int
     progress : callable, optional
         Called with a line of text before every fit.
     **options
@@ -135,13 +138,14 @@ def compare(
         If there are fewer rows, or fewer of a class, than folds.
     """
     n = len(table)
-    if not 2 <= folds:
-        raise ConfigurationError(f"folds is {folds}; it must be at least 2")
     y, strata = _as_given(target)
-    smallest = n if strata is None else int(np.bincount(strata).min())
-    if smallest < folds:
-        what = "rows" if strata is None else "rows of the rarest class"
-        raise DataError(f"there are {smallest} {what} for {folds} folds; ask for fewer --folds")
+    most = n // 2 if strata is None else min(n // 2, int(np.bincount(strata).min()))
+    if most < 2:
+        what = "rows" if strata is None else "rows, or too few of a class,"
+        raise DataError(f"{n} {what} are too few to compare on: every fold needs 2 of them")
+    folds = min(FOLDS, most) if folds is None else folds
+    if not 2 <= folds <= most:
+        raise ConfigurationError(f"folds is {folds}; for this table it can be 2 to {most}")
     ways = _ways(target, seed, options)
     found: dict[str, list[tuple[dict[str, float], float, bool]]] = {name: [] for name in ways}
     for k, (train, test) in enumerate(_folds(n, strata, folds, seed)):

@@ -44,14 +44,22 @@ _LONGEST_NAME = 10_000
 _MOST_LEVELS = 10_000
 
 
-def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a model to a file, whole or not at all.
+
+    Parameters
+    ----------
+    model : Model, or an estimator that was fitted
+    path : str or path
 
     Raises
     ------
     DataError
         If it cannot be written; an old file of that name is then untouched.
     """
+    model = getattr(model, "model_", model)
+    if not isinstance(model, Model):
+        raise DataError(f"a {type(model).__name__} is not a model that can be saved; fit one first")
     content = dump_model(model)
     try:
         parse_model(content, str(path))

@@ -152,6 +152,15 @@ def test_weights_are_rows_repeated():
     assert weighted.predict(X) == pytest.approx(repeated.predict(X), abs=1e-6)
 
 
+def test_weights_that_are_no_counts_say_only_how_rows_compare():
+    w = RNG.uniform(0.5, 2.0, len(X))
+    one, small, large = (
+        NetworkRegressor(**SMALL).fit(X, Y, sample_weight=w * unit) for unit in (1.0, 1e-3, 1e3)
+    )
+    assert small.predict(X) == pytest.approx(one.predict(X), abs=1e-7)
+    assert large.predict(X) == pytest.approx(one.predict(X), abs=1e-7)
+
+
 def test_class_weights_are_sample_weights():
     X, y = load_iris(return_X_y=True)
     weight = {0: 1.0, 1: 5.0, 2: 0.5}
@@ -239,7 +248,7 @@ def test_a_frame_with_columns_of_every_kind(library):
         "size", "size missing", "town=Bonn", "town=Kiel", "town=Ulm", "garden", "built",
     )  # fmt: skip
     new = {**{name: values[:1] for name, values in FRAME.items()}, "town": ["Rome"]}
-    with pytest.warns(UserWarning, match="column 'town': 'Rome' in 1 rows was not seen"):
+    with pytest.warns(UserWarning, match="column 'town': 'Rome' in 1 row was not seen"):
         assert np.isfinite(r.predict(library(new))).all()
     with pytest.raises(DataError, match=r"column 'size', row 3: the value is missing \(as in 3"):
         NetworkRegressor(**SMALL).fit(frame, RENT)

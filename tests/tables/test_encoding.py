@@ -98,8 +98,8 @@ def test_what_training_never_saw_is_handled_by_the_rule_and_said():
     encoded = encode(types, new)
     assert encoded.X.tolist() == [[2, 0, 0], [4, 0, 0]]
     said = " | ".join(encoded.remarks)
-    assert "column 'n': missing in 1 rows, but never in training; it is taken as 2" in said
-    assert "'Rome' in 1 rows was not seen in training; it is taken as none of those" in said
+    assert "column 'n': missing in 1 row, but never in training; it is taken as 2" in said
+    assert "'Rome' in 1 row was not seen in training; it is taken as none of those" in said
     with pytest.raises(DataError, match="has no column 'town', which the model needs"):
         encode(types, table(n=["1"]))
 

@@ -105,7 +105,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" Try '{context.command_path} --help'." if context else ""
-        return _fail(error.format_message().rstrip(".") + "." + hint, 2)
+        return _fail(" ".join(error.format_message().split()).rstrip(".") + "." + hint, 2)
     except (KeyboardInterrupt, click.exceptions.Abort):
         return _fail("interrupted", 130)
     except TrainingError as error:

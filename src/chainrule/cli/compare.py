@@ -10,7 +10,7 @@ from chainrule._errors import DataError
 from chainrule.cli._columns import column_options, columns_of
 from chainrule.cli._input import reading_options, table_from
 from chainrule.cli._output import Progress, note, say, say_json
-from chainrule.cli.fit import alphas_of, widths_of
+from chainrule.cli.fit import activations_of, alphas_of, widths_of
 from chainrule.comparison import Comparison, compare
 from chainrule.tables.reading import Format
 
@@ -22,7 +22,9 @@ WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accur
 @click.option("--hidden", default="10", show_default=True, help="Units of the hidden layers.")
 @click.option("--alpha", default="auto", show_default=True, help="Penalty, as of fit.")
 @click.option("--restarts", default=3, show_default=True, type=int, help="Random starts.")
-@click.option("--folds", default=10, show_default=True, type=int, help="Of the cross-validation.")
+@click.option("--activation", default="tanh", show_default=True, help="Of the hidden layers.")
+@click.option("--skip/--no-skip", default=False, show_default=True, help="As of fit.")
+@click.option("--folds", type=int, help="Of the cross-validation. [default: 10 if there are rows]")
 @click.option("--seed", default=0, show_default=True, type=int, help="Of folds and starts.")
 @column_options
 @reading_options
@@ -32,7 +34,9 @@ def command(
     hidden: str,
     alpha: str,
     restarts: int,
-    folds: int,
+    activation: str,
+    skip: bool,
+    folds: int | None,
     seed: int,
     as_json: bool,
     written: Format,
@@ -47,6 +51,8 @@ def command(
         raise DataError("compare counts every row the same; leave --weight out")
     options = {
         "hidden_layer_sizes": widths_of(hidden),
+        "activation": activations_of(activation, len(widths_of(hidden))),
+        "skip": skip,
         "alpha": alphas_of(alpha),
         "n_restarts": restarts,
     }
@@ -69,7 +75,7 @@ def command(
         say(_page(comparison))
     for result in comparison.results:
         if result.unconverged:
-            note(f"{result.name}: {result.unconverged} of {folds} fits did not converge")
+            note(f"{result.name}: {result.unconverged} of {comparison.folds} fits did not converge")
 
 
 def _page(comparison: Comparison) -> str:

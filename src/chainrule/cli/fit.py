@@ -157,7 +157,7 @@ def command(
         default, units = layer_for(target.classes)
     network = Network(
         [len(input_names(chosen.types)), *widths_of(hidden), units],
-        hidden=_activations(activation, len(widths_of(hidden))),
+        hidden=activations_of(activation, len(widths_of(hidden))),
         output=output_name or default,
         loss=loss,
         bias=bias,
@@ -233,7 +233,8 @@ def widths_of(hidden: str) -> list[int]:
     return [] if widths == [0] else widths
 
 
-def _activations(names: str, n_hidden: int) -> list[str]:
+def activations_of(names: str, n_hidden: int) -> list[str]:
+    """Return one activation for each hidden layer, if one was named for all."""
     listed = [name.strip() for name in names.split(",")]
     return listed * n_hidden if len(listed) == 1 else listed
 

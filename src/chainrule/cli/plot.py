@@ -55,11 +55,16 @@ def _surface(r: Request) -> surfaces.Surface:
     if len(names) < 2:
         raise DataError(f"a surface needs two inputs; the model has only {names[0]!r}: --kind fit")
     X = inputs_of(r.model, r.table)
-    i = one_of(names, r.x, "input")
-    j = one_of(names, r.y, "input") if r.y is not None else next(k for k in (1, 0) if k != i)
+    axes = [names.index(c.inputs[0]) for c in r.model.columns if c.kind != "category"]
+    if len(axes) < 2:
+        raise DataError("a surface needs two inputs that are not categories: --kind fit")
+    known = [names[k] for k in axes]
+    i = axes[one_of(known, r.x, "input")]
+    j = axes[one_of(known, r.y, "input")]
+    j = next(k for k in axes if k != i) if r.y is None else j
     if i == j:
         raise DataError(f"--x and --y are both {names[i]!r}; give two different inputs")
-    held = np.median(X, axis=0)
+    held = _typical(r.model, X)
     x, y = (np.linspace(X[:, k].min(), X[:, k].max(), surfaces.GRID) for k in (i, j))
     for k, line in ((i, x), (j, y)):
         if line[0] == line[-1]:
@@ -67,8 +72,12 @@ def _surface(r: Request) -> surfaces.Surface:
     grid = np.tile(held, (surfaces.GRID**2, 1))
     grid[:, i], grid[:, j] = (A.ravel() for A in np.meshgrid(x, y))
     z = r.model.outputs_of_inputs(grid)[:, r.target].reshape(surfaces.GRID, surfaces.GRID)
-    others = [f"{names[k]} = {held[k]:.4g}" for k in range(len(names)) if k not in (i, j)]
-    note = f"with {', '.join(others[:4])}{' …' if len(others) > 4 else ''} (medians)"
+    others = [
+        f"{names[k]} = {held[k]:.4g}"
+        for k in range(len(names))
+        if k not in (i, j) and (k in axes or held[k])
+    ]
+    note = f"with {', '.join(others[:3])}{' …' if len(others) > 3 else ''} (typical)"
     return surfaces.Surface(
         x,
         y,
@@ -78,6 +87,17 @@ def _surface(r: Request) -> surfaces.Surface:
         note if others else "",
         bool(r.model.classes),
     )
+
+
+def _typical(model: Model, X: np.ndarray) -> np.ndarray:
+    """Return medians of the inputs, and of each category the word that is most frequent."""
+    typical, at = np.median(X, axis=0), 0
+    for column in model.columns:
+        if column.kind == "category":
+            words = slice(at, at + len(column.levels))
+            typical[words] = np.arange(len(column.levels)) == X[:, words].sum(axis=0).argmax()
+        at += len(column.inputs)
+    return np.asarray(typical)
 
 
 def _network(r: Request) -> Figure:

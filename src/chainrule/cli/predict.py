@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import click
 import numpy as np
 
+from chainrule._errors import DataError
 from chainrule._files import require_other_file, write_atomically
 from chainrule.cli._input import inputs_of, model_and_table, reading_options
-from chainrule.cli._output import Progress, csv_text, say_json
+from chainrule.cli._output import Progress, csv_text, say_json, tell
+from chainrule.report.summary import score_lines
 from chainrule.tables import targets
 from chainrule.tables.reading import Format
+from chainrule.tables.table import Table
+from chainrule.training.model import Model
 
 
 @click.command(name="predict")
@@ -45,6 +50,15 @@ def command(model: str, table: str, out: str | None, as_json: bool, written: For
         say_json(document | ({"probabilities": p} if p else {}))
     elif out is None or out == "-":
         sys.stdout.write(csv_text({**predicted, **p}))
+    if set(trained.target_names) <= set(data.names):
+        _tell_scores(trained, data, outputs)
+
+
+def _tell_scores(trained: Model, data: Table, outputs: np.ndarray) -> None:
+    """Say how good the predictions are where the truth is in the table."""
+    with contextlib.suppress(DataError):  # it need not be there in every row
+        for line in score_lines(trained.scores_of(outputs, trained.targets(data))):
+            tell(f"{data.source}: {line.removeprefix('fitted').strip()}")
 
 
 def _probabilities(

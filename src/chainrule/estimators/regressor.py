@@ -194,7 +194,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         X : array_like (n, features), sparse matrix or data frame
         y : array_like (n,) or (n, targets)
         sample_weight : array_like (n,), optional
-            A weight of 2 is the row twice, a weight of 0 is the row left out.
+            A weight of 2 is the row twice, a weight of 0 is the row left out. If some are not
+            whole, only how they compare counts for the penalty by rule.
 
         Returns
         -------

@@ -130,7 +130,8 @@ def activation(name: str | Activation) -> Activation:
     if isinstance(name, Activation):
         return name
     if not isinstance(name, str) or name not in ACTIVATIONS:
+        same = " (logistic is called sigmoid here)" if name == "logistic" else ""
         raise ConfigurationError(
-            f"unknown activation {name!r}; choose one of {', '.join(ACTIVATIONS)}"
+            f"unknown activation {name!r}; choose one of {', '.join(ACTIVATIONS)}{same}"
         )
     return ACTIVATIONS[name]

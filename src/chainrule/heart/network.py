@@ -83,6 +83,11 @@ class Network:
     def __post_init__(self) -> None:
         layers = _widths(self.layers)
         n_hidden = len(layers) - 2
+        if callable(self.hidden) and not isinstance(self.hidden, Activation):
+            raise ConfigurationError(
+                f"hidden is {self.hidden!r}; a function of your own needs its derivative: "
+                "chainrule.Activation(name, f, df)"
+            )
         one = isinstance(self.hidden, str | Activation)
         asked: list[Any] = [self.hidden] * n_hidden if one else list(self.hidden)
         if len(asked) != n_hidden:

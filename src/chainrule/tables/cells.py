@@ -126,6 +126,11 @@ def codes(cells: Sequence[str], levels: Sequence[str]) -> tuple[Array, Places]:
     return values, np.array(places, dtype=np.intp)
 
 
+def as_date(day: float) -> str:
+    """Return days since 1970-01-01 as a date."""
+    return str(np.datetime64(0, "D") + np.timedelta64(round(day), "D"))
+
+
 def _iso(cell: str) -> float | None:
     if not _ISO.fullmatch(cell):
         return None

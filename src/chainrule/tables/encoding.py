@@ -81,8 +81,14 @@ class ColumnType:
         if self.indicator and self.kind == "category":
             return f"{what}; missing is one more"
         if self.indicator:
-            return f"{what}; missing ones are {self.fill:.6g}, and one more input says so"
+            return f"{what}; missing ones are {self._fill()}, and one more input says so"
         return what
+
+    def _fill(self) -> str:
+        assert self.fill is not None
+        if self.kind == "yes/no":
+            return self.levels[int(self.fill)]
+        return cells.as_date(self.fill) if self.kind == "date" else f"{self.fill:.6g}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -120,8 +126,8 @@ def encode(types: Sequence[ColumnType], table: Table) -> Encoded:
         if len(unseen):
             words = dict.fromkeys(str(table.columns[column_type.name].values[i]) for i in unseen)
             remarks.append(
-                f"column {column_type.name!r}: {listed(list(words), 3)} in {len(unseen)} rows was "
-                f"not seen in training; it is taken as {_stand_in(column_type)}"
+                f"column {column_type.name!r}: {listed(list(words), 3)} in {_rows(len(unseen))} "
+                f"was not seen in training; it is taken as {_stand_in(column_type)}"
             )
             missing[unseen] = False
         if missing.any():
@@ -129,8 +135,8 @@ def encode(types: Sequence[ColumnType], table: Table) -> Encoded:
                 raise DataError(_refused(column_type, table, np.flatnonzero(missing)))
             if not column_type.indicator:
                 remarks.append(
-                    f"column {column_type.name!r}: missing in {missing.sum()} rows, but never in "
-                    f"training; it is taken as {_stand_in(column_type)}"
+                    f"column {column_type.name!r}: missing in {_rows(int(missing.sum()))}, but never "
+                    f"in training; it is taken as {_stand_in(column_type)}"
                 )
         parts.append(_inputs(column_type, values, missing))
     return Encoded(np.concatenate(parts, axis=1), tuple(remarks))
@@ -338,12 +344,14 @@ def _inputs(column_type: ColumnType, values: Array, missing: NDArray[np.bool_]) 
     return np.concatenate(parts, axis=1)
 
 
+def _rows(n: int) -> str:
+    return f"{n} row{'s' * (n != 1)}"
+
+
 def _stand_in(column_type: ColumnType) -> str:
     if column_type.kind == "category":
         return "none of those that were"
-    if column_type.kind == "yes/no" and column_type.fill is not None:
-        return repr(column_type.levels[int(column_type.fill)])
-    return f"{column_type.fill:.6g}, the median of training"
+    return f"{column_type._fill()}, the middle of training"
 
 
 def _refused(column_type: ColumnType, table: Table, places: NDArray[np.intp]) -> str:

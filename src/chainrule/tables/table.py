@@ -144,8 +144,8 @@ class Table:
                 "or say --decimal ,"
             )
         return (
-            f"{place}: {cell!r} is not a number{count}; correct it, say that the column holds "
-            "categories (--category), or leave it out (--drop)"
+            f"{place}: {cell!r} is not a number{count}; correct it, or fit with the column taken "
+            "as categories (--category), or without it (--drop)"
         )
 
     def _nothing(self, name: str, places: NDArray[np.intp]) -> str:

@@ -126,10 +126,15 @@ def _array(of: Sequence[Label]) -> NDArray[np.generic]:
 
 def _find_classes(table: Table, names: Sequence[str], task: str) -> Classes:
     kinds = [kind_of(table.columns[name], table) for name in names]
+    for name, kind in zip(names, kinds, strict=True):
+        if kind == "date":
+            raise DataError(
+                f"target {name!r} holds dates; predict a number instead, such as days since one"
+            )
     if task == "regression":
         return ()
     if task == "auto" and all(
-        kind in ("number", "date") and not _zero_and_one(table, name)
+        kind == "number" and not _zero_and_one(table, name)
         for kind, name in zip(kinds, names, strict=True)
     ):
         return ()

@@ -14,7 +14,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, real_matrix, row_weights
-from chainrule.statistics import scores
+from chainrule.statistics.scores import Scores, of_classes, of_numbers
 from chainrule.tables import targets
 from chainrule.tables.encoding import ColumnType, Encoded, encode, plain
 from chainrule.tables.encoding import input_names as input_names_of
@@ -169,13 +169,16 @@ class Model:
         """Return the target columns of a table as the network learns them, (n, outputs)."""
         return targets.read_targets(table, self.target_names, classes=self.classes).Y
 
-    def scores(self, X: Array, Y: Array, w: Array | None = None) -> scores.Scores:
+    def scores(self, X: Array, Y: Array, w: Array | None = None) -> Scores:
         """Return how good it is on inputs (n, inputs) and outputs (n, outputs), in users' units."""
-        outputs = self.outputs_of_inputs(X)
+        return self.scores_of(self.outputs_of_inputs(X), Y, w)
+
+    def scores_of(self, outputs: Array, Y: Array, w: Array | None = None) -> Scores:
+        """Return how good outputs are, (n, outputs), where the truth is Y."""
         if not self.classes:
-            return scores.of_numbers(Y, outputs, self.target_names, w)
+            return of_numbers(Y, outputs, self.target_names, w)
         inside = np.clip(outputs, *targets.INSIDE)
-        return scores.of_classes(Y, inside, self.target_names, w)
+        return of_classes(Y, inside, self.target_names, w)
 
     def objective(
         self,

@@ -7,6 +7,9 @@ Networks, sec. 2.1): s is 1, but 2.5 for the logarithm of odds (Gelman et al. 20
 Appl. Stat. 2:1360). So α is d[l] / s² where the cost is the logarithm of a probability,
 and d[l] σ² / s² where it is a square, with σ² the variance of the noise in it.
 
+Weights of rows that are whole numbers count repetitions, and more rows weigh more against the
+penalty. Others say only how rows compare: for the rule they are brought to a mean of 1.
+
 σ² is found from the data: it is what is left unexplained, over the numbers that are not
 used up by weights (MacKay 1992, Neural Computation 4:415, eq. 2.23),
 
@@ -50,6 +53,13 @@ def by_rule(objective: Objective, seed: int) -> tuple[tuple[float, ...], str]:
     seed : int
         Of the starts from which the noise is found.
     """
+    relative = bool(np.any(objective.w % 1.0 != 0.0))
+    mean = float(objective.w.mean()) if relative else 1.0
+    alpha, reason = _by_rule(_with(objective, 0.0, objective.w / mean), seed)
+    return tuple(mean * a for a in alpha), reason
+
+
+def _by_rule(objective: Objective, seed: int) -> tuple[tuple[float, ...], str]:
     net = objective.net
     if net.pair.loss in ("cross_entropy", "poisson"):
         return _alpha(net, 1.0), "as wide as the layers allow"
@@ -93,9 +103,11 @@ def _noise(objective: Objective, seed: int) -> float | None:
     return noise
 
 
-def _with(objective: Objective, alpha: float | tuple[float, ...]) -> Objective:
+def _with(
+    objective: Objective, alpha: float | tuple[float, ...], w: Array | None = None
+) -> Objective:
     o = objective
-    return Objective(o.net, o.X, o.Y, alpha, o.w, o.fixed, o.signs)
+    return Objective(o.net, o.X, o.Y, alpha, o.w if w is None else w, o.fixed, o.signs)
 
 
 def _used_up(H: Array, decay: Array) -> float:
