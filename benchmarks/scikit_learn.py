@@ -45,8 +45,8 @@ def run():
     lines = [
         "## scikit-learn's networks and ours, as they come",
         "",
-        f"Accuracy or R² in {FOLDS} folds, ± standard error (Nadeau & Bengio 2003); seconds of a fit,",
-        "medians. Our penalty by rule and 3 starts were settled while looking at these tables.",
+        f"Accuracy or R² in {FOLDS} folds, ± standard error (Nadeau & Bengio 2003); seconds of",
+        "a fit, medians. Our penalty by rule and 3 starts were settled while looking at these tables.",
         "",
         row(*columns),
         row(*["---"] * len(columns)),
@@ -69,7 +69,7 @@ def run():
         f"Better on {len(better)} of {len(tables)}; worse by more than a standard error on "
         f"{', '.join(worse) or 'none'}; {np.median(ratios):.1f} times as fast in the median.",
         "",
-        "Test errors in percent on the test rows of Prechelt (1994), who held a quarter of the rows",
+        "Test errors in percent on the test rows of Prechelt (1994), who held a quarter of all",
         "out to stop on:",
         "",
         row("proben1", "ours", "his best network", "his linear network"),

@@ -88,7 +88,8 @@ class ObjectiveProtocol(Protocol):
     * `can_fit_all`, whether it has as many parameters as there are numbers to fit;
     * `worse_than_mean(theta, J)`, None or how it compares with predicting the mean target;
     * `saturated(theta)`, None or which units pass no gradient on any row;
-    * `project(theta)`, the point nearest to θ within its bounds, θ itself where there are none;
+    * `bounded`, whether parameters have bounds, and `project(theta)`, the point nearest to θ
+      within them, θ itself if it is;
     * `may_be_silent`, which parameters the cost need not see at a minimum, (p,) of bool;
     * `gauge`, a unit vector along which the cost cannot change, or None;
     * `gradient_in_doubt`, whether its gradient has to be checked before it is believed.

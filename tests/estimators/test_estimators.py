@@ -164,13 +164,13 @@ def test_weights_that_are_no_counts_say_only_how_rows_compare():
 def test_class_weights_are_sample_weights():
     X, y = load_iris(return_X_y=True)
     weight = {0: 1.0, 1: 5.0, 2: 0.5}
-    by_class = NetworkClassifier(**SMALL, class_weight=weight).fit(X, y)
-    by_row = NetworkClassifier(**SMALL).fit(X, y, sample_weight=[weight[k] for k in y])
+    by_class = NetworkClassifier(**SMALL, alpha=0.5, class_weight=weight).fit(X, y)
+    by_row = NetworkClassifier(**SMALL, alpha=0.5).fit(X, y, sample_weight=[weight[k] for k in y])
     assert np.array_equal(by_class.predict_proba(X), by_row.predict_proba(X))
     few = np.r_[0:50, 50:55]  # balanced: the five count as much as the fifty
-    balanced = NetworkClassifier(**SMALL, class_weight="balanced").fit(X[few], y[few])
+    balanced = NetworkClassifier(**SMALL, alpha=0.5, class_weight="balanced").fit(X[few], y[few])
     w = np.where(y[few] == 0, 55 / 100, 55 / 10)
-    same = NetworkClassifier(**SMALL).fit(X[few], y[few], sample_weight=w)
+    same = NetworkClassifier(**SMALL, alpha=0.5).fit(X[few], y[few], sample_weight=w)
     assert np.array_equal(balanced.predict_proba(X), same.predict_proba(X))
 
 
@@ -457,6 +457,23 @@ def test_studying_more_never_lowers_the_score(options):
     assert falls(free) > 0.01
     assert falls(r) <= 1e-12
     assert r.score(hours, score) > 0.6
+
+
+@pytest.mark.parametrize("task", ["classes", "counts", "numbers"])
+def test_monotone_whatever_is_predicted(task):
+    s = -X[:, 0] + 0.3 * Y  # it falls, but is asked to rise
+    grid = np.column_stack([np.linspace(-2, 2, 100), np.zeros((100, 2))])
+    if task == "classes":
+        c = NetworkClassifier(**SMALL, monotonic_cst=[1, 0, 0]).fit(X, s > 0)
+        found = c.predict_proba(grid)[:, 1]
+    else:
+        options = {"output_activation": "exp"} if task == "counts" else {}
+        r = NetworkRegressor(**SMALL, monotonic_cst=[1, 0, 0], **options).fit(X, np.exp(s).round())
+        found = r.predict(grid)
+    assert np.diff(found).min() >= -1e-12
+    for method in ("broyden", "lbfgs", "bfgs", "gd"):
+        with pytest.raises(ConfigurationError, match="cannot keep weights to one sign"):
+            NetworkRegressor(**SMALL, monotonic_cst=[1, 0, 0], method=method).fit(X, Y)
 
 
 def test_monotone_columns_by_name_and_downward():

@@ -32,6 +32,7 @@ from chainrule.estimators.given import numbered
 from chainrule.heart.network import Network, row_weights
 from chainrule.report.summary import summary
 from chainrule.tables import targets
+from chainrule.tables.cells import NUMBERS
 from chainrule.tables.encoding import RULES, ColumnType, encode, find_types, input_names
 from chainrule.tables.frames import from_array, from_frame, is_frame
 from chainrule.tables.table import Table
@@ -108,6 +109,7 @@ class NetworkEstimator(
         target: Targets,
         names: tuple[str, ...],
         sample_weight: Any,
+        weight_unit: float | None = None,
         strata: Any = None,
     ) -> None:
         table = self._checked(X, reset=True)
@@ -140,8 +142,9 @@ class NetworkEstimator(
                 scale=self.scale,
                 alpha=self.alpha,
                 sample_weight=weights,
+                weight_unit=weight_unit,
                 fixed=fixed_weights(network, self.fixed),
-                signs=monotone_signs(network, self._directions(types)),
+                signs=monotone_signs(network, self._directions(types, table.names)),
                 n_restarts=self.n_restarts,
                 seed=self._seed(),
                 method=self.method,
@@ -194,6 +197,10 @@ class NetworkEstimator(
         if self.missing not in RULES:
             raise ConfigurationError(f"missing is {self.missing!r}; choose one of {RULES}")
         types, remarks = find_types(table, table.names, missing=self.missing)
+        for column in types:
+            commas = column.levels and all(map(NUMBERS[","].fullmatch, column.levels))
+            if "/" in column.style or commas:  # which may be meant otherwise
+                remarks = (*remarks, f"column {column.name!r} is text and taken as {column}")
         for remark in remarks:
             warnings.warn(remark, UserWarning, stacklevel=5)
         if not types:
@@ -216,10 +223,9 @@ class NetworkEstimator(
             skip=self.skip,
         )
 
-    def _directions(self, types: Sequence[ColumnType]) -> list[int]:
+    def _directions(self, types: Sequence[ColumnType], names: Sequence[str]) -> list[int]:
         """Return 1, -1 or 0 for each input."""
         asked = self.monotonic_cst
-        names = [column.name for column in types]
         if asked is None:
             asked = [0] * len(names)
         if isinstance(asked, Mapping):
@@ -235,7 +241,9 @@ class NetworkEstimator(
                 f"monotonic_cst is {asked!r}; give 1, -1 or 0 for each of {len(names)} columns"
             )
         directions = []
-        for column, direction in zip(types, each, strict=True):
+        of_name = dict(zip(names, each, strict=True))
+        for column in types:
+            direction = of_name[column.name]
             if direction and column.kind == "category":
                 raise ConfigurationError(
                     f"column {column.name!r} holds categories, which have no order; a monotone "

@@ -24,6 +24,7 @@ from chainrule.heart.outputs import Loss
 from chainrule.tables import targets
 from chainrule.tables.targets import Classes, Targets
 from chainrule.training.optimizers.problem import Optimizer
+from chainrule.training.penalty import unit_of_weights
 
 MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
 MOST_SEED = np.iinfo(np.int32).max
@@ -140,23 +141,29 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         else:
             self.classes_, positions = np.unique(labels, return_inverse=True)
             names = (str(getattr(y, "name", None) or "class"),)
-            classes, codes = (tuple(self.classes_.tolist()),), positions[:, None]
+            plain = [
+                label if isinstance(label, str | int | float) else str(label)
+                for label in self.classes_.tolist()
+            ]
+            classes, codes = (tuple(plain),), positions[:, None]
         weights = row_weights(sample_weight, len(labels))
         self._require_classes(codes[weights > 0])
+        unit = unit_of_weights(weights[weights > 0])
         if self.class_weight is not None:
             weights = weights * self._of_classes(codes, weights)
         target = Targets(targets.one_hot(codes, classes), classes)
-        self._fit(X, y, target, names, weights, None if labels.ndim == 2 else codes[:, 0])
+        strata = None if labels.ndim == 2 else codes[:, 0]
+        self._fit(X, y, target, names, weights, unit, strata)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the class of each row, (n,), or 0 and 1 for each label, (n, labels)."""
         outputs = self._outputs(X)
-        found = targets.labels(outputs, self.model_.classes)
         if len(self.model_.classes) > 1:
-            return found
-        dtype = self.classes_.dtype
-        return found.astype(dtype)
+            return np.asarray(targets.labels(outputs, self.model_.classes))
+        several = outputs.shape[1] > 1
+        most = outputs.argmax(axis=1) if several else (outputs[:, 0] > 0.5).astype(int)
+        return np.asarray(self.classes_[most])
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, (n, classes), in the order of `classes_`.

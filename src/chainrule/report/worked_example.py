@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.heart.outputs import output
 
-MOST_TERMS = 40
+MOST_TERMS = 16
 MOST_UNITS = 12
 MOST_ROWS = 10
 

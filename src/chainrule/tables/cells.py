@@ -21,6 +21,8 @@ NUMBERS = {
     mark: re.compile(rf"[+-]?([0-9]+[{mark}]?[0-9]*|[{mark}][0-9]+)([eE][+-]?[0-9]+)?")
     for mark in ".,"
 }
+# what may be a number of thousands: groups of three digits
+THOUSANDS = {mark: re.compile(rf"[+-]?[1-9][0-9]{{0,2}}([{mark}][0-9]{{3}})+") for mark in ".,"}
 ANSWERS = (
     ("no", "yes"),
     ("n", "y"),

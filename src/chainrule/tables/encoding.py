@@ -135,7 +135,7 @@ def encode(types: Sequence[ColumnType], table: Table) -> Encoded:
                 raise DataError(_refused(column_type, table, np.flatnonzero(missing)))
             if not column_type.indicator:
                 remarks.append(
-                    f"column {column_type.name!r}: missing in {_rows(int(missing.sum()))}, but never "
+                    f"column {column_type.name!r}: missing in {_rows(missing.sum())}, but never "
                     f"in training; it is taken as {_stand_in(column_type)}"
                 )
         parts.append(_inputs(column_type, values, missing))
@@ -188,7 +188,7 @@ def find_types(
             texts.append(name)
         else:
             types.append(_learned(column, kind, table, missing))
-            remarks += _doubts(column, kind, (kinds or {}).get(name) is not None)
+            remarks += _doubts(column, kind, (kinds or {}).get(name) is not None, table.decimal)
     if texts:
         raise DataError(_only_text(table, texts))
     return tuple(types), tuple(remarks)
@@ -344,8 +344,8 @@ def _inputs(column_type: ColumnType, values: Array, missing: NDArray[np.bool_]) 
     return np.concatenate(parts, axis=1)
 
 
-def _rows(n: int) -> str:
-    return f"{n} row{'s' * (n != 1)}"
+def _rows(n: Any) -> str:
+    return "1 row" if n == 1 else f"{n} rows"
 
 
 def _stand_in(column_type: ColumnType) -> str:
@@ -373,13 +373,27 @@ def _only_text(table: Table, names: Sequence[str]) -> str:
     )
 
 
-def _doubts(column: Column, kind: str, said: bool) -> list[str]:
+def _other(words: Sequence[str], mark: str) -> str:
+    return next(word for word in words if mark not in word)
+
+
+def _doubts(column: Column, kind: str, said: bool, decimal: str) -> list[str]:
     """Return what may not be meant: identifiers that are read as numbers."""
     if kind != "number" or said:
         return []
     name = column.name
     if column.kind == "text":
         words = [w.lstrip("+-") for w in column.values if w]
+        marked = [w for w in words if decimal in w]
+        if (
+            marked
+            and len(marked) < len(words)
+            and all(cells.THOUSANDS[decimal].fullmatch(w) for w in marked)
+        ):
+            return [
+                f"column {name!r} has {marked[0]!r} beside {_other(words, decimal)!r}: taken as a "
+                f"decimal {decimal!r}; if it marks thousands, write the numbers without it"
+            ]
         zeros = [w for w in words if len(w) > 1 and w[0] == "0" and w.isdigit()]
         if zeros:
             return [
@@ -393,7 +407,7 @@ def _doubts(column: Column, kind: str, said: bool) -> list[str]:
         large = (
             bool(len(whole))
             and bool(np.all(values[~np.isnan(values)] % 1 == 0))
-            and bool(np.nanmax(np.abs(values)) < 2.0**64)
+            and bool(np.nanmax(np.abs(values)) <= 2.0**64)
         )
     if large:
         return [

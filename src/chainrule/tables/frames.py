@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import DataError
-from chainrule.tables.cells import DAY
+from chainrule.tables.cells import DAY, MISSING
 from chainrule.tables.table import Column, Table, listed
 
 MICROSECONDS = 1e6
@@ -69,7 +69,7 @@ def _column(name: str, series: Any, source: str) -> Column:
         days = [np.nan if t is None else t / (MICROSECONDS * DAY) for t in _microseconds(series)]
         return Column(name, np.array(days, dtype=np.float64), "date")
     if dtype == nw.Categorical or dtype == nw.Enum:
-        return Column(name, _words(name, series.to_list(), source), "category")
+        return Column(name, _labels(name, series.to_list(), source), "category")
     if dtype == nw.String or dtype == nw.Object or dtype == nw.Unknown:
         return _mixed(name, series.to_list(), source)
     raise DataError(
@@ -117,6 +117,23 @@ def _mixed(name: str, values: list[Any], source: str) -> Column:
 
 def _numbers(values: list[Any]) -> Array:
     return np.array([np.nan if _is_nothing(v) else float(v) for v in values])
+
+
+def _labels(name: str, values: list[Any], source: str) -> NDArray[np.object_]:
+    """Return labels of a type that says they are: only what is null is missing."""
+    words = _words(name, values, source)
+    present = {value for value in values if not _is_nothing(value)}
+    if len({str(value).strip() for value in present}) < len(present):
+        raise DataError(
+            f"{source}: column {name!r} has categories that are written the same; rename them"
+        )
+    unclear = [str(v) for v in present if str(v).strip().lower() in MISSING]
+    if unclear:
+        raise DataError(
+            f"{source}: column {name!r} has the category {unclear[0]!r}, which elsewhere means "
+            "a missing value; rename it, or make it missing"
+        )
+    return words
 
 
 def _words(name: str, values: list[Any], source: str) -> NDArray[np.object_]:

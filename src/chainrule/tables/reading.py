@@ -182,9 +182,12 @@ def _parse(path: str, text: str, written: Format, decided: list[str]) -> Table:
         raise DataError(f"{path}, line {reader.line_num + skipped}: {error}") from None
     except StopIteration:
         raise DataError(f"{path} has a line that names the delimiter, and nothing else") from None
+    empty = 0
     while rows and not any(cell.strip() for cell in rows[-1]):
-        rows.pop()
+        empty += len(rows.pop()) > 1
         lines.pop()
+    if empty:
+        decided.append(f"{empty} row{'s' * (empty > 1)} of empty cells at the end left out")
     _check_rows(path, names, rows, lines, delimiter)
     columns = {}
     kept = []

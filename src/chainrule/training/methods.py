@@ -26,6 +26,7 @@ METHODS = ("auto", *OPTIMIZERS)
 MOST_FOR_LM = 150
 MOST_FOR_LM_WITH_FEW_ROWS = 300
 FEW_ROWS = 2_000
+VERY_FEW_ROWS = 100
 MANY_ROWS = 100_000
 # Broyden keeps a p x p matrix, which pays while a gradient costs as much as passing over it
 MOST_FOR_BROYDEN = 1_000
@@ -48,6 +49,14 @@ def choose(method: str | Optimizer, objective: ObjectiveProtocol, p: int) -> Cho
     ConfigurationError
         If there is no such method, or it needs derivatives that the objective has not.
     """
+    if getattr(objective, "bounded", False):
+        if method not in ("auto", "lm") and not isinstance(method, LevenbergMarquardt):
+            raise ConfigurationError(
+                f"method {getattr(method, 'name', method)!r} cannot keep weights to one sign; with "
+                "monotone inputs choose auto or lm"
+            )
+        optimizer = OPTIMIZERS["lm"] if isinstance(method, str) else method
+        return Choice(_able(optimizer, objective), "weights of one sign: steps end at 0")
     if not isinstance(method, str):
         if not callable(getattr(method, "run", None)):
             raise ConfigurationError(
@@ -65,13 +74,15 @@ def choose(method: str | Optimizer, objective: ObjectiveProtocol, p: int) -> Cho
 def _by_size(objective: ObjectiveProtocol, p: int) -> tuple[str, str]:
     rows, squared = getattr(objective, "size", (0, False))
     if getattr(objective, "highest_order", 1) >= 2 and squared:
-        if rows <= p:
+        if rows <= p and (rows <= VERY_FEW_ROWS or p <= MOST_FOR_LM_WITH_FEW_ROWS):
             return "lm", f"{rows:,} numbers to fit with {p:,} weights: no step costs less"
         if p <= MOST_FOR_LM and rows <= MANY_ROWS:
             return "lm", f"squares, and {p:,} weights <= {MOST_FOR_LM}: second derivatives pay"
         if p <= MOST_FOR_LM_WITH_FEW_ROWS and rows <= FEW_ROWS:
             return "lm", f"squares, {p:,} weights and {rows:,} numbers: second derivatives pay"
     limit = max(MOST_FOR_BROYDEN, rows // ROWS_PER_PARAMETER_FOR_BROYDEN)
+    if squared and rows <= p:
+        limit = MOST_FOR_BROYDEN_EVER  # L-BFGS takes too many steps where rows do not hold it
     limit = min(limit, MOST_FOR_BROYDEN_EVER)
     if p <= limit:
         return "broyden", f"{p:,} weights <= {limit:,}: a dense inverse Hessian pays"

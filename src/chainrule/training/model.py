@@ -229,6 +229,7 @@ def train(
     scale: str = "standard",
     alpha: float | Sequence[float] | str = AUTO,
     sample_weight: ArrayLike | None = None,
+    weight_unit: float | None = None,
     fixed: ArrayLike | None = None,
     signs: ArrayLike | None = None,
     validation: NDArray[np.bool_] | None = None,
@@ -258,6 +259,8 @@ def train(
         The penalty ½ Σ α W², in the scale of the network: see `Objective`; "auto": see `penalty`.
     sample_weight : array_like (n,), optional
         A weight of 2 is the row twice, a weight of 0 is the row left out.
+    weight_unit : float, optional
+        The weight that counts as one row, found from them if left out: see `penalty`.
     fixed, signs : array_like (p,), optional
         As `Objective` takes them.
     validation : ndarray of bool (n,), optional
@@ -320,7 +323,8 @@ def train(
     if isinstance(alpha, str):
         if alpha != AUTO:
             raise ConfigurationError(f"alpha is {alpha!r}; give numbers of at least 0, or {AUTO!r}")
-        alpha, reason = penalty.by_rule(objective, seed)
+        unit = penalty.unit_of_weights(w) if weight_unit is None else weight_unit
+        alpha, reason = penalty.by_rule(objective, seed, unit)
         objective = model.objective(X, Y, alpha, w, fixed, signs)
         if (options.get("max_time") or 0.0) > 0.0:
             options["max_time"] = max(options["max_time"] - (time.monotonic() - began), 1e-3)

@@ -227,6 +227,11 @@ class Objective:
         return np.asarray(~np.isnan(self.fixed))
 
     @property
+    def bounded(self) -> bool:
+        """Whether some weights may have one sign only."""
+        return self.signs is not None
+
+    @property
     def constrained(self) -> bool:
         """Whether some weights are fixed, or may have one sign only."""
         return self.fixed is not None or self.signs is not None

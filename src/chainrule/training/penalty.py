@@ -26,7 +26,6 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
-from chainrule.heart.network import Network
 from chainrule.training.minimize import minimize
 from chainrule.training.objective import Objective
 from chainrule.training.restarts import minimize_from_starts
@@ -43,7 +42,12 @@ SAME = 0.1  # relative change of the noise that makes no difference
 LEAST_SHARE = 0.05  # of the numbers that is never used up
 
 
-def by_rule(objective: Objective, seed: int) -> tuple[tuple[float, ...], str]:
+def unit_of_weights(w: Array) -> float:
+    """Return what counts as one row: 1 where weights count repetitions, else their mean."""
+    return float(w.mean()) if np.any(w % 1.0 != 0.0) else 1.0
+
+
+def by_rule(objective: Objective, seed: int, unit: float = 1.0) -> tuple[tuple[float, ...], str]:
     """Return α for each layer of weights, and the reason in words.
 
     Parameters
@@ -52,40 +56,62 @@ def by_rule(objective: Objective, seed: int) -> tuple[tuple[float, ...], str]:
         With any penalty: it is not looked at.
     seed : int
         Of the starts from which the noise is found.
+    unit : float
+        The weight that counts as one row: see `unit_of_weights`.
     """
-    relative = bool(np.any(objective.w % 1.0 != 0.0))
-    mean = float(objective.w.mean()) if relative else 1.0
-    alpha, reason = _by_rule(_with(objective, 0.0, objective.w / mean), seed)
-    return tuple(mean * a for a in alpha), reason
+    alpha, reason = _by_rule(_with(objective, 0.0, objective.w / unit), seed)
+    return tuple(unit * a for a in alpha), reason
 
 
 def _by_rule(objective: Objective, seed: int) -> tuple[tuple[float, ...], str]:
     net = objective.net
     if net.pair.loss in ("cross_entropy", "poisson"):
-        return _alpha(net, 1.0), "as wide as the layers allow"
+        return _alpha(objective, 1.0), "as wide as the layers allow"
     rows = float(objective.w.sum())
     if rows < FEW_ROWS:
-        return _alpha(net, NOISE_OF_FEW), f"fewer than {FEW_ROWS} rows: taken as free of noise"
+        return _alpha(
+            objective, NOISE_OF_FEW
+        ), f"fewer than {FEW_ROWS} rows: taken as free of noise"
     known = net.pair.loss == "squared" and net.n_parameters <= MOST_WEIGHTS
     noise = _noise(objective, seed) if known else None
     if noise is None:
-        return _alpha(net, NOISE_IF_UNKNOWN), f"noise taken as {NOISE_IF_UNKNOWN:.0%} of variance"
-    return _alpha(net, noise), f"noise found to be {noise:.2g} of the variance"
+        reason = f"noise taken as {NOISE_IF_UNKNOWN:.0%} of the variance"
+        return _alpha(objective, NOISE_IF_UNKNOWN), reason
+    return _alpha(objective, noise), f"noise found to be {noise:.2g} of the variance"
 
 
-def _alpha(net: Network, noise: float) -> tuple[float, ...]:
-    last = 1.0 if net.pair.loss not in ("cross_entropy", "poisson") else LOG_ODDS**2
-    widths = net.layers[:-1]
-    return tuple(noise * d / (last if d is widths[-1] else 1.0) for d in widths)
+def _alpha(objective: Objective, noise: float) -> tuple[float, ...]:
+    """Return α from the noise, a share of the variance of the target where that is a number.
+
+    With columns that are standardized both variances are 1, and d[l] times the noise is left.
+    """
+    *hidden, last = objective.net.layers[:-1]
+    share, X = objective.w / objective.w.sum(), np.asarray(objective.X)
+    of_inputs = float((share @ (X - share @ X) ** 2).mean())
+    if objective.net.pair.loss in ("cross_entropy", "poisson"):
+        of_target, widest = 1.0, LOG_ODDS**2
+    else:
+        of_target = widest = _variance(objective)
+    units = [of_inputs, *[1.0] * len(hidden)]  # what enters the first layer, and the others
+    scaled = [noise * of_target * d * unit for d, unit in zip(hidden, units, strict=False)]
+    return (*scaled, noise * of_target / widest * last * (1.0 if hidden else of_inputs))
+
+
+def _variance(objective: Objective) -> float:
+    """Return the variance of the targets, the mean of them if there are several."""
+    return 2.0 * objective.scale / _numbers(objective)
+
+
+def _numbers(objective: Objective) -> float:
+    return float(objective.w.sum()) * objective.net.layers[-1]
 
 
 def _noise(objective: Objective, seed: int) -> float | None:
-    """Return the variance of the noise, of one number whose variance is 1, or None."""
+    """Return the variance of the noise as a share of that of the targets, or None."""
     noise, theta = NOISE_IF_UNKNOWN, None
-    free = _with(objective, 0.0)
-    unit = 2.0 * objective.scale / (objective.w.sum() * objective.net.layers[-1])
+    free, numbers = _with(objective, 0.0), _numbers(objective)
     for _ in range(ROUNDS):
-        now = _with(objective, tuple(unit * a for a in _alpha(objective.net, noise)))
+        now = _with(objective, _alpha(objective, noise))
         try:
             if theta is None:
                 theta = minimize_from_starts(now, STARTS, seed, tol=ROUGH).best.theta
@@ -94,9 +120,8 @@ def _noise(objective: Objective, seed: int) -> float | None:
         except TrainingError:
             return None if theta is None else noise  # nothing lower: this is where it stays
         J, _, H = free.evaluate(theta, 2)
-        numbers = float(objective.w.sum()) * objective.net.layers[-1]
         used = _used_up(H, now.decay)
-        left = 2.0 * J / max(numbers - used, LEAST_SHARE * numbers) / unit
+        left = 2.0 * J / max(numbers - used, LEAST_SHARE * numbers) / _variance(objective)
         before, noise = noise, float(np.clip(left, LEAST, MOST))
         if abs(np.log(noise / before)) < SAME:
             break
