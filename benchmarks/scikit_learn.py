@@ -45,8 +45,8 @@ def run():
     lines = [
         "## scikit-learn's networks and ours, as they come",
         "",
-        f"Accuracy or R² in {FOLDS} folds, ± standard error (Nadeau & Bengio 2003); seconds of",
-        "a fit, medians. Our penalty by rule and 3 starts were settled while looking at these tables.",
+        f"Accuracy or R² in {FOLDS} folds, ± standard error (Nadeau & Bengio 2003); seconds of one",
+        "fit, medians. Our penalty by rule and 3 starts were settled while looking at these tables.",
         "",
         row(*columns),
         row(*["---"] * len(columns)),
