@@ -46,7 +46,7 @@ def run():
         "## scikit-learn's networks and ours, as they come",
         "",
         f"Accuracy or R² in {FOLDS} folds, ± standard error (Nadeau & Bengio 2003); seconds of one",
-        "fit, medians. Our penalty by rule and 3 starts were settled while looking at these tables.",
+        "fit, medians. Our penalty by rule and 3 starts were settled looking at these tables.",
         "",
         row(*columns),
         row(*["---"] * len(columns)),
