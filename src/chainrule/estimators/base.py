@@ -123,11 +123,15 @@ class NetworkEstimator(
         network = self._network(len(input_names(types)), target)
         weights = row_weights(sample_weight, len(table))
         options: dict[str, Any] = {}
+        seed = self._seed()
         if self.early_stopping:
-            options["validation"] = self._held_out(len(table), strata)
+            options["validation"] = self._held_out(len(table), strata, seed)
             options["patience"] = self.n_iter_no_change
         if self.warm_start:
-            options |= self._taken_up(network, inputs, target, weights)
+            begun = getattr(self, "_warm", None)
+            seed = seed if begun is None else begun[2]  # it goes on from the same starts
+            of_data = self._fingerprint(network, inputs, target, weights, seed)
+            options |= self._taken_up(network, of_data)
         tasks = None
         if has_callbacks(self):
             tasks = Tasks(self, self.n_restarts, self.max_iter)
@@ -146,7 +150,7 @@ class NetworkEstimator(
                 fixed=fixed_weights(network, self.fixed),
                 signs=monotone_signs(network, self._directions(types, table.names)),
                 n_restarts=self.n_restarts,
-                seed=self._seed(),
+                seed=seed,
                 method=self.method,
                 tol=self.tol,
                 max_iter=self.max_iter,
@@ -158,8 +162,7 @@ class NetworkEstimator(
         if tasks is not None:
             tasks.end()
         if self.warm_start:
-            of_data = self._fingerprint(network, inputs, target, weights)
-            self._warm = of_data, trained.restarts.fits
+            self._warm = of_data, trained.restarts.fits, seed
 
     def _checked(self, X: Any, reset: bool) -> Table:
         """Return X as a table, of a data frame or of numbers."""
@@ -258,7 +261,7 @@ class NetworkEstimator(
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(MOST_SEED))
 
-    def _held_out(self, n: int, strata: Any) -> NDArray[np.bool_]:
+    def _held_out(self, n: int, strata: Any, seed: int) -> NDArray[np.bool_]:
         if self.warm_start:
             raise ConfigurationError(
                 "early_stopping and warm_start do not go together: with the one training ends by "
@@ -271,7 +274,7 @@ class NetworkEstimator(
             )
         try:
             _, rows = train_test_split(
-                np.arange(n), test_size=fraction, random_state=self._seed(), stratify=strata
+                np.arange(n), test_size=fraction, random_state=seed, stratify=strata
             )
         except ValueError as error:
             raise DataError(f"no rows can be held out for early stopping: {error}") from None
@@ -321,22 +324,22 @@ class NetworkEstimator(
         """Return the fitted attributes that predictions need besides the model."""
         return {name: getattr(self, name) for name in ("classes_", "_one") if hasattr(self, name)}
 
-    def _fingerprint(self, network: Network, X: Array, target: Targets, w: Array) -> str:
+    def _fingerprint(self, network: Network, X: Array, target: Targets, w: Array, seed: int) -> str:
         rest = network, target.classes, self.alpha, self.scale, self.fixed, self.monotonic_cst
-        return fingerprint(X, target.Y, w, *rest, self.method, self.n_restarts, self._seed())
+        return fingerprint(X, target.Y, w, *rest, self.method, self.n_restarts, seed)
 
-    def _taken_up(self, network: Network, X: Array, target: Targets, w: Array) -> dict[str, Any]:
+    def _taken_up(self, network: Network, of_data: str) -> dict[str, Any]:
         """Return how to go on from an earlier fit, or how to begin one that can be gone on from."""
         before = getattr(self, "_warm", None)
         if before is None:
             return {"take_up": ()}
-        of_data, fits = before
+        known, fits, _ = before
         if self.model_.network != network or len(fits) != self.n_restarts:
             raise ConfigurationError(
                 f"warm_start goes on from {len(fits)} starts of a network with layers "
                 f"{list(self.model_.network.layers)}; fit a clone to begin anew with another one"
             )
-        if of_data != self._fingerprint(network, X, target, w):
+        if of_data != known:
             # other rows, or another cost: the weights are a start, the curvature says nothing
             anew = Termination("max_iter", "other rows")
             fits = tuple(fit and replace(fit, memory=None, termination=anew) for fit in fits)
