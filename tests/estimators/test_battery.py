@@ -1,7 +1,8 @@
 """scikit-learn's own battery: every check, none expected to fail, none skipped by us."""
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import chainrule
 from chainrule.training.kernels import native
@@ -20,7 +21,14 @@ OTHERS = [
 ]
 
 
+CASES = [
+    pytest.param(estimator, check, id=f"{type(estimator).__name__}{k}-{check.func.__name__}-{n}")
+    for k, estimator in enumerate(ESTIMATORS + (OTHERS if native.build() else []))
+    for n, (_, check) in enumerate(estimator_checks_generator(estimator))
+]
+
+
 @pytest.mark.filterwarnings("ignore")  # of checks that ask for odd fits
-@parametrize_with_checks(ESTIMATORS + (OTHERS if native.build() else []))
+@pytest.mark.parametrize(("estimator", "check"), CASES)
 def test_every_check(estimator, check):
-    check(estimator)
+    check(clone(estimator))

@@ -242,7 +242,8 @@ def test_a_frame_with_columns_of_every_kind(library):
     frame = library(FRAME)
     r = NetworkRegressor(**SMALL, missing="indicator").fit(frame, RENT)
     assert [c.kind for c in r.model_.columns] == ["number", "category", "yes/no", "date"]
-    assert r.feature_names_in_.tolist() == list(FRAME)
+    if library is pd.DataFrame:  # before 1.7 scikit-learn knew the names of no other
+        assert r.feature_names_in_.tolist() == list(FRAME)
     assert r.predict(frame).shape == (30,)
     assert r.model_.input_names == (
         "size", "size missing", "town=Bonn", "town=Kiel", "town=Ulm", "garden", "built",
