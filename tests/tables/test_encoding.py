@@ -62,6 +62,9 @@ def test_a_column_of_nothing_is_left_out_aloud():
     types, remarks = find_types(table(x=["", "NA", "?"], y=[1, 2, 3]), ["x", "y"])
     assert [t.name for t in types] == ["y"]
     assert remarks == ("column 'x' is empty and left out",)
+    for kind in ("number", "category", "date"):
+        said, _ = find_types(table(x=["", "NA", "?"], y=[1, 2, 3]), ["x", "y"], kinds={"x": kind})
+        assert [t.name for t in said] == ["y"]
 
 
 def test_what_may_be_a_label_is_said():

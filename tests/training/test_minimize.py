@@ -306,3 +306,11 @@ def test_exports():
     assert chainrule.Fit is type(
         minimize(Objective(Network([1, 1]), [[0.0], [1]], [[0], [1]]), [0, 0])
     )
+
+
+def test_a_newton_step_ends_a_fit(noisy_rows):
+    objective = Objective(Network([2, 4, 1]), *noisy_rows, alpha=0.1)
+    fit = minimize(objective, objective.net.initial(seed=0), method="broyden", tol=1e-6)
+    assert fit.converged
+    # quadratic: a gradient of 1e-6 becomes one of about its square
+    assert np.max(np.abs(fit.gradient)) < 1e-3 * fit.history[-1].max_gradient

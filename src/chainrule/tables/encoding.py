@@ -177,7 +177,9 @@ def find_types(
     types, remarks, texts = [], [], []
     for name in names:
         column = table.columns[name]
-        kind = (kinds or {}).get(name) or kind_of(column, table)
+        kind = kind_of(column, table)
+        if kind != "empty":  # of nothing, nothing can be said
+            kind = (kinds or {}).get(name, kind)
         if kind not in (*KINDS, "empty", "text"):
             raise ConfigurationError(
                 f"column {name!r} is said to hold {kind!r}; choose one of {', '.join(KINDS)}"

@@ -64,11 +64,6 @@ class Watch:
             f"{waited} iterations since J = {self._lowest:.6g} of the validation rows",
         )
 
-    @property
-    def lowest(self) -> float:
-        """The lowest cost of the validation rows."""
-        return self._lowest
-
     def concluded(self, fit: Fit, objective: Objective) -> Fit:
         """Return the fit with the weights for which the validation rows cost least."""
         curve = np.array(self.costs)

@@ -1,0 +1,73 @@
+"""The penalty by rule: against least squares, by position of the layer, in any unit."""
+
+import numpy as np
+import pytest
+
+from chainrule import Network, Objective
+from chainrule.training.optimizers.steps import Normal
+from chainrule.training.penalty import by_rule, unit_of_weights
+
+RNG = np.random.default_rng(5)
+
+
+def problem(n=200, d=5, hidden=(), **options):
+    X = RNG.standard_normal((n, d))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    Y = X @ RNG.standard_normal((d, 1)) + RNG.standard_normal((n, 1))
+    net = Network([d, *hidden, 1], **options)
+    Y = (Y - Y.mean()) / Y.std() if not options else (Y > 0).astype(float)
+    return Objective(net, X, Y)
+
+
+def test_the_noise_of_a_straight_line_is_what_least_squares_leaves():
+    o = problem(n=60, d=20)  # so that it matters that weights use numbers up
+    A = np.column_stack([o.X, np.ones(60)])
+    left = np.sum((o.Y - A @ np.linalg.lstsq(A, o.Y, rcond=None)[0]) ** 2)
+    (alpha,), reason = by_rule(o, seed=0)
+    # the penalty uses up a little less than all of the 21 weights
+    assert left / 60 * 1.15 < alpha / 20 < left / (60 - 21) * 1.15
+    assert "noise found to be" in reason
+
+
+@pytest.mark.parametrize(
+    ("d", "hidden", "expected"),
+    [(10, (10,), [10, 1.6]), (4, (6, 3), [4, 6, 3 / 6.25]), (10, (10, 10), [10, 10, 1.6])],
+)
+def test_classes_by_the_position_of_the_layer(d, hidden, expected):
+    alpha, _ = by_rule(problem(d=d, hidden=hidden, output="sigmoid"), seed=0)
+    assert alpha == pytest.approx(expected, rel=1e-12)
+
+
+def test_few_rows_are_taken_as_free_of_noise():
+    alpha, reason = by_rule(problem(n=49, d=5, hidden=(3,)), seed=0)
+    assert alpha == pytest.approx([5e-4, 3e-4], rel=1e-10)
+    assert "fewer than 50 rows" in reason
+
+
+def test_the_unit_of_the_target_is_that_of_the_penalty():
+    o = problem()
+    (alpha,), _ = by_rule(o, seed=0)
+    (same,), _ = by_rule(Objective(o.net, 10 * o.X, 3 * o.Y), seed=0)
+    # W is 3/10 of what it was, and the cost 9 times
+    assert same * 0.3**2 == pytest.approx(9 * alpha, rel=1e-6)
+
+
+def test_what_counts_as_one_row():
+    assert unit_of_weights(np.array([1.0, 2.0, 3.0])) == 1.0
+    assert unit_of_weights(np.array([0.5, 1.5, 4.0])) == 2.0
+    o = problem()
+    w = RNG.uniform(0.5, 1.5, 200)
+    found = [
+        by_rule(Objective(o.net, o.X, o.Y, 0.0, w * k), 0, unit_of_weights(w * k))[0][0] / k
+        for k in (1.0, 1e-3)
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+def test_a_step_cut_short_is_predicted_by_the_whole_model():
+    A = RNG.standard_normal((4, 4))
+    g, H, s = RNG.standard_normal(4), A @ A.T + np.eye(4), RNG.standard_normal(4)
+    model = Normal(g, H)
+    assert model.fall(s) == pytest.approx(-g @ s - 0.5 * s @ H @ s, rel=1e-13)
+    whole = model.step(0.3)
+    assert model.fall(whole) == pytest.approx(model.predicted(whole, 0.3), rel=1e-12)
