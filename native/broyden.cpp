@@ -13,7 +13,7 @@ namespace {
 using std::ptrdiff_t;
 
 // as in broyden.py and line_search.py
-constexpr double NO_CURVATURE = 1e-14;
+constexpr double NEWEST = 0.2, LEAST = 0.1, NO_CURVATURE = 1e-14;
 constexpr double DECREASE = 1e-4, CURVATURE = 0.9, ROUNDING = 1e-12, LONGER = 4.0;
 constexpr int MOST_TRIALS = 40;
 
@@ -107,7 +107,7 @@ class Broyden : public Walker {
             direction_[i] = known ? -run.learned->Bg[i] : -g_[i];
         }
         const Point start{0.0, run.sum[0] / scale, dot(g_, direction_)};
-        const double first = known ? 1.0 : std::min(1.0, 1.0 / std::sqrt(dot(g_, g_)));
+        const double first = known ? run.learned->length : std::min(1.0, 1.0 / std::sqrt(dot(g_, g_)));
         double last = 0.0;
         auto phi = [&](double alpha) {
             for (ptrdiff_t i = 0; i < p_; ++i) trial_[i] = run.theta[i] + alpha * direction_[i];
@@ -148,15 +148,17 @@ class Broyden : public Walker {
             run.learned = std::make_unique<InverseHessian>();
             InverseHessian& new_one = *run.learned;
             const double size = ys / dot(y_, y_);
-            new_one.B.assign(p_ * row_, 0.0);
+            new_one.B.assign(row_ * row_, 0.0);
             for (ptrdiff_t i = 0; i < p_; ++i) new_one.B[i * row_ + i] = size;
             for (Numbers* v : {&new_one.Bg, &new_one.s, &new_one.t}) v->assign(row_, 0.0);
             for (ptrdiff_t i = 0; i < p_; ++i) new_one.Bg[i] = size * g_[i];
         }
         InverseHessian& now = *run.learned;
         for (ptrdiff_t i = 0; i < p_; ++i) g_[i] += y_[i];  // the gradient at the new point
-        kernel_.renew(now.B.data(), p_, row_, now.keep, now.ss, now.st, now.tt, now.s.data(), now.t.data(),
-                      g_.data(), trial_.data());
+        if (known && ys > 0.0)
+            now.length = std::pow(now.length, 1.0 - NEWEST) * std::pow(std::clamp(curvature / ys, LEAST, 1.0), NEWEST);
+        kernel_.renew(now.B.data(), row_, now.keep, now.ss, now.st, now.tt, now.s.data(), now.t.data(), g_.data(),
+                      trial_.data());
         now.keep = 1.0;
         now.ss = now.st = now.tt = 0.0;
         if (taught) {

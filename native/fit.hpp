@@ -36,6 +36,7 @@ struct InverseHessian {
     Numbers B;
     Numbers Bg, s, t;
     double keep = 1.0, ss = 0.0, st = 0.0, tt = 0.0;
+    double length = 1.0;  // what is expected of the next step
 };
 
 // One start on its way.

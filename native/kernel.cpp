@@ -362,35 +362,32 @@ bool cholesky(double* A, ptrdiff_t n, ptrdiff_t row) {
     return true;
 }
 
-template <int M>
-void renew_rows(double* B, ptrdiff_t row, double keep, const double (&of_s)[M], const double (&of_t)[M],
-                const double* s, const double* t, const double* x, double* y) {
-    vec sums[M] = {};
-    for (ptrdiff_t j = 0; j < row; j += LANES) {
-        const vec s_j = load(s + j), t_j = load(t + j), x_j = load(x + j);
-#pragma GCC unroll 4
-        for (int i = 0; i < M; ++i) {
-            vec b = keep * load(B + i * row + j) + (of_s[i] * s_j + of_t[i] * t_j);
-            store(B + i * row + j, b);
-            sums[i] += b * x_j;
-        }
-    }
-    for (int i = 0; i < M; ++i) y[i] = sum(sums[i]);
-}
-
-void renew(double* B, ptrdiff_t n, ptrdiff_t row, double keep, double ss, double st, double tt,
-           const double* s, const double* t, const double* x, double* y) {
-    ptrdiff_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        double of_s[4], of_t[4];
-        for (int k = 0; k < 4; ++k) {
+// Only blocks on and right of the diagonal are kept: what is left of it is the same again.
+void renew(double* B, ptrdiff_t row, double keep, double ss, double st, double tt, const double* s,
+           const double* t, const double* x, double* y) {
+    std::fill(y, y + row, 0.0);
+    for (ptrdiff_t i = 0; i < row; i += LANES) {
+        double of_s[LANES], of_t[LANES];
+        vec sums[LANES] = {};
+        for (int k = 0; k < LANES; ++k) {
             of_s[k] = ss * s[i + k] + st * t[i + k];
             of_t[k] = st * s[i + k] + tt * t[i + k];
         }
-        renew_rows<4>(B + i * row, row, keep, of_s, of_t, s, t, x, y + i);
+        for (ptrdiff_t j = i; j < row; j += LANES) {
+            const vec s_j = load(s + j), t_j = load(t + j), x_j = load(x + j);
+            vec y_j = load(y + j);
+#pragma GCC unroll 8
+            for (int k = 0; k < LANES; ++k) {
+                double* at = B + (i + k) * row + j;
+                const vec b = keep * load(at) + (of_s[k] * s_j + of_t[k] * t_j);
+                store(at, b);
+                sums[k] += b * x_j;
+                y_j += b * x[i + k];
+            }
+            if (j != i) store(y + j, y_j);
+        }
+        for (int k = 0; k < LANES; ++k) y[i + k] += sum(sums[k]);
     }
-    for (; i < n; ++i)
-        renew_rows<1>(B + i * row, row, keep, {ss * s[i] + st * t[i]}, {st * s[i] + tt * t[i]}, s, t, x, y + i);
 }
 
 double multiply_adds(ptrdiff_t n) {

@@ -23,10 +23,10 @@ struct Kernel {
     // Factor the upper triangle of A (n, n), rows `row` apart, as U^T U in place; false if A is not
     // positive definite.
     bool (*cholesky)(double* A, std::ptrdiff_t n, std::ptrdiff_t row);
-    // B = keep B + ss s s^T + st (s t^T + t s^T) + tt t t^T, then y = B x. B (n, n) is symmetric, its
-    // rows `row` apart; the vectors are as long as a row, with 0 beyond n.
-    void (*renew)(double* B, std::ptrdiff_t n, std::ptrdiff_t row, double keep, double ss, double st,
-                  double tt, const double* s, const double* t, const double* x, double* y);
+    // B = keep B + ss s s^T + st (s t^T + t s^T) + tt t t^T, then y = B x. B (row, row) is symmetric, and
+    // 0 where the vectors are 0 beyond their end; what is left of its diagonal is not looked at.
+    void (*renew)(double* B, std::ptrdiff_t row, double keep, double ss, double st, double tt,
+                  const double* s, const double* t, const double* x, double* y);
     // Do so many multiply-adds (two operations each) in registers, or tanhs of numbers in the nearest
     // cache: what a core can do at best. Return something that depends on the result.
     double (*multiply_adds)(std::ptrdiff_t n);

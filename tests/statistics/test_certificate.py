@@ -67,10 +67,25 @@ def test_a_fit_has_one(noisy_rows):
     for method in ("lm", "broyden", "bfgs", "lbfgs"):
         fit = minimize(Objective(net, *noisy_rows, alpha=0.1), net.initial(0), method=method)
         assert fit.certificate.kind == "minimum"
-        assert fit.certificate.lowest_eigenvalue > 0
+        # a penalty may silence a unit: then the cost does not see its bias
+        assert fit.certificate.lowest_eigenvalue > 0 or fit.certificate.n_flat
         assert fit.certificate.relative_gradient <= 1e-8
     cut = minimize(Objective(net, *noisy_rows, alpha=0.1), net.initial(0), max_iter=2)
     assert cut.certificate.kind == "not_stationary"
+
+
+def test_a_bias_that_a_penalty_has_silenced_is_flat_and_of_no_concern(noisy_rows):
+    net = Network([2, 12, 1])
+    fit = minimize(Objective(net, *noisy_rows, alpha=2.0), net.initial(0), method="broyden")
+    silenced = [unit for unit in fit.certificate.units if unit.finding == "dead"]
+    assert silenced
+    assert fit.certificate.n_flat == len(silenced)
+    assert fit.certificate.kind == "minimum"
+    # wherever it is
+    unit = silenced[0].index - 1
+    theta = fit.theta.copy()
+    theta[net.blocks()["b[1]"]][unit] = 40.0
+    assert certify(Objective(net, *noisy_rows, alpha=2.0), theta).kind == "minimum"
 
 
 # ---------------------------------------------------------------- units

@@ -317,9 +317,9 @@ def test_control_c_while_a_fit_is_examined_loses_nothing(objective, method, when
         with pytest.raises(KeyboardInterrupt):  # nothing is there to be kept
             minimize_from_starts(objective, 6, 0, method=method)
         return
-    # all from one start, so that all of them agree and are examined
+    # all from one start and not to its end, so that all of them agree and are examined
     monkeypatch.setattr(Starts, "take", lambda self, n: np.tile(objective.net.initial(0), (n, 1)))
-    restarts = minimize_from_starts(objective, 6, 0, method=method)
+    restarts = minimize_from_starts(objective, 6, 0, method=method, max_iter=5)
     assert restarts.cut_short.name == "interrupted"
     assert restarts.best.cost < restarts.best.history[0].cost
 
@@ -331,6 +331,22 @@ def test_only_what_may_be_the_best_is_examined(objective):
     assert 0 < sum(agreeing) < 30
     for run, agrees in zip(restarts.runs, agreeing, strict=True):
         assert (run.termination != "unexamined") == agrees or not native.build()
+
+
+def test_of_starts_that_agree_one_is_looked_at(objective, monkeypatch):
+    looked_at = 0
+
+    def counted(*arguments, **options):
+        nonlocal looked_at
+        looked_at += 1
+        return concluded(*arguments, **options)
+
+    concluded = restarting.concluded
+    monkeypatch.setattr(restarting, "concluded", counted)
+    monkeypatch.setattr(Starts, "take", lambda self, n: np.tile(objective.net.initial(0), (n, 1)))
+    restarts = minimize_from_starts(objective, 6, 0, method="broyden")
+    assert restarts.n_agree == 6
+    assert looked_at == (1 if native.build() else 0)
 
 
 def test_a_start_that_is_not_finite_is_refused():

@@ -182,7 +182,7 @@ def _curvature(
     if not np.all(np.isfinite(H)):
         return _known("unknown", np.nan, np.nan)
     matters = float(np.max(np.abs(H))) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale
-    stiff, n_flat = _without_harmless(objective, H)
+    stiff, n_flat = _without_harmless(objective, H, scale)
     if n_flat and matters:
         inverse = _inverse_if_upward(stiff)
         if inverse is not None:
@@ -215,19 +215,21 @@ def _curvature(
     return _known("flat" if stuck else "upward", decrement, lowest, n_flat=n_flat)
 
 
-def _without_harmless(objective: ObjectiveProtocol, H: Array) -> tuple[Array, int]:
+def _without_harmless(objective: ObjectiveProtocol, H: Array, scale: float) -> tuple[Array, int]:
     """Return H with a curvature for directions known to be flat and of no concern, and how many.
 
-    These are what a softmax does not see, and biases of units that a penalty has silenced.
+    These are what a softmax does not see, and biases of units that a penalty has silenced: a
+    step of 1 along one gains nothing that counts, even if all other weights follow.
     """
     harmless = getattr(objective, "may_be_silent", None)
     if harmless is None or getattr(objective, "can_fit_all", True):
         return H, 0  # then a flat direction may mean that it is stuck
-    largest = float(np.max(np.abs(H)))
-    silent = harmless & (np.max(np.abs(H), axis=1) <= FLAT * largest)
+    others = ~harmless & (np.diag(H) > 0.0)
+    follow = (H[:, others] ** 2 / np.diag(H)[others]).sum(axis=1)
+    silent = harmless & (0.5 * (np.abs(np.diag(H)) + follow) <= PERFECT * scale)
     stiff, n_flat = H, int(silent.sum())
     if n_flat:
-        stiff = H + np.diag(np.where(silent, largest, 0.0))
+        stiff = H + np.diag(np.where(silent, np.max(np.abs(H)), 0.0))
     gauge = getattr(objective, "gauge", None)
     if gauge is not None:
         stiff = stiff + np.outer(gauge, gauge) * float(np.diag(H) @ gauge**2)

@@ -60,6 +60,8 @@ class Ended:
     names : ndarray of object
         "converged" by their own account, or "not made".
     n_iterations, n_evaluations : ndarray of int
+    claimed : ndarray of bool
+        Whether its gradient has vanished.
     doubtful : ndarray of bool
         Whether it has to be looked at before it is believed.
     """
@@ -68,6 +70,7 @@ class Ended:
     names: NDArray[np.object_]
     n_iterations: NDArray[np.int_]
     n_evaluations: NDArray[np.int_]
+    claimed: NDArray[np.bool_]
     doubtful: NDArray[np.bool_]
 
 
@@ -150,14 +153,15 @@ class Runs:
         theta, state = self.fits.states()
         cost, ending = state[:, COST], state[:, ENDING].astype(int)
         left = self.objective.left_to_explain(theta, cost)
-        made = state[:, LENGTH] > 0
+        made, claimed = state[:, LENGTH] > 0, ending == CONVERGED
         names = np.where(made, "converged", NOT_MADE).astype(object)
         return Ended(
             np.where(made, cost, np.nan),
             names,
             np.maximum(state[:, LENGTH].astype(int) - 1, 0),
             state[:, EVALUATIONS].astype(int),
-            made & ~((ending == CONVERGED) & (left <= PERFECT)),
+            claimed,
+            made & ~(claimed & (left <= PERFECT)),
         )
 
     def snapshot(self) -> Mapping[str, Array]:

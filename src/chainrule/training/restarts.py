@@ -52,7 +52,8 @@ class Restart:
         NaN if it failed.
     termination : str
         The name of its Termination, "failed", or "unexamined": nobody looked whether it is a
-        minimum, as there was no time left, or another start had found a lower cost.
+        minimum, as there was no time left, or another start had found a lower cost. Of starts
+        that agree on a cost one is looked at; for the others a vanished gradient is enough.
     n_iterations, n_evaluations : int
     """
 
@@ -253,14 +254,16 @@ def _together(task: _Task) -> Restarts:
     # a fit with nothing left to explain needs no second look, and there may be thousands
     examined: dict[int, Fit] = {}
     # what is higher than the lowest cannot be the best, and how it ended is of no use
-    doubtful, lowest = np.flatnonzero(ended.doubtful), np.inf
-    in_turn = doubtful[np.argsort(ended.cost[doubtful], kind="stable")].tolist()
+    lowest = np.inf
+    in_turn = _in_turn(ended, task.objective.scale)
     for k, r in enumerate(in_turn):
         interrupted = cut_short is not None and cut_short.name == "interrupted"
         higher = ended.cost[r] > _agreeing_with(lowest, task.objective.scale)
         if (examined and task.time_is_up) or (interrupted and k > 0) or higher:
             ended.names[in_turn[k:]] = UNEXAMINED
             break
+        if ended.claimed[r] and any(fit.converged for fit in examined.values()):
+            continue  # it agrees with a minimum
         try:
             examined[r] = fit_of(r)
             ended.names[r] = examined[r].termination.name
@@ -278,6 +281,16 @@ def _together(task: _Task) -> Restarts:
     runs = tuple(Restart(*row) for row in table if row[1] != native_fits.NOT_MADE)
     winner = _with_units(task.objective, examined[best]) if best in examined else fit_of(best, True)
     return Restarts(winner, runs, n_agree, cut_short)
+
+
+def _in_turn(ended: native_fits.Ended, scale: float) -> list[int]:
+    """Return the doubtful starts: those that agree with the lowest in turn, the rest by cost."""
+    doubtful = np.flatnonzero(ended.doubtful)
+    cost = ended.cost[doubtful]
+    agree = cost <= _agreeing_with(np.fmin.reduce(cost, initial=np.inf), scale)
+    order = np.argsort(np.where(agree, -np.inf, cost), kind="stable")
+    found: list[int] = doubtful[order].tolist()
+    return found
 
 
 def _with_units(objective: Objective, fit: Fit) -> Fit:

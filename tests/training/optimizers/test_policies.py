@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule._contracts import Residuals
-from chainrule.training.optimizers.broyden import updated
+from chainrule.training.optimizers.broyden import expected, updated
 from chainrule.training.optimizers.damping import NielsenDamping
 from chainrule.training.optimizers.line_search import WolfeSearch
 from chainrule.training.optimizers.steps import Normal, Orthogonal, Wide
@@ -134,3 +134,15 @@ def test_a_step_that_teaches_nothing_changes_nothing():
     B = np.eye(2)
     assert updated(B, np.ones(2), np.array([1.0, -1.0]), 1.0) is B
     assert updated(None, np.ones(2), -np.ones(2), 1.0) is None
+
+
+def test_the_length_expected_goes_to_what_steps_should_have_been():
+    H, length = np.diag([4.0, 1.0]), 1.0
+    s = np.array([1.0, 0.0])
+    curvature = float(s @ s)  # along s an identity believes in a quarter of what there is
+    for _ in range(40):
+        length = expected(length, curvature, float(s @ H @ s))
+    assert length == pytest.approx(0.25, rel=1e-3)  # which is where the cost is lowest on the way
+    assert expected(length, 1.0, 0.0) == length  # nothing was seen
+    assert 0.09 < expected(0.1, 1e-9, 1.0) <= 0.1
+    assert expected(1.0, 1e9, 1.0) == 1.0

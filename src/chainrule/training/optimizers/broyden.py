@@ -3,6 +3,10 @@
 BFGS keeps whatever size its first guess of H⁻¹ had in the directions it has not yet
 seen. Here each update first shrinks it by τ, and mixes the updates of BFGS and DFP by θ.
 
+So steps are often too long by a factor that stays about the same from one to the next: the
+curvature that B⁻¹ has along a step, over the one that was seen. The search begins with its
+mean over the last steps instead of 1, which saves it a second trial in every other one.
+
 References
 ----------
 Urbán, Stefanou & Pons (2025), J. Comput. Phys. 523:113656, sec. 3; Al-Baali & Khalfan
@@ -20,7 +24,27 @@ from chainrule._contracts import Array
 from chainrule.training.optimizers.line_search import WolfeSearch
 from chainrule.training.optimizers.problem import Problem
 
+NEWEST = 0.2  # share of the last step in the length that is expected of the next
+LEAST = 0.1  # of that length
 NO_CURVATURE = 1e-14  # yᵀs relative to ‖y‖ ‖s‖, below which a step has taught nothing
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What has been learned on the way to a point.
+
+    Attributes
+    ----------
+    theta : ndarray (p,)
+    B : ndarray (p, p) or None
+        The inverse Hessian, if anything is known of it.
+    length : float
+        What is expected of the next step, as a share of -B g.
+    """
+
+    theta: Array
+    B: Array | None
+    length: float
 
 
 @dataclass(frozen=True)
@@ -30,18 +54,18 @@ class Broyden:
     search: WolfeSearch = field(default_factory=WolfeSearch)
     name = "broyden"
 
-    def run(
-        self, problem: Problem, theta: Array, memory: tuple[Array, Array | None] | None = None
-    ) -> tuple[Array, Array | None] | None:
+    def run(self, problem: Problem, theta: Array, memory: Memory | None = None) -> Memory | None:
         """Minimize until a rule says stop or nothing lower is found."""
-        B: Array | None = None  # the inverse Hessian, unknown at first
+        B: Array | None = None
+        length = 1.0
         if memory is not None:
-            theta, B = memory[0], None if memory[1] is None else memory[1].copy()
+            theta, length = memory.theta, memory.length
+            B = None if memory.B is None else memory.B.copy()
         scale = problem.scale
         g = problem.evaluate(theta)[1] / scale
         while True:
             direction = -g if B is None else -(B @ g)
-            first = min(1.0, 1.0 / float(np.linalg.norm(g))) if B is None else 1.0
+            first = min(1.0, 1.0 / float(np.linalg.norm(g))) if B is None else length
 
             def phi(alpha: float, at: Array = theta, p: Array = direction) -> tuple[float, float]:
                 J, gradient = problem.evaluate(at + alpha * p)
@@ -51,14 +75,33 @@ class Broyden:
             if alpha is None:
                 if B is None:
                     return None
-                B = None  # an inverse Hessian gone bad: the steepest way is still open
+                B, length = None, 1.0  # gone bad: the steepest way is still open
                 continue
             s, before = alpha * direction, g
             theta = theta + s
             g = problem.evaluate(theta)[1] / scale
-            B = updated(B, s, g - before, -alpha * float(s @ before))
+            y, curvature = g - before, -alpha * float(s @ before)
+            if B is not None:
+                length = expected(length, curvature, float(y @ s))
+            B = updated(B, s, y, curvature)
             if problem.accept(theta):
-                return theta, B
+                return Memory(theta, B, length)
+
+
+def expected(length: float, curvature: float, ys: float) -> float:
+    """Return the length to expect after one that should have been curvature / ys.
+
+    Parameters
+    ----------
+    length : float
+        The one expected so far.
+    curvature, ys : float
+        sᵀB⁻¹s and yᵀs.
+    """
+    if not ys > 0.0:
+        return length
+    newest = min(max(curvature / ys, LEAST), 1.0)
+    return float(length ** (1.0 - NEWEST) * newest**NEWEST)
 
 
 def updated(B: Array | None, s: Array, y: Array, curvature: float) -> Array | None:
