@@ -106,7 +106,14 @@ def dump_model(model: Model) -> bytes:
         "weights": weights,
         "training": model.training,
     }
-    text = readable_json(content).encode()
+    try:
+        text = readable_json(content).encode()
+    except UnicodeEncodeError as error:
+        character = error.object[error.start]
+        raise DataError(
+            f"nothing was written: the name of a column or class has {character!r}, which is half "
+            "a character; rename it"
+        ) from None
     return text.replace(_ZEROS.encode(), hashlib.sha256(text).hexdigest().encode(), 1)
 
 
@@ -243,7 +250,7 @@ def _classes(content: Any) -> tuple[Label, ...]:
     labels = tuple(_list(content, "classes", lambda label: label))
     for label in labels:
         if isinstance(label, str):
-            _name(label)
+            _text(label)
         elif not isinstance(label, bool):
             _number(label, "class")
     if len({(type(label), label) for label in labels}) != len(labels) or len(labels) < 2:
@@ -373,8 +380,14 @@ def _list(value: Any, what: str, each: Callable[[Any], Any]) -> list[Any]:
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_NAME:
-        raise ValueError(f"expected a text of 1 to {_LONGEST_NAME} characters")
+    if value == "":
+        raise ValueError("expected a name, found an empty text")
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+        raise ValueError(f"expected a text of at most {_LONGEST_NAME:,} characters")
     if not value.isprintable():
         raise ValueError(f"{value!r} has characters that cannot be printed")
     return value

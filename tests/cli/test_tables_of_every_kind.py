@@ -80,7 +80,8 @@ def test_every_command_takes_a_model_of_classes(run, kinds, flowers, command):
         done = run(command, kinds, *tables, *rows, *as_json)
         assert done.code == 0, done.err
     if command == "explain":
-        assert "p(kind=rose)" in run(command, kinds, flowers, *rows).out
+        assert "    kind = rose    (in the table: rose)" in run(command, kinds, flowers, *rows).out
+        assert "more rows (--json has all)" in run(command, kinds, flowers).out
 
 
 def test_pictures_of_a_model_of_classes(run, kinds, flowers, tmp_path):

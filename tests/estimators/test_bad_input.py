@@ -12,7 +12,14 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from chainrule import ChainruleError, NetworkClassifier, NetworkRegressor
+from chainrule import (
+    ChainruleError,
+    DataError,
+    NetworkClassifier,
+    NetworkRegressor,
+    load_model,
+    save_model,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((40, 4))
@@ -51,7 +58,7 @@ REFUSED = {
     ),
     "missing in a frame": (frame(t=[None, *range(39)]), Y, r"column 't', row 1: the value is mis"),
     "the same name twice": (
-        pd.DataFrame(X, columns=["a", "b", "a", "c"]), Y, "unique column names.*'a' 2 times",
+        pd.DataFrame(X, columns=["a", "b", "a", "c"]), Y, "column name 'a' occurs more than once",
     ),
     "names of two types": (pd.DataFrame(X, columns=["a", "b", 0, 1]), Y, "strings"),
     "complex X": (X + 1j, Y, "Complex data not supported"),
@@ -224,3 +231,33 @@ def test_bad_classes(y, message):
 def test_bad_class_weights(weight):
     with pytest.raises(ChainruleError, match=r"class_weight is .* classes of one target"):
         NetworkClassifier((3,), n_restarts=1, class_weight=weight).fit(X, Y > 0)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["a", "a", "b"], "column name 'a' occurs more than once"),
+        (["a", "", "b"], "column 2 has no name"),
+        (["a", "b\n", "c"], "column 2, 'b\\\\n', has characters that cannot be printed"),
+    ],
+)
+def test_columns_whose_names_do_not_tell_them_apart(names, sentence):
+    frame = pd.DataFrame(np.eye(5, 3), columns=names)
+    with pytest.raises(DataError, match=sentence):
+        NetworkRegressor().fit(frame, np.arange(5.0))
+
+
+def test_a_class_of_empty_text_is_one_like_any_other(tmp_path):
+    X = np.arange(40.0)[:, None]
+    y = np.where(X[:, 0] < 20, "", "known")
+    model = NetworkClassifier().fit(X, y)
+    save_model(model, tmp_path / "model.json")
+    assert load_model(tmp_path / "model.json").predict(X).tolist() == y.tolist()
+
+
+def test_half_a_character_cannot_be_saved_and_says_so(tmp_path):
+    X = np.arange(40.0)[:, None]
+    model = NetworkClassifier().fit(X, np.where(X[:, 0] < 20, "\ud800", "known").astype(object))
+    with pytest.raises(DataError, match="half a character; rename it"):
+        save_model(model, tmp_path / "model.json")
+    assert not list(tmp_path.iterdir())

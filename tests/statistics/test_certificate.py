@@ -88,6 +88,15 @@ def test_a_bias_that_a_penalty_has_silenced_is_flat_and_of_no_concern(noisy_rows
     assert certify(Objective(net, *noisy_rows, alpha=2.0), theta).kind == "minimum"
 
 
+def test_what_was_only_searched_is_not_called_certain():
+    net = Network([120, 10, 1])  # more weights than all curvature is computed for
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 120))
+    fit = minimize(Objective(net, X, np.tanh(X[:, :1]), alpha=1.0), net.initial(0))
+    assert fit.certificate.kind == "minimum"
+    assert "as far as was looked" in str(fit.certificate)
+
+
 # ---------------------------------------------------------------- units
 
 

@@ -167,8 +167,8 @@ class NetworkEstimator(
     def _checked(self, X: Any, reset: bool) -> Table:
         """Return X as a table, of a data frame or of numbers."""
         if is_frame(X):
-            validate_data(self, X, reset=reset, skip_check_array=True)
             table = from_frame(X, "X")
+            validate_data(self, X, reset=reset, skip_check_array=True)
             if len(table) < 1 + reset:
                 raise DataError(
                     f"Found array with {len(table)} sample(s) while a minimum of {1 + reset} is "

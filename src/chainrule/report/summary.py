@@ -163,7 +163,10 @@ def _weight_lines(model: Model, l: int, W: Array, b: Array | None) -> Iterable[s
         yield f"W[{l}]         {W.shape[0]} x {W.shape[1]} weights, max |W| = {np.abs(W).max():.4g}"
         return
     last = l in (0, net.n_layers - 1)
-    heads = model.output_names if last else [f"unit {j + 1}" for j in range(W.shape[1])]
+    heads = [f"unit {j + 1}" for j in range(W.shape[1])]
+    if last:
+        many = len(model.classes) == 1 and len(model.classes[0]) > 2
+        heads = list(map(str, model.classes[0] if many else model.output_names))
     yield f"{f'W[{l}]':<20} " + " ".join(f"{head[:12]:>12}" for head in heads)
     for name, row in zip(sources, W, strict=True):
         yield f"  {name[:18]:<18} " + " ".join(f"{w:12.5g}" for w in row)

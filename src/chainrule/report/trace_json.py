@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._contracts import Array
+from chainrule.tables import targets
 from chainrule.training.model import Model
 
 VERSION = 1
@@ -50,6 +51,12 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
         "forward": _by_name("z", trace.z) | _by_name("a", trace.a),
         "prediction": model.target_scaling.inverse(trace.y_hat).tolist(),
     }
+    if model.classes:
+        document["classes"] = {
+            "names": list(model.target_names),
+            "predicted": _chosen(model, trace.y_hat),
+            "in_the_table": None if Y is None else _chosen(model, Y),
+        }
     if Y is None:
         return document
     Y_scaled = model.target_scaling.transform(Y)
@@ -65,6 +72,13 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
         | _by_name("dJdb", grads.dJdb),
     }
     return document
+
+
+def _chosen(model: Model, outputs: Array) -> list[list[Any]]:
+    """Return the class of each row and target."""
+    chosen = targets.labels(outputs, model.classes)
+    rows: list[list[Any]] = chosen.reshape(len(outputs), -1).tolist()
+    return rows
 
 
 def _by_name(letter: str, matrices: Any) -> dict[str, Any]:

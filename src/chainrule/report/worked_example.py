@@ -77,6 +77,9 @@ def _scaling_lines(t: dict[str, Any]) -> Iterable[str]:
 def _prediction_lines(t: dict[str, Any]) -> Iterable[str]:
     targets, L = t["targets"], len(t["network"]["layers"])
     yield ""
+    if "classes" in t:
+        yield from _class_lines(t["classes"])
+        return
     yield "prediction = y_hat * scale + center"
     for k in _units(targets["names"]):
         y_hat, predicted = t["forward"][f"a[{L}]"][0][k], t["prediction"][0][k]
@@ -86,6 +89,18 @@ def _prediction_lines(t: dict[str, Any]) -> Iterable[str]:
             f"{n(targets['center'][k])} = {n(predicted)}{truth}"
         )
     yield from _cut(targets["names"])
+
+
+def _class_lines(classes: dict[str, Any]) -> Iterable[str]:
+    """Return the most probable class of each row."""
+    truths = classes["in_the_table"] or [[]] * len(classes["predicted"])
+    yield "prediction = the most probable class"
+    for row, truth in list(zip(classes["predicted"], truths, strict=True))[:MOST_ROWS]:
+        for k, (name, label) in enumerate(zip(classes["names"], row, strict=True)):
+            known = f"    (in the table: {truth[k]})" if truth else ""
+            yield f"    {name} = {label}{known}"
+    if len(truths) > MOST_ROWS:
+        yield f"    … {len(truths) - MOST_ROWS} more rows (--json has all)"
 
 
 def _backward_lines(t: dict[str, Any]) -> Iterable[str]:
@@ -161,7 +176,11 @@ def _all_rows(t: dict[str, Any]) -> Iterable[str]:
         yield from _matrix(
             f"a[{l + 1}] = {_function(t, l + 1)}(z[{l + 1}]){end}", forward[f"a[{l + 1}]"]
         )
-    yield from _matrix("prediction = y_hat * scale + center", t["prediction"])
+    if "classes" in t:
+        yield from _class_lines(t["classes"])
+        yield ""
+    else:
+        yield from _matrix("prediction = y_hat * scale + center", t["prediction"])
     if "J" not in t:
         return
     pair = output(t["network"]["output"], t["network"]["loss"])

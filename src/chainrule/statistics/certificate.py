@@ -38,6 +38,7 @@ SENTENCES = {
     "not_stationary": "The gradient has not vanished: not a minimum yet.",
     "unknown": "The gradient has vanished, but the curvature is not known.",
 }
+ONLY_SEARCHED = "No way down was found among some directions: a minimum as far as was looked."
 KINDS = {"upward": "minimum", "downward": "saddle", "flat": "flat", "unknown": "unknown"}
 
 
@@ -96,6 +97,12 @@ class Certificate:
         """Whether nothing that was computed speaks against a minimum."""
         return self.kind == "minimum"
 
+    @property
+    def sentence(self) -> str:
+        """What that means."""
+        searched = self.kind == "minimum" and np.isnan(self.decrement) and not self.nothing_left
+        return ONLY_SEARCHED if searched else SENTENCES[self.kind]
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data; what is not known is None."""
         return {
@@ -109,7 +116,7 @@ class Certificate:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.kind}: {SENTENCES[self.kind]}",
+            f"{self.kind}: {self.sentence}",
             f"  relative gradient    {self.relative_gradient:10.2e}",
             f"  Newton decrement     {self.decrement:10.2e}   (share of the cost to explain)",
             f"  lowest eigenvalue    {self.lowest_eigenvalue:10.2e}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import DataError
 from chainrule.tables.cells import DAY, MISSING
-from chainrule.tables.table import Column, Table, listed
+from chainrule.tables.table import Column, Table, check_names
 
 MICROSECONDS = 1e6
 
@@ -22,7 +21,10 @@ def is_frame(data: Any) -> bool:
         return False
     import narwhals.stable.v2 as nw  # late: an array does not need it
 
-    return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
+    try:
+        return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
+    except nw.exceptions.DuplicateError:
+        return True  # which of its names are the same is said later
 
 
 def from_frame(data: Any, source: str = "the data frame") -> Table:
@@ -38,11 +40,7 @@ def from_frame(data: Any, source: str = "the data frame") -> Table:
     import narwhals.stable.v2 as nw  # late: an array does not need it
 
     names = [str(name) for name in data.columns]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DataError(
-            f"{source}: the column name {listed(twice)} occurs more than once; names must differ"
-        )
+    check_names(source, dict(enumerate(names, start=1)))
     frame = nw.from_native(data)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()

@@ -25,7 +25,7 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule._files import read_bytes
 from chainrule.tables import cells
 from chainrule.tables.frames import from_frame
-from chainrule.tables.table import Column, Table, listed
+from chainrule.tables.table import Column, Table, check_names, listed
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
 _LONGEST_CELL = 131_072
@@ -190,14 +190,14 @@ def _parse(path: str, text: str, written: Format, decided: list[str]) -> Table:
         decided.append(f"{empty} row{'s' * (empty > 1)} of empty cells at the end left out")
     _check_rows(path, names, rows, lines, delimiter)
     columns = {}
-    kept = []
+    kept = {}
     for j, name in enumerate(names):
         values = np.array([row[j].strip() for row in rows], dtype=object)
         if not name and (j == 0 or not any(values)):
             what = "taken as names of rows and " if any(values) else ""
             decided.append(f"column {j + 1} has no name, {what}left out")
             continue
-        kept.append(name)
+        kept[j + 1] = name
         columns[name] = Column(name, values)
     _check_names(path, names, kept)
     decimal = written.decimal or _decimal(columns, delimiter)
@@ -295,25 +295,12 @@ def _decimal(columns: dict[str, Column], delimiter: str) -> str:
     return "," if with_comma and not with_point else "."
 
 
-def _check_names(path: str, names: Sequence[str], kept: Sequence[str]) -> None:
+def _check_names(path: str, names: Sequence[str], kept: dict[int, str]) -> None:
     if all(cells.NUMBERS["."].fullmatch(name) for name in names):
         raise DataError(
             f"{path}: the first line ({listed(names)}) holds numbers, not column names; "
             "add a line of names"
         )
-    for j, name in enumerate(kept, start=1):
-        if not name:
-            at = names.index("", 1) + 1
-            raise DataError(f"{path}: column {at} has no name; give it one in the first line")
-        if not name.isprintable():
-            raise DataError(
-                f"{path}: the name of column {j}, {name!r}, has characters that cannot be printed; "
-                "rename it"
-            )
-    twice = [name for name, count in Counter(kept).items() if count > 1]
-    if twice:
-        raise DataError(
-            f"{path}: the column name {listed(twice)} occurs more than once; names must differ"
-        )
+    check_names(path, kept)
     if not kept:
         raise DataError(f"{path} has no column with a name; give them names in the first line")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -166,6 +167,23 @@ class Table:
                     f"{place}: {cell!r} is larger than any float64 (1.8e308); use a larger unit"
                 )
             raise DataError(f"{place}: {cell} is not finite; replace it, or remove the row")
+
+
+def check_names(source: str, names: Mapping[int, str]) -> None:
+    """Raise an error if columns, called by their numbers, have no names that tell them apart."""
+    for j, name in names.items():
+        if not name:
+            raise DataError(f"{source}: column {j} has no name; give it one")
+        if not name.isprintable():
+            raise DataError(
+                f"{source}: the name of column {j}, {name!r}, has characters that cannot be "
+                "printed; rename it"
+            )
+    twice = [name for name, count in Counter(names.values()).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{source}: the column name {listed(twice)} occurs more than once; names must differ"
+        )
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
