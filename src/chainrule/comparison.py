@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
-from chainrule.tables.encoding import encode, find_types
+from chainrule.tables.encoding import ColumnType, encode, learn_types
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Targets
 
@@ -101,10 +101,9 @@ class Comparison:
 
 def compare(
     table: Table,
-    inputs: Sequence[str],
+    types: Sequence[ColumnType],
     target: Targets,
     *,
-    kinds: Mapping[str, str] | None = None,
     folds: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -119,11 +118,10 @@ def compare(
     Parameters
     ----------
     table : Table
-    inputs : sequence of str
-        The columns to predict from. What they hold is learned anew in every fold.
+    types : sequence of ColumnType
+        Of the columns to predict from. Their categories, and what stands for what is missing,
+        are learned anew in every fold.
     target : Targets
-    kinds : mapping of str to str, optional
-        What some columns are known to hold.
     folds : int, optional
         10 if left out, or fewer so that 2 rows, and one of each class, are in every fold.
     seed : int
@@ -150,9 +148,9 @@ def compare(
     found: dict[str, list[tuple[dict[str, float], float, bool]]] = {name: [] for name in ways}
     for k, (train, test) in enumerate(_folds(n, strata, folds, seed)):
         learned = table.rows(train)
-        types, _ = find_types(learned, inputs, kinds=kinds)
-        seen = encode(types, learned).X, y[train]
-        unseen = encode(types, table.rows(test)).X, y[test]
+        learned_types = learn_types(types, learned)
+        seen = encode(learned_types, learned).X, y[train]
+        unseen = encode(learned_types, table.rows(test)).X, y[test]
         for name, make in ways.items():
             if progress is not None:
                 progress(f"fold {k + 1} of {folds}: {name}")

@@ -13,6 +13,7 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.cli._output import note, tell
+from chainrule.heart.network import row_weights
 from chainrule.tables.encoding import RULES, ColumnType, find_types
 from chainrule.tables.table import Table, listed
 from chainrule.tables.targets import TASKS, Targets, read_targets
@@ -56,6 +57,8 @@ class Chosen:
 
     Attributes
     ----------
+    data : Table
+        The rows that count.
     types : tuple of ColumnType
         Of the inputs.
     target : Targets
@@ -63,6 +66,7 @@ class Chosen:
     weights : ndarray (n,) or None
     """
 
+    data: Table
     types: tuple[ColumnType, ...]
     target: Targets
     target_names: tuple[str, ...]
@@ -93,8 +97,11 @@ def columns_of(
     inputs = [name for name in data.names if name not in special]
     if not inputs:
         raise DataError(f"{data.source} has no column left as an input; it needs at least one")
+    weights = None if weight is None else row_weights(data.numbers([weight])[:, 0], len(data))
+    if weights is not None and not weights.all():
+        data, weights = data.rows(np.flatnonzero(weights)), weights[weights > 0.0]
     kinds = dict.fromkeys(number, "number") | dict.fromkeys(category, "category")
-    types, remarks = find_types(data, inputs, kinds=kinds, missing=missing)
+    types, remarks = find_types(data, inputs, kinds=kinds, missing=missing, weights=weights)
     target = read_targets(data, targets, task)
     _tell(data, types, target, targets, weight)
     for remark in remarks:
@@ -108,8 +115,7 @@ def columns_of(
                 f"{data.source}: target {name!r} has {len(few)} whole values and is learned as a "
                 "number; if these are classes, say --task classification"
             )
-    weights = None if weight is None else data.numbers([weight])[:, 0]
-    return Chosen(types, target, targets, weights)
+    return Chosen(data, types, target, targets, weights)
 
 
 def _require_different(names: list[str]) -> None:

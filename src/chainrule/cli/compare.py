@@ -11,7 +11,7 @@ from chainrule.cli._columns import column_options, columns_of
 from chainrule.cli._input import reading_options, table_from
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.cli.fit import activations_of, alphas_of, widths_of
-from chainrule.comparison import Comparison, compare
+from chainrule.comparison import OURS, Comparison, compare
 from chainrule.tables.reading import Format
 
 WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accuracy"}
@@ -61,9 +61,8 @@ def command(
     with Progress("comparing") as progress:
         comparison = compare(
             data,
-            [column.name for column in chosen.types],
+            chosen.types,
             chosen.target,
-            kinds={column.name: column.kind for column in chosen.types},
             folds=folds,
             seed=seed,
             progress=progress.update,
@@ -72,17 +71,18 @@ def command(
     if as_json:
         say_json(_document(comparison))
     else:
-        say(_page(comparison))
+        say(_page(comparison, hidden))
     for result in comparison.results:
         if result.unconverged:
             note(f"{result.name}: {result.unconverged} of {comparison.folds} fits did not converge")
 
 
-def _page(comparison: Comparison) -> str:
+def _page(comparison: Comparison, hidden: str) -> str:
     measures = list(comparison.results[0].scores)
     head = "".join(f"{WORDS[measure]:>22}" for measure in measures)
     lines = [
-        f"{comparison.rows:,} rows, {comparison.folds} folds; mean ± standard error",
+        f"{comparison.rows:,} rows, {comparison.folds} folds; mean ± standard error; seconds of "
+        f"one fit; {OURS} with hidden layers of {hidden}",
         f"{'':<20}{head}{'seconds':>12}",
     ]
     for result in comparison.results:

@@ -149,9 +149,9 @@ def command(
     columns = {name: options.pop(name) for name in COLUMNS}
     data = table_from(table, written)
     if columns["task"] == "auto" and (output_name, loss) != (None, None):
-        columns["task"] = "regression"  # who names the output wants numbers as they are
+        columns["task"] = "as_given"
     chosen = columns_of(data, **columns)
-    target, names = chosen.target, chosen.target_names
+    data, target, names = chosen.data, chosen.target, chosen.target_names
     default, units = "identity", len(names)
     if target.classes:
         default, units = layer_for(target.classes)

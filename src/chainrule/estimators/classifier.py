@@ -7,16 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    ClassifierMixin,
-)
+from sklearn.base import ClassifierMixin
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.estimators.base import NetworkEstimator
-from chainrule.estimators.callbacks import (
-    with_callbacks,
-)
+from chainrule.estimators.callbacks import with_callbacks
 from chainrule.estimators.given import labels_of, numbered
 from chainrule.heart.activations import Activation
 from chainrule.heart.network import row_weights
@@ -25,9 +21,6 @@ from chainrule.tables import targets
 from chainrule.tables.targets import Classes, Targets
 from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.penalty import unit_of_weights
-
-MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
-MOST_SEED = np.iinfo(np.int32).max
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):

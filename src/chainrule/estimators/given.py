@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,8 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from chainrule._errors import DataError
-from chainrule.tables.frames import from_frame, is_frame
+from chainrule.tables.frames import from_frame, is_frame, is_nothing
 from chainrule.tables.table import Column, Table
-
-MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
-MOST_SEED = np.iinfo(np.int32).max
 
 
 def numbered(letter: str, n: int) -> tuple[str, ...]:
@@ -22,20 +20,40 @@ def numbered(letter: str, n: int) -> tuple[str, ...]:
     return tuple(f"{letter}{i + 1}" for i in range(n))
 
 
-def numbers_of(estimator: Any, y: Any) -> tuple[Table, bool]:
-    """Return y as a table of numbers to be, and whether it was one column, (n,)."""
+def require_whole(A: Any, name: str) -> None:
+    """Refuse arrays of which a part would be lost: behind a mask, or imaginary."""
+    if isinstance(A, np.ma.MaskedArray) and np.ma.is_masked(A):
+        raise DataError(f"{name} is a masked array; its mask would be lost, so fill or drop rows")
+    kind = getattr(getattr(A, "dtype", None), "kind", "")
+    if kind == "c":
+        raise DataError(f"Complex data not supported: {name} must hold real numbers")
+    if kind in ("M", "m"):
+        raise DataError(f"{name} holds dates; give them in a data frame, whose columns say so")
+
+
+def require_given(estimator: Any, y: Any) -> None:
+    """Refuse to fit without a target."""
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
             "is None"
         )
+    require_whole(y, "y")
+
+
+def free_name(name: str, taken: Sequence[str]) -> str:
+    """Return a name for a target that no column has."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def numbers_of(estimator: Any, y: Any) -> tuple[Table, bool]:
+    """Return y as a table of numbers to be, and whether it was one column, (n,)."""
+    require_given(estimator, y)
     if is_frame(y):
         return from_frame(y, "y"), False
-    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        raise DataError("y is a masked array; its mask would be lost, so fill or drop rows")
     Y = np.asarray(y)
-    if Y.dtype.kind == "c":
-        raise DataError("Complex data not supported: y must hold real numbers")
     if Y.ndim not in (1, 2) or Y.size == 0:
         raise DataError(f"y has shape {Y.shape}; give (rows,) or (rows, targets)")
     name = str(getattr(y, "name", None) or "y")
@@ -60,16 +78,26 @@ def numbers_of(estimator: Any, y: Any) -> tuple[Table, bool]:
 
 def labels_of(estimator: Any, y: Any) -> NDArray[Any]:
     """Return labels as an array, (n,), or 0 and 1, (n, labels)."""
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
-            "is None"
-        )
-    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        raise DataError("y is a masked array; its mask would be lost, so fill or drop rows")
+    require_given(estimator, y)
+    if str(getattr(y, "dtype", "")) == "boolean" and not y.isna().any():
+        y = np.asarray(y, dtype=bool)  # pandas' own
+    if not hasattr(y, "toarray") and np.asarray(y).dtype == object:
+        _require_labels(np.asarray(y).ravel().tolist())
     labels = check_array(y, ensure_2d=False, dtype=None, input_name="y", accept_sparse="csr")
     labels = labels.toarray() if hasattr(labels, "toarray") else labels
     check_classification_targets(labels)
     if type_of_target(labels) == "multilabel-indicator":
         return np.asarray(labels)
     return np.asarray(column_or_1d(labels, warn=True))
+
+
+def _require_labels(given: Sequence[Any]) -> None:
+    """Refuse labels that are missing, or of which some are words and some are not."""
+    missing = [i for i, label in enumerate(given) if is_nothing(label)]
+    if missing:
+        raise DataError(
+            f"Input y contains NaN or None: row {missing[0]} counted from 0, {len(missing)} in "
+            "all; remove these rows"
+        )
+    if len({isinstance(label, str) for label in given}) > 1:
+        raise DataError("Unknown label type: y holds words and others; make them all words")

@@ -7,24 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import (
-    RegressorMixin,
-)
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from chainrule._contracts import Array
 from chainrule.estimators.base import NetworkEstimator
-from chainrule.estimators.callbacks import (
-    with_callbacks,
-)
+from chainrule.estimators.callbacks import with_callbacks
 from chainrule.estimators.given import numbers_of
 from chainrule.heart.activations import Activation
 from chainrule.heart.outputs import Loss
 from chainrule.tables.targets import Targets
 from chainrule.training.optimizers.problem import Optimizer
-
-MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
-MOST_SEED = np.iinfo(np.int32).max
 
 
 class NetworkRegressor(RegressorMixin, NetworkEstimator):

@@ -34,6 +34,8 @@ ANSWERS = (
 )
 DAY = 86_400.0  # seconds
 
+_UNIT = re.compile(r"^[€$£¥]\s*|\s*([€$£¥%]|EUR|USD|GBP|CHF)$")
+
 Places = NDArray[np.intp]
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
 _ISO = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?Z?")
@@ -126,6 +128,29 @@ def codes(cells: Sequence[str], levels: Sequence[str]) -> tuple[Array, Places]:
         elif cell.lower() not in MISSING:
             places.append(i)
     return values, np.array(places, dtype=np.intp)
+
+
+def word_of(value: object) -> str:
+    """Return a number or a truth value as the word of a category: 1 and 1.0 are the same."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    number = float(value)  # type: ignore[arg-type]
+    return str(int(number)) if number % 1.0 == 0.0 else repr(number)
+
+
+def as_it_should_be(cell: str) -> str:
+    """Return what to do about a cell that is a number but for how it is written, or nothing."""
+    bare = _UNIT.sub("", cell)
+    if bare != cell and any(pattern.fullmatch(bare) for pattern in NUMBERS.values()):
+        return f"{cell!r} has a unit: write the number alone, {bare!r}; or "
+    for mark, decimal in ((".", ","), (",", "."), (" ", ","), (" ", "."), ("'", ".")):
+        plain = bare.replace(mark, "")
+        grouped = re.fullmatch(rf"[+-]?[0-9]{{1,3}}([{mark}][0-9]{{3}})+([{decimal}][0-9]+)?", bare)
+        if grouped and NUMBERS[decimal].fullmatch(plain):
+            return f"{cell!r} has marks of thousands: write {plain!r}; or "
+    return ""
 
 
 def as_date(day: float) -> str:

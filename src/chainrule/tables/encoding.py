@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,9 @@ from chainrule.tables.table import EXACT, KINDS, Column, Table, listed
 MOST_LEVELS = 50  # of a category that is found by rule
 FEW_LEVELS = 10  # so many may come up only once, as long as one comes again
 ROWS_PER_LEVEL = 2
+MANY_TO_COUNT = 20  # rows: of fewer, chance may put whole numbers in their order
 RULES = ("indicator", "error")  # for missing values
+_PLURALS = {"number": "numbers", "yes/no": "yes or no", "date": "dates"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,11 @@ def encode(types: Sequence[ColumnType], table: Table) -> Encoded:
         missing = np.isnan(values)
         if len(unseen):
             words = dict.fromkeys(str(table.columns[column_type.name].values[i]) for i in unseen)
+            if column_type.refuses_missing:
+                raise DataError(
+                    f"{table.place(column_type.name, int(unseen[0]))}: {next(iter(words))!r} is "
+                    f"neither {' nor '.join(map(repr, column_type.levels))}; correct it"
+                )
             remarks.append(
                 f"column {column_type.name!r}: {listed(list(words), 3)} in {_rows(len(unseen))} "
                 f"was not seen in training; it is taken as {_stand_in(column_type)}"
@@ -148,6 +155,7 @@ def find_types(
     *,
     kinds: Mapping[str, str] | None = None,
     missing: str = "indicator",
+    weights: Array | None = None,
 ) -> tuple[tuple[ColumnType, ...], tuple[str, ...]]:
     """Find out what columns hold.
 
@@ -159,6 +167,8 @@ def find_types(
     kinds : mapping of str to str, optional
         What some of them are known to hold.
     missing : {"indicator", "error"}
+    weights : ndarray (n,), optional
+        What each row counts for what stands for a missing value.
 
     Returns
     -------
@@ -189,11 +199,22 @@ def find_types(
         elif kind == "text":
             texts.append(name)
         else:
-            types.append(_learned(column, kind, table, missing))
+            types.append(_learned(_known(column, kind), table, missing, weights))
             remarks += _doubts(column, kind, (kinds or {}).get(name) is not None, table.decimal)
     if texts:
         raise DataError(_only_text(table, texts))
     return tuple(types), tuple(remarks)
+
+
+def learn_types(types: Sequence[ColumnType], table: Table) -> tuple[ColumnType, ...]:
+    """Learn categories and what is missing anew, from some rows, of columns that are known."""
+    _require(types, table)
+    anew = []
+    for known in types:
+        levels = () if known.kind == "category" else known.levels
+        rule = "error" if known.refuses_missing else "indicator"
+        anew.append(_learned(replace(known, levels=levels), table, rule))
+    return tuple(anew)
 
 
 def kind_of(column: Column, table: Table) -> str:
@@ -259,13 +280,12 @@ def _levels(values: Collection[Any]) -> list[str]:
     return sorted(words)
 
 
-def _learned(column: Column, kind: str, table: Table, rule: str) -> ColumnType:
+def _known(column: Column, kind: str) -> ColumnType:
+    """Return what does not depend on which rows there are: how answers and dates are written."""
     values: Any = column.values
     levels: tuple[str, ...] = ()
     style = ""
-    if kind == "category":
-        levels = tuple(_levels(_as_words(column)))
-    elif kind == "yes/no" and column.kind == "text":
+    if kind == "yes/no" and column.kind == "text":
         found = cells.answers(values)
         if found is None:
             raise DataError(f"column {column.name!r} does not hold two answers such as no and yes")
@@ -279,32 +299,52 @@ def _learned(column: Column, kind: str, table: Table, rule: str) -> ColumnType:
                 f"column {column.name!r} does not hold dates of one style; write them as "
                 f"{cells.DATE_STYLES[0]}"
             )
-    learned = ColumnType(column.name, kind, levels, style)
-    read, _ = _read(learned, table)
+    return ColumnType(column.name, kind, levels, style)
+
+
+def _learned(
+    known: ColumnType, table: Table, rule: str, weights: Array | None = None
+) -> ColumnType:
+    """Return a column with its categories, and what stands for what is missing in it."""
+    if known.kind == "category":
+        words = _as_words(table.columns[known.name], table)
+        known = replace(known, levels=known.levels or tuple(_levels(words)))
+    read, _ = _read(known, table)
     missing = np.isnan(read)
     if rule == "error":
         if missing.any():
-            raise DataError(_refused(learned, table, np.flatnonzero(missing)))
-        return learned
+            raise DataError(_refused(known, table, np.flatnonzero(missing)))
+        return known
     fill = None
-    if kind != "category":
-        middle = _median(read[~missing])
-        fill = float(middle >= 0.5) if kind == "yes/no" else float(middle)
-    return ColumnType(column.name, kind, levels, style, fill, bool(missing.any()))
+    if known.kind != "category":
+        w = np.ones(len(read)) if weights is None else weights
+        middle = _median(read[~missing], w[~missing]) if not missing.all() else 0.0
+        fill = float(middle >= 0.5) if known.kind == "yes/no" else float(middle)
+    return replace(known, fill=fill, indicator=bool(missing.any()))
 
 
-def _median(values: Array) -> float:
-    """Return the median, without a sum that may overflow."""
-    ordered = np.sort(values)
-    n = len(ordered)
-    return float(0.5 * ordered[(n - 1) // 2] + 0.5 * ordered[n // 2])
+def _median(values: Array, weights: Array) -> float:
+    """Return the median of values that count so often, without a sum that may overflow."""
+    order = np.argsort(values)
+    counted = np.cumsum(weights[order])
+    half = 0.5 * counted[-1]
+    lower, upper = np.searchsorted(counted, half), np.searchsorted(counted, half, side="right")
+    ordered = values[order]
+    return float(0.5 * ordered[lower] + 0.5 * ordered[min(upper, len(ordered) - 1)])
 
 
-def _as_words(column: Column) -> Sequence[str]:
-    """Return the cells as words, numbers that are whole without a point."""
+def _as_words(column: Column, table: Table) -> Sequence[str]:
+    """Return the cells as words: numbers as `cells.word_of` writes them."""
     if column.values.dtype == object:
         return column.values  # type: ignore[return-value]
-    return ["" if np.isnan(v) else f"{v:.15g}" for v in column.values.tolist()]
+    if np.any(np.abs(column.values) > EXACT):
+        raise DataError(
+            f"{table.source}: column {column.name!r} has numbers beyond 2**53, of which some are "
+            "one in float64, so they cannot be categories; make them text"
+        )
+    words = column.values != 0.0 if column.kind == "yes/no" else column.values
+    pairs = zip(column.values, words, strict=True)
+    return ["" if np.isnan(value) else cells.word_of(word) for value, word in pairs]
 
 
 def _read(column_type: ColumnType, table: Table) -> tuple[Array, NDArray[np.intp]]:
@@ -313,13 +353,25 @@ def _read(column_type: ColumnType, table: Table) -> tuple[Array, NDArray[np.intp
     column = table.columns[name]
     nowhere = np.empty(0, dtype=np.intp)
     if kind == "category":
-        return cells.codes(_as_words(column), column_type.levels)
-    if kind == "number" or column.kind != "text":
-        if column.kind == "category":
+        return cells.codes(_as_words(column, table), column_type.levels)
+    if column.kind == "category":
+        raise DataError(
+            f"{table.source}, column {name!r} holds categories; the model needs a {kind}"
+        )
+    if column.kind != "text":
+        values = table.read_numbers(name)
+        present = values[~np.isnan(values)]
+        answers = bool(np.all((present == 0.0) | (present == 1.0)))
+        number_or_answer = {kind, column.kind} == {"number", "yes/no"} and answers
+        if len(present) and column.kind != kind and not number_or_answer:
             raise DataError(
-                f"{table.source}, column {name!r} holds categories; the model needs a {kind}"
+                f"{table.source}, column {name!r} holds {_PLURALS[column.kind]}; the model needs "
+                f"{_PLURALS[kind]}"
             )
-        return table.read_numbers(name), nowhere
+        return values, nowhere
+    if kind == "number":
+        advice = ", or fit with the column taken as categories (--category), or without it (--drop)"
+        return table.read_numbers(name, advice), nowhere
     words: Sequence[str] = column.values  # type: ignore[assignment]
     if kind == "yes/no":
         lower = {level.lower(): level for level in column_type.levels}
@@ -370,13 +422,10 @@ def _only_text(table: Table, names: Sequence[str]) -> str:
     also = f"; so do {listed(names[1:])}" if len(names) > 1 else ""
     return (
         f"{table.source}: column {name!r} holds text, {len(words)} different ones in "
-        f"{len(table)} rows ({_shown(words)}){also}; leave it out (--drop {name}), or take it as "
-        f"categories (--category {name})"
+        f"{len(table)} rows ({_shown(words)}){also}; {cells.as_it_should_be(words[0])}leave it out "
+        f"(--drop {name}), or take it as categories (--category {name}; in a data frame, make it "
+        "a categorical)"
     )
-
-
-def _other(words: Sequence[str], mark: str) -> str:
-    return next(word for word in words if mark not in word)
 
 
 def _doubts(column: Column, kind: str, said: bool, decimal: str) -> list[str]:
@@ -385,16 +434,13 @@ def _doubts(column: Column, kind: str, said: bool, decimal: str) -> list[str]:
         return []
     name = column.name
     if column.kind == "text":
-        words = [w.lstrip("+-") for w in column.values if w]
+        words = [w.lstrip("+-") for w in column.values if w.lower() not in cells.MISSING]
         marked = [w for w in words if decimal in w]
-        if (
-            marked
-            and len(marked) < len(words)
-            and all(cells.THOUSANDS[decimal].fullmatch(w) for w in marked)
-        ):
+        if marked and all(cells.THOUSANDS[decimal].fullmatch(w) for w in marked):
+            other = next((f" beside {word!r}" for word in words if decimal not in word), "")
             return [
-                f"column {name!r} has {marked[0]!r} beside {_other(words, decimal)!r}: taken as a "
-                f"decimal {decimal!r}; if it marks thousands, write the numbers without it"
+                f"column {name!r} has {marked[0]!r}{other}: taken as a decimal {decimal!r}; if it "
+                "marks thousands, write the numbers without it"
             ]
         zeros = [w for w in words if len(w) > 1 and w[0] == "0" and w.isdigit()]
         if zeros:
@@ -402,6 +448,8 @@ def _doubts(column: Column, kind: str, said: bool, decimal: str) -> list[str]:
                 f"column {name!r} is written with leading zeros ({zeros[0]!r}) and taken as a "
                 f"number; if these are labels, say --category {name}, or --drop {name}"
             ]
+        if _counts_rows(column):
+            return [f"column {name!r} counts the rows; if it only names them, say --drop {name}"]
         large = any(w.isdigit() and len(w) > 15 and int(w) > EXACT for w in words)
     else:
         values = np.asarray(column.values)
@@ -417,6 +465,15 @@ def _doubts(column: Column, kind: str, said: bool, decimal: str) -> list[str]:
             f"these are labels, say --drop {name}"
         ]
     return []
+
+
+def _counts_rows(column: Column) -> bool:
+    """Return whether a column rises by one from each row to the next."""
+    try:
+        values = np.asarray(column.values, dtype=np.float64)
+    except ValueError:
+        return False
+    return len(values) >= MANY_TO_COUNT and bool(np.all(np.diff(values) == 1.0))
 
 
 def _shown(words: Sequence[str], most: int = 5) -> str:

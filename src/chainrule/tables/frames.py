@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import DataError
-from chainrule.tables.cells import DAY, MISSING
+from chainrule.tables.cells import DAY, MISSING, word_of
 from chainrule.tables.table import Column, Table, check_names
 
 MICROSECONDS = 1e6
@@ -92,7 +92,8 @@ def _float(value: Any) -> float:
         return float("nan")
 
 
-def _is_nothing(value: Any) -> bool:
+def is_nothing(value: Any) -> bool:
+    """Return whether a value of a data frame says nothing: None, NaN, NaT, NA."""
     if value is None:
         return True
     try:
@@ -105,7 +106,7 @@ def _is_nothing(value: Any) -> bool:
 
 def _mixed(name: str, values: list[Any], source: str) -> Column:
     """Return a column of Python objects: all numbers, all answers, or text."""
-    present = [v for v in values if not _is_nothing(v)]
+    present = [v for v in values if not is_nothing(v)]
     if present and all(isinstance(v, bool | np.bool_) for v in present):
         return Column(name, _numbers(values), "yes/no")
     if present and all(isinstance(v, int | float | np.number) for v in present):
@@ -114,13 +115,13 @@ def _mixed(name: str, values: list[Any], source: str) -> Column:
 
 
 def _numbers(values: list[Any]) -> Array:
-    return np.array([np.nan if _is_nothing(v) else float(v) for v in values])
+    return np.array([np.nan if is_nothing(v) else float(v) for v in values])
 
 
 def _labels(name: str, values: list[Any], source: str) -> NDArray[np.object_]:
     """Return labels of a type that says they are: only what is null is missing."""
     words = _words(name, values, source)
-    present = {value for value in values if not _is_nothing(value)}
+    present = {value for value in values if not is_nothing(value)}
     if len({str(value).strip() for value in present}) < len(present):
         raise DataError(
             f"{source}: column {name!r} has categories that are written the same; rename them"
@@ -137,13 +138,13 @@ def _labels(name: str, values: list[Any], source: str) -> NDArray[np.object_]:
 def _words(name: str, values: list[Any], source: str) -> NDArray[np.object_]:
     words = np.empty(len(values), dtype=object)
     for i, value in enumerate(values):
-        if _is_nothing(value):
+        if is_nothing(value):
             words[i] = ""
         elif isinstance(value, str):
             words[i] = value.strip()
-        elif isinstance(value, int | float | np.number | np.bool_ | bytes) or hasattr(
-            value, "isoformat"
-        ):
+        elif isinstance(value, int | float | np.number | np.bool_):
+            words[i] = word_of(value)
+        elif isinstance(value, bytes) or hasattr(value, "isoformat"):
             words[i] = str(value)
         else:
             raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,8 @@ class Table:
         What was found out about the file rather than said, for people to see.
     parts : tuple of (str, int)
         The files that the rows came from if there were several, and where each begins.
+    whole : ndarray of int, optional
+        Where each row was in the table that these rows are some of.
     """
 
     source: str
@@ -65,6 +67,7 @@ class Table:
     decimal: str = "."
     decided: tuple[str, ...] = ()
     parts: tuple[tuple[str, int], ...] = field(default=())
+    whole: NDArray[np.intp] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -80,8 +83,13 @@ class Table:
             name: Column(name, column.values[places], column.kind)
             for name, column in self.columns.items()
         }
-        lines = None if self.lines is None else self.lines[places]
-        return Table(self.source, columns, lines, self.decimal)
+        whole = places if self.whole is None else self.whole[places]
+        return replace(
+            self,
+            columns=columns,
+            lines=None if self.lines is None else self.lines[places],
+            whole=whole,
+        )
 
     def require(self, names: Sequence[str]) -> None:
         """Raise DataError unless all columns called `names` exist."""
@@ -95,11 +103,12 @@ class Table:
     def place(self, name: str, i: int) -> str:
         """Return in words where a cell stands; rows are counted from 1."""
         source, first = self.source, 0
+        row = i if self.whole is None else int(self.whole[i])
         for part, start in self.parts:
-            if start <= i:
+            if start <= row:
                 source, first = part, start
         line = "" if self.lines is None else f" (line {self.lines[i]})"
-        return f"{source}, column {name!r}, row {i - first + 1}{line}"
+        return f"{source}, column {name!r}, row {row - first + 1}{line}"
 
     def numbers(self, names: Sequence[str]) -> Array:
         """Return the columns called `names` as a matrix (rows, columns), none of them missing.
@@ -118,15 +127,18 @@ class Table:
                 raise DataError(self._nothing(name, nothing))
         return matrix
 
-    def read_numbers(self, name: str) -> Array:
-        """Return one column of numbers, NaN where nothing is said, or raise DataError."""
+    def read_numbers(self, name: str, advice: str = "") -> Array:
+        """Return one column of numbers, NaN where nothing is said, or raise DataError.
+
+        `advice` says what else can be done about cells that hold none.
+        """
         column = self.columns[name]
         if column.kind in ("number", "yes/no", "date"):
             values = np.asarray(column.values, dtype=np.float64)
         else:
             values, places = cells.numbers(column.values, self.decimal)  # type: ignore[arg-type]
             if len(places):
-                raise DataError(self.not_a_number(name, places))
+                raise DataError(self.not_a_number(name, places) + advice)
         self._require_finite(column, values)
         return values
 
@@ -136,7 +148,7 @@ class Table:
         cell = str(self.columns[name].values[i])
         place, count = self.place(name, i), ""
         if len(places) > 1:
-            count = f" ({len(places)} cells of that column are none)"
+            count = f" (nor are {len(places) - 1} other cells of that column)"
         if cell.lower().lstrip("+-") in ("inf", "infinity"):
             return f"{place}: {cell!r} is not finite; replace it, or remove the row"
         if self.decimal == "." and cells.NUMBERS[","].fullmatch(cell):
@@ -144,10 +156,7 @@ class Table:
                 f"{place}: {cell!r} is not a number{count}; is it a decimal comma? Write a point, "
                 "or say --decimal ,"
             )
-        return (
-            f"{place}: {cell!r} is not a number{count}; correct it, or fit with the column taken "
-            "as categories (--category), or without it (--drop)"
-        )
+        return f"{place}: {cell!r} is not a number{count}; {cells.as_it_should_be(cell)}correct it"
 
     def _nothing(self, name: str, places: NDArray[np.intp]) -> str:
         i = int(places[0])

@@ -27,6 +27,7 @@ Label = str | int | float | bool
 Classes = tuple[tuple[Label, ...], ...]
 
 TASKS = ("auto", "regression", "classification")
+AS_GIVEN = "as_given"  # for who names the output: words are classes, numbers stay numbers
 MOST_CLASSES = 1000
 # the smallest and the largest probability: no finite data can be sure
 INSIDE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))
@@ -65,7 +66,7 @@ def read_targets(
     DataError
         If a value is missing, or does not fit the task: with its place.
     """
-    if task not in TASKS:
+    if task not in (*TASKS, AS_GIVEN):
         raise ConfigurationError(f"task is {task!r}; choose one of {', '.join(TASKS)}")
     table.require(names)
     if classes is None:
@@ -127,16 +128,18 @@ def _array(of: Sequence[Label]) -> NDArray[np.generic]:
 def _find_classes(table: Table, names: Sequence[str], task: str) -> Classes:
     kinds = [kind_of(table.columns[name], table) for name in names]
     for name, kind in zip(names, kinds, strict=True):
+        if kind == "empty":
+            raise DataError(f"target {name!r} is missing in every row; there is nothing to learn")
         if kind == "date":
             raise DataError(
                 f"target {name!r} holds dates; predict a number instead, such as days since one"
             )
     if task == "regression":
         return ()
-    if task == "auto" and all(
-        kind == "number" and not _zero_and_one(table, name)
-        for kind, name in zip(kinds, names, strict=True)
-    ):
+    numbers = all(kind == "number" for kind in kinds)
+    if numbers and task == AS_GIVEN:
+        return ()
+    if numbers and task == "auto" and not all(_zero_and_one(table, name) for name in names):
         return ()
     found = tuple(_labels(table, name, kind) for name, kind in zip(names, kinds, strict=True))
     for name, of in zip(names, found, strict=True):
@@ -145,9 +148,10 @@ def _find_classes(table: Table, names: Sequence[str], task: str) -> Classes:
                 f"target {name!r} has one class in every row ({of[0]!r}); there is nothing to learn"
             )
         if len(of) > MOST_CLASSES or (len(of) > 2 and len(of) * 2 > len(table)):
+            advice = cells.as_it_should_be(str(of[0])) if isinstance(of[0], str) else ""
             raise DataError(
                 f"target {name!r} has {len(of)} different values in {len(table)} rows, too many to "
-                "be classes; numbers are learned as such with --task regression"
+                f"be classes; {advice}numbers are learned as such with --task regression"
             )
         if len(names) > 1 and len(of) > 2:
             raise DataError(
@@ -167,7 +171,8 @@ def _labels(table: Table, name: str, kind: str) -> tuple[Label, ...]:
     column = table.columns[name]
     if kind == "yes/no":
         if column.kind != "text":
-            return (False, True)
+            values = np.asarray(column.values)
+            return tuple(bool(v) for v in np.unique(values[~np.isnan(values)]))
         return cells.answers(column.values) or ()  # type: ignore[arg-type]
     if kind == "number":
         values = table.read_numbers(name)
@@ -192,8 +197,12 @@ def _codes(table: Table, name: str, of: Sequence[Label]) -> NDArray[np.intp]:
     if len(places):
         i = int(places[0])
         cell = table.columns[name].values[i]
-        missing = str(cell).lower() in cells.MISSING
-        what = "the value is missing" if missing else f"{cell!r} is not a class of the model"
+        if str(cell).lower() in cells.MISSING or cell != cell:
+            many = f" (as in {len(places)} rows)" if len(places) > 1 else ""
+            raise DataError(
+                f"{table.place(name, i)}: the value is missing{many}; fill it in, or remove the row"
+            )
+        what = f"{cell!r} is not a class of the model"
         raise DataError(
             f"{table.place(name, i)}: {what}; it must be one of {listed(list(map(str, of)))}"
         )
