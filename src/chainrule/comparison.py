@@ -154,7 +154,7 @@ def compare(
         for name, make in ways.items():
             if progress is not None:
                 progress(f"fold {k + 1} of {folds}: {name}")
-            found[name].append(_one(make(), seen, unseen, bool(target.classes)))
+            found[name].append(_one(name, make(), seen, unseen, bool(target.classes)))
     measure = "log_loss" if target.classes else "r2"
     results = [
         Result(
@@ -231,13 +231,19 @@ def _ways(target: Targets, seed: int, options: dict[str, Any]) -> dict[str, Call
 
 
 def _one(
-    model: Any, seen: tuple[Array, Any], unseen: tuple[Array, Any], classes: bool
+    name: str, model: Any, seen: tuple[Array, Any], unseen: tuple[Array, Any], classes: bool
 ) -> tuple[dict[str, float], float, bool]:
     """Return the scores of one fit, its seconds, and whether it warned of its convergence."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         began = time.perf_counter()
-        model.fit(*seen)
+        try:
+            model.fit(*seen)
+        except ValueError as error:
+            raise DataError(
+                f"{name} cannot be fitted to these numbers ({str(error).splitlines()[0]}); use "
+                "other units"
+            ) from None
         seconds = time.perf_counter() - began
         X, y = unseen
         if classes:

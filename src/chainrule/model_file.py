@@ -42,6 +42,8 @@ _LARGEST_FILE = 2**30
 _WIDEST_LAYER = 2**20
 _LONGEST_NAME = 10_000
 _MOST_LEVELS = 10_000
+_OF_NUMBERS = {"rmse", "r2", "max_error"}
+_OF_CLASSES = {"accuracy", "log_loss", "accuracy_of_constant", "log_loss_of_constant"}
 
 
 def save_model(model: Any, path: str | os.PathLike[str]) -> None:
@@ -314,6 +316,8 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
         _name(name)
         for key, number in _object_of(of, "scores").items():
             _number(number, key)
+        if set(of) not in (_OF_NUMBERS, _OF_CLASSES):
+            raise ValueError(f"scores of {name!r} are not those of numbers or of classes")
     _name(spec.get("reason", "-"))
     if "certificate" in spec:
         _certificate(spec["certificate"])

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from chainrule import load_model
@@ -151,3 +152,73 @@ def test_compare(run, flowers, tmp_path):
     assert means == sorted(means, reverse=True)
     assert "it can be 2 to 15" in run("compare", table, "--target", "y", "--folds", 40).err
     assert run("compare", table, "--target", "y", "--weight", "x").code == 2
+
+
+def amounts(form):
+    """Return a table of 60 amounts that all differ."""
+    return "\n".join(["a;y", *(f"{i};{form.format(i + 1)}" for i in range(60))]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (amounts("{}.684.709,65"), ["has marks of thousands: write"]),
+        (amounts("{},5 €"), ["has a unit: write the number alone"]),
+        ("a,y\n1,\n2,\n3,\n", ["target 'y' is missing in every row"]),
+        ("a,y\n1,rose\n2,\n3,lily\n4,rose\n", ["row 2 (line 3): the value is missing; fill it"]),
+    ],
+)
+def test_a_target_that_cannot_be_read_says_how_to_write_it(run, tmp_path, text, sentences):
+    table = tmp_path / "t.csv"
+    table.write_text(text)
+    done = run("fit", table, "--target", "y", "--out", tmp_path / "m.json", "--decimal", ".")
+    assert done.code == 2
+    for sentence in sentences:
+        assert sentence in done.err
+
+
+def test_doubts_about_numbers_are_said(run, tmp_path):
+    table = tmp_path / "t.csv"
+    rows = [f"{1000 + i};{i + 10}.{100 + 7 * i};NA" for i in range(25)]
+    table.write_text("\n".join(["id;km;price", *rows[:-1], "1024;34.555;1.234"]) + "\n")
+    done = run("fit", table, "--target", "km", "--out", tmp_path / "m.json", "--restarts", 1)
+    assert "column 'id' counts the rows; if it only names them, say --drop id" in done.err
+    assert "column 'km' has '10.100': taken as a decimal '.'" in done.err
+    assert "'NA': taken" not in done.err
+
+
+def test_folds_keep_what_columns_are(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(40)
+    dates = [f"{1 + i % 12}/{1 + i % 9}/2020" for i in range(39)] + ["8/25/2020"]
+    rare = ["no"] * 39 + ["yes"]
+    rows = zip(x, rare, dates, x + 0.1 * rng.standard_normal(40), strict=True)
+    lines = [f"{a:.4f},{b},{c},{d:.4f}" for a, b, c, d in rows]
+    (tmp_path / "t.csv").write_text("\n".join(["x,rare,day,y", *lines]) + "\n")
+    done = run("compare", tmp_path / "t.csv", "--target", "y", "--folds", 4, "--restarts", 1)
+    assert done.code == 0, done.err
+    assert "with hidden layers of" in done.out
+
+
+@pytest.mark.parametrize("name", ["cp1252", "Windows-1252", "ISO-8859-1", "latin1"])
+def test_encodings_by_the_names_people_know(run, tmp_path, name):
+    (tmp_path / "t.csv").write_bytes("größe,y\n1,2\n2,4\n3,7\n".encode("cp1252"))
+    options = "--target", "y", "--out", tmp_path / "m", "--restarts", 1, "--encoding", name
+    done = run("fit", tmp_path / "t.csv", *options)
+    assert done.code == 0, done.err
+    assert "größe" in done.out
+
+
+def test_words_with_a_loss_that_was_named_are_classes(run, flowers, tmp_path):
+    options = "--out", tmp_path / "m", "--restarts", 1, "--loss", "cross_entropy"
+    done = run("fit", flowers, "--target", "wild", "--output", "sigmoid", "--alpha", 0.01, *options)
+    assert done.code == 0, done.err
+    assert "2 classes" in done.out
+
+
+def test_the_probability_of_the_first_class_can_be_drawn_too(run, flowers, tmp_path):
+    run("fit", flowers, "--target", "wild", "--out", tmp_path / "m", "--alpha", 0.01)
+    for name in ("no", "yes"):
+        out = tmp_path / f"{name}.png"
+        done = run("plot", tmp_path / "m", flowers, "--target", f"p(wild={name})", "--out", out)
+        assert done.code == 0, done.err

@@ -85,9 +85,9 @@ def test_bad_rows(name):
 
 
 OPTIONS = {
-    "hidden 2.5": ({"hidden_layer_sizes": 2.5}, "layer width 2.5 .* whole number"),
+    "hidden 2.5": ({"hidden_layer_sizes": 2.5}, "hidden_layer_sizes is 2.5; it must"),
     "hidden -1": ({"hidden_layer_sizes": (-1,)}, "layer width -1"),
-    "hidden of words": ({"hidden_layer_sizes": "ten"}, "layer width 'ten'"),
+    "hidden of words": ({"hidden_layer_sizes": "ten"}, "hidden_layer_sizes is 'ten'; it must"),
     "too wide": ({"hidden_layer_sizes": (10**6, 10**6)}, "GiB.*make the layers narrower"),
     "no such activation": ({"activation": "selu"}, "unknown activation 'selu'; choose one of"),
     "no such output": ({"output_activation": "cosine"}, "unknown output 'cosine'"),
@@ -102,7 +102,7 @@ OPTIONS = {
     "max_iter -5": ({"max_iter": -5}, "max_iter is -5"),
     "max_time 0": ({"max_time": 0.0}, "max_time is 0"),
     "tol NaN": ({"tol": np.nan}, "tol is nan"),
-    "no starts": ({"n_restarts": 0}, "restarts is 0; it must be at least 1"),
+    "no starts": ({"n_restarts": 0}, "n_restarts is 0; it must be a whole number of at least 1"),
     "no such scale": ({"scale": "log"}, "unknown scaling 'log'"),
     "no such rule": ({"missing": "guess"}, "missing is 'guess'"),
     "seed -1": ({"random_state": -1}, "seed is -1"),

@@ -1,11 +1,16 @@
 """The penalty by rule: against least squares, by position of the layer, in any unit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from chainrule import Network, Objective
+from chainrule.training import penalty
 from chainrule.training.optimizers.steps import Normal
+from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.penalty import by_rule, unit_of_weights
+from chainrule.training.restarts import minimize_from_starts
 
 RNG = np.random.default_rng(5)
 
@@ -54,7 +59,8 @@ def test_the_unit_of_the_target_is_that_of_the_penalty():
 
 def test_what_counts_as_one_row():
     assert unit_of_weights(np.array([1.0, 2.0, 3.0])) == 1.0
-    assert unit_of_weights(np.array([0.5, 1.5, 4.0])) == 2.0
+    assert unit_of_weights(np.array([0.5, 0.5, 0.5])) == 0.5
+    assert unit_of_weights(np.array([0.5, 1.5, 4.0])) == pytest.approx(18.5 / 6.0)
     o = problem()
     w = RNG.uniform(0.5, 1.5, 200)
     found = [
@@ -71,3 +77,37 @@ def test_a_step_cut_short_is_predicted_by_the_whole_model():
     assert model.fall(s) == pytest.approx(-g @ s - 0.5 * s @ H @ s, rel=1e-13)
     whole = model.step(0.3)
     assert model.fall(whole) == pytest.approx(model.predicted(whole, 0.3), rel=1e-12)
+
+
+def test_weights_that_are_not_learned_use_nothing_up():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((200, 5))
+    net = Network([5, 30, 1])
+    theta = net.initial(0)
+    fixed = np.full(net.n_parameters, np.nan)
+    for name in ("W[1]", "b[1]"):
+        fixed[net.blocks()[name]] = theta[net.blocks()[name]]
+    truth = np.tanh(X @ rng.standard_normal((5, 3))).sum(axis=1, keepdims=True)
+    Y = truth + 0.4 * truth.std() * rng.standard_normal((200, 1))
+    Y = (Y - Y.mean()) / Y.std()
+    alpha, _ = by_rule(Objective(net, X, Y, fixed=fixed), 0)
+    assert 0.05 < alpha[-1] / 10.0 < 0.3  # of the variance; it was 1 when all were counted
+
+
+def test_control_c_while_the_noise_is_looked_for_is_heard(monkeypatch):
+    interrupted = Termination("interrupted", "iteration 3")
+    o = problem()
+    monkeypatch.setattr(
+        penalty,
+        "minimize_from_starts",
+        lambda *a, **k: replace(
+            (found := minimize_from_starts(*a, **k)),
+            best=replace(found.best, termination=interrupted),
+        ),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        by_rule(o, 0)
+
+
+def test_no_time_for_the_noise():
+    assert by_rule(problem(), 0, max_time=0.0)[1].startswith("noise taken as")

@@ -14,7 +14,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.cli._output import note, tell
 from chainrule.heart.network import row_weights
-from chainrule.tables.encoding import RULES, ColumnType, find_types
+from chainrule.tables.encoding import RULES, ColumnType, find_types, thousands
 from chainrule.tables.table import Table, listed
 from chainrule.tables.targets import TASKS, Targets, read_targets
 
@@ -109,6 +109,8 @@ def columns_of(
     if not types:
         raise DataError(f"{data.source} has no column left as an input; it needs at least one")
     for name in targets:
+        for doubt in [] if target.classes else thousands(data.columns[name], data.decimal):
+            note(f"{data.source}: {doubt}")
         few = set() if target.classes else set(np.unique(data.read_numbers(name)).tolist())
         if 2 < len(few) <= FEW_VALUES and all(value % 1 == 0 for value in few):
             note(

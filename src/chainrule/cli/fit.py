@@ -225,7 +225,7 @@ def alphas_of(text: str) -> float | list[float] | str:
 
 def widths_of(hidden: str) -> list[int]:
     """Return the widths of the hidden layers; 0 is none."""
-    if not re.fullmatch(r"-?[0-9]+(,-?[0-9]+)*", hidden):
+    if not re.fullmatch(r"-?[0-9]{1,9}(,-?[0-9]{1,9})*", hidden):
         raise ConfigurationError(
             f"--hidden {hidden!r} is not a list of widths; write 3, or 8,4 for two layers"
         )

@@ -15,6 +15,7 @@ from chainrule.cli._input import inputs_of, model_and_table, one_of, reading_opt
 from chainrule.cli._output import Progress, say, say_json
 from chainrule.pictures import costs, diagram, predictions, surfaces
 from chainrule.pictures.style import save
+from chainrule.tables.cells import as_date
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
 from chainrule.training.model import Model
@@ -33,13 +34,34 @@ class Request:
     @property
     def name(self) -> str:
         """The output that is drawn."""
-        return self.model.output_names[self.target]
+        return _drawable(self.model)[self.target]
+
+    def truth(self) -> np.ndarray:
+        """Return what is drawn as it is in the table, (n,)."""
+        return self._one(targets_of(self.model, self.table))
+
+    def predicted(self, X: np.ndarray) -> np.ndarray:
+        """Return what is drawn as the model says it, (n,)."""
+        return self._one(self.model.outputs_of_inputs(X))
 
     def truth_and_prediction(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return one output of the table and its prediction, (n,) each."""
-        Y = targets_of(self.model, self.table)
-        predicted = self.model.outputs_of_inputs(inputs_of(self.model, self.table))
-        return Y[:, self.target], predicted[:, self.target]
+        """Return both for the rows of the table, (n,) each."""
+        return self.truth(), self.predicted(inputs_of(self.model, self.table))
+
+    def _one(self, outputs: np.ndarray) -> np.ndarray:
+        n = outputs.shape[1]
+        chosen: np.ndarray = outputs[:, self.target % n]
+        return chosen if self.target < n else 1.0 - chosen
+
+
+def _drawable(model: Model) -> tuple[str, ...]:
+    """Return the names of outputs, and of the probabilities of first classes."""
+    names = model.output_names
+    if not model.classes or len(names) > len(model.classes):
+        return names
+    firsts = [of[0] for of in model.classes]
+    pairs = zip(model.target_names, firsts, strict=True)
+    return (*names, *(f"p({target}={label})" for target, label in pairs))
 
 
 def _cost(r: Request) -> Figure:
@@ -59,6 +81,9 @@ def _surface(r: Request) -> surfaces.Surface:
     if len(axes) < 2:
         raise DataError("a surface needs two inputs that are not categories: --kind fit")
     known = [names[k] for k in axes]
+    for asked in (r.x, r.y):
+        if asked in r.model.column_names and asked not in known:
+            raise DataError(f"{asked!r} holds categories, along which nothing can be drawn")
     i = axes[one_of(known, r.x, "input")]
     j = axes[one_of(known, r.y, "input")]
     j = next(k for k in axes if k != i) if r.y is None else j
@@ -71,9 +96,12 @@ def _surface(r: Request) -> surfaces.Surface:
             raise DataError(f"input {names[k]!r} does not vary in the table; choose with --x, --y")
     grid = np.tile(held, (surfaces.GRID**2, 1))
     grid[:, i], grid[:, j] = (A.ravel() for A in np.meshgrid(x, y))
-    z = r.model.outputs_of_inputs(grid)[:, r.target].reshape(surfaces.GRID, surfaces.GRID)
+    z = r.predicted(grid).reshape(surfaces.GRID, surfaces.GRID)
+    dates = {c.name for c in r.model.columns if c.kind == "date"}
     others = [
-        f"{names[k]} = {held[k]:.4g}"
+        names[k]
+        if k not in axes
+        else f"{names[k]} = {as_date(held[k]) if names[k] in dates else f'{held[k]:.4g}'}"
         for k in range(len(names))
         if k not in (i, j) and (k in axes or held[k])
     ]
@@ -82,10 +110,11 @@ def _surface(r: Request) -> surfaces.Surface:
         x,
         y,
         z,
-        np.column_stack([X[:, i], X[:, j], targets_of(r.model, r.table)[:, r.target]]),
+        np.column_stack([X[:, i], X[:, j], r.truth()]),
         (names[i], names[j], r.name),
         note if others else "",
         bool(r.model.classes),
+        (names[i] in dates, names[j] in dates),
     )
 
 
@@ -118,7 +147,13 @@ KINDS: dict[str, Callable[[Request], Figure]] = {
 @click.command(name="plot")
 @click.argument("model")
 @click.argument("table")
-@click.option("--kind", required=True, type=click.Choice(list(KINDS)), help="What to draw.")
+@click.option(
+    "--kind",
+    default="fit",
+    show_default=True,
+    type=click.Choice(list(KINDS)),
+    help="What to draw.",
+)
 @click.option("--out", required=True, help="Where to write the picture: .png, .pdf or .svg.")
 @click.option(
     "--target",
@@ -142,7 +177,7 @@ def command(
     """Draw MODEL on TABLE."""
     require_other_file(out, [model, table])
     trained, data = model_and_table(model, table, written)
-    which = one_of(trained.output_names, target, "target")
+    which = one_of(_drawable(trained), target, "target")
     with Progress(f"drawing {kind}"):
         save(KINDS[kind](Request(trained, data, which, x, y)), out)
     if as_json:

@@ -11,11 +11,7 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -23,18 +19,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
-from chainrule.estimators.callbacks import (
-    CallbackSupportMixin,
-    Tasks,
-    has_callbacks,
-)
-from chainrule.estimators.given import numbered
+from chainrule.estimators.callbacks import CallbackSupportMixin, Tasks, has_callbacks
+from chainrule.estimators.given import free_name, numbered, require_whole
+from chainrule.estimators.parameters import require_parameters
 from chainrule.heart.network import Network, row_weights
 from chainrule.report.summary import summary
 from chainrule.tables import targets
 from chainrule.tables.cells import NUMBERS
-from chainrule.tables.encoding import RULES, ColumnType, encode, find_types, input_names
-from chainrule.tables.frames import from_array, from_frame, is_frame
+from chainrule.tables.encoding import ColumnType, encode, find_types, input_names
+from chainrule.tables.frames import collected, from_array, from_frame, is_frame
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Targets
 from chainrule.training.checkpoint import fingerprint
@@ -86,8 +79,7 @@ class NetworkEstimator(
 
     def _trace(self, X: Any) -> Any:
         check_is_fitted(self)
-        model = self.model_
-        return model.network.forward(model.theta, model.input_scaling.transform(self._inputs(X)))
+        return self.model_.trace_of_inputs(self._inputs(X))
 
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self)
@@ -118,10 +110,20 @@ class NetworkEstimator(
                 f"Found input variables with inconsistent numbers of samples: X has {len(table)} "
                 f"rows and y has {len(target.Y)}"
             )
-        types = self._types(table)
+        require_parameters(self)
+        require_whole(sample_weight, "sample_weight")
+        weights = row_weights(sample_weight, len(table))
+        if not weights.all():  # a weight of 0 is the row left out, whatever is in it
+            counts = np.flatnonzero(weights)
+            table, weights = table.rows(counts), weights[counts]
+            target = replace(target, Y=target.Y[counts])
+            strata = None if strata is None else strata[counts]
+        names = tuple(free_name(name, table.names) for name in names)
+        types = self._types(table, weights)
         inputs = encode(types, table).X
         network = self._network(len(input_names(types)), target)
-        weights = row_weights(sample_weight, len(table))
+        fixed = fixed_weights(network, self.fixed)
+        signs = monotone_signs(network, self._directions(types, table.names))
         options: dict[str, Any] = {}
         seed = self._seed()
         if self.early_stopping:
@@ -130,8 +132,10 @@ class NetworkEstimator(
         if self.warm_start:
             begun = getattr(self, "_warm", None)
             seed = seed if begun is None else begun[2]  # it goes on from the same starts
-            of_data = self._fingerprint(network, inputs, target, weights, seed)
-            options |= self._taken_up(network, of_data)
+            rest = network, target.classes, self.alpha, self.scale, self.method, self.n_restarts
+            constraints = [A for A in (fixed, signs) if A is not None]
+            of_data = fingerprint(inputs, target.Y, weights, *constraints, *rest, seed, self.tol)
+            options |= self._taken_up(network, of_data, constraints)
         tasks = None
         if has_callbacks(self):
             tasks = Tasks(self, self.n_restarts, self.max_iter)
@@ -147,8 +151,8 @@ class NetworkEstimator(
                 alpha=self.alpha,
                 sample_weight=weights,
                 weight_unit=weight_unit,
-                fixed=fixed_weights(network, self.fixed),
-                signs=monotone_signs(network, self._directions(types, table.names)),
+                fixed=fixed,
+                signs=signs,
                 n_restarts=self.n_restarts,
                 seed=seed,
                 method=self.method,
@@ -162,11 +166,12 @@ class NetworkEstimator(
         if tasks is not None:
             tasks.end()
         if self.warm_start:
-            self._warm = of_data, trained.restarts.fits, seed
+            self._warm = of_data, trained.restarts.fits, seed, constraints
 
     def _checked(self, X: Any, reset: bool) -> Table:
         """Return X as a table, of a data frame or of numbers."""
         if is_frame(X):
+            X = collected(X)
             table = from_frame(X, "X")
             validate_data(self, X, reset=reset, skip_check_array=True)
             if len(table) < 1 + reset:
@@ -174,11 +179,10 @@ class NetworkEstimator(
                     f"Found array with {len(table)} sample(s) while a minimum of {1 + reset} is "
                     "required"
                 )
-            return table
-        if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-            raise DataError("X is a masked array; its mask would be lost, so fill or drop rows")
-        if getattr(X, "dtype", None) is not None and getattr(X.dtype, "kind", "") == "c":
-            raise DataError("Complex data not supported: X must hold real numbers")
+            if reset:
+                self._names = table.names
+            return table.called(self._names)  # scikit-learn has compared the names there are
+        require_whole(X, "X")
         X = validate_data(
             self,
             X,
@@ -190,19 +194,16 @@ class NetworkEstimator(
         )
         if hasattr(X, "toarray"):
             X = X.toarray()
-        return from_array(X, self._names())
+        if reset:
+            self._names = numbered("x", self.n_features_in_)
+        return from_array(X, self._names)
 
-    def _names(self) -> tuple[str, ...]:
-        known = getattr(self, "feature_names_in_", None)
-        return tuple(known) if known is not None else numbered("x", self.n_features_in_)
-
-    def _types(self, table: Table) -> tuple[ColumnType, ...]:
-        if self.missing not in RULES:
-            raise ConfigurationError(f"missing is {self.missing!r}; choose one of {RULES}")
-        types, remarks = find_types(table, table.names, missing=self.missing)
+    def _types(self, table: Table, weights: Array) -> tuple[ColumnType, ...]:
+        types, remarks = find_types(table, table.names, missing=self.missing, weights=weights)
         for column in types:
+            text = table.columns[column.name].kind == "text"
             commas = column.levels and all(map(NUMBERS[","].fullmatch, column.levels))
-            if "/" in column.style or commas:  # which may be meant otherwise
+            if text and ("/" in column.style or commas):  # which may be meant otherwise
                 remarks = (*remarks, f"column {column.name!r} is text and taken as {column}")
         for remark in remarks:
             warnings.warn(remark, UserWarning, stacklevel=5)
@@ -217,6 +218,11 @@ class NetworkEstimator(
         output, units = "identity", target.Y.shape[1]
         if target.classes:
             output, _ = targets.layer_for(target.classes)
+            if self.output_activation not in (None, output):
+                raise ConfigurationError(
+                    f"output_activation is {self.output_activation!r}; of these classes only "
+                    f"{output} gives probabilities"
+                )
         return Network(
             [n_inputs, *(hidden if hidden != [0] else []), units],
             hidden=self.activation,
@@ -267,7 +273,7 @@ class NetworkEstimator(
                 "early_stopping and warm_start do not go together: with the one training ends by "
                 "itself, with the other it is taken up again"
             )
-        fraction = self.validation_fraction
+        fraction: Any = self.validation_fraction
         if not (isinstance(fraction, float) and 0.0 < fraction < 1.0):
             raise ConfigurationError(
                 f"validation_fraction is {fraction!r}; it must be between 0 and 1"
@@ -324,16 +330,19 @@ class NetworkEstimator(
         """Return the fitted attributes that predictions need besides the model."""
         return {name: getattr(self, name) for name in ("classes_", "_one") if hasattr(self, name)}
 
-    def _fingerprint(self, network: Network, X: Array, target: Targets, w: Array, seed: int) -> str:
-        rest = network, target.classes, self.alpha, self.scale, self.fixed, self.monotonic_cst
-        return fingerprint(X, target.Y, w, *rest, self.method, self.n_restarts, seed)
-
-    def _taken_up(self, network: Network, of_data: str) -> dict[str, Any]:
+    def _taken_up(
+        self, network: Network, of_data: str, constraints: Sequence[Array]
+    ) -> dict[str, Any]:
         """Return how to go on from an earlier fit, or how to begin one that can be gone on from."""
         before = getattr(self, "_warm", None)
         if before is None:
             return {"take_up": ()}
-        known, fits, _ = before
+        known, fits, _, held = before
+        if not _alike(constraints, held):
+            raise ConfigurationError(
+                "warm_start goes on with the weights there are, but fixed or monotonic_cst has "
+                "changed; fit a clone to begin anew"
+            )
         if self.model_.network != network or len(fits) != self.n_restarts:
             raise ConfigurationError(
                 f"warm_start goes on from {len(fits)} starts of a network with layers "
@@ -341,6 +350,12 @@ class NetworkEstimator(
             )
         if of_data != known:
             # other rows, or another cost: the weights are a start, the curvature says nothing
-            anew = Termination("max_iter", "other rows")
+            anew = Termination("max_iter", "other rows, or another tolerance")
             fits = tuple(fit and replace(fit, memory=None, termination=anew) for fit in fits)
         return {"take_up": fits, "like": self.model_}
+
+
+def _alike(some: Sequence[Array], others: Sequence[Array]) -> bool:
+    pairs = zip(some, others, strict=False)
+    same = all(np.array_equal(A, B, equal_nan=True) for A, B in pairs)
+    return same and len(some) == len(others)

@@ -14,6 +14,7 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule.estimators.base import NetworkEstimator
 from chainrule.estimators.callbacks import with_callbacks
 from chainrule.estimators.given import labels_of, numbered
+from chainrule.estimators.parameters import is_real
 from chainrule.heart.activations import Activation
 from chainrule.heart.network import row_weights
 from chainrule.heart.outputs import Loss
@@ -140,10 +141,13 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             ]
             classes, codes = (tuple(plain),), positions[:, None]
         weights = row_weights(sample_weight, len(labels))
-        self._require_classes(codes[weights > 0])
         unit = unit_of_weights(weights[weights > 0])
         if self.class_weight is not None:
-            weights = weights * self._of_classes(codes, weights)
+            each = self._of_classes(codes, weights)
+            # as many rows count as would be as exact without: see `unit_of_weights`
+            unit *= float((weights @ each**2) / (weights @ each)) if (weights @ each) > 0 else 1.0
+            weights = weights * each
+        self._require_classes(codes[weights > 0])
         target = Targets(targets.one_hot(codes, classes), classes)
         strata = None if labels.ndim == 2 else codes[:, 0]
         self._fit(X, y, target, names, weights, unit, strata)
@@ -196,6 +200,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                 f"class_weight is {given!r}; give 'balanced' or a number for some of these classes "
                 f"of one target: {known}"
             )
+        if not all(is_real(value) and 0.0 <= value < np.inf for value in given.values()):
+            raise ConfigurationError(f"class_weight is {given!r}; its weights must be numbers >= 0")
         each = [float(given.get(label, 1.0)) for label in self.classes_.tolist()]
         return np.array(each)[codes[:, 0]]
 

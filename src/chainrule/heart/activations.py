@@ -61,6 +61,10 @@ class Activation:
     df: Callable[[Any], Any]
     flat_at: str = "both"
 
+    def __post_init__(self) -> None:
+        if not (callable(self.f) and callable(self.df)):
+            raise ConfigurationError(f"f and df of activation {self.name!r} must be functions")
+
     def __call__(self, z: Any) -> Any:
         """Return f(z), of the shape of `z`."""
         return self.f(_finite(z))[()]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -14,6 +17,7 @@ from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure, see_through
 
 GRID = 100
 MOST_LABELS = 12
+WIDEST_TITLE = 70  # characters
 ODDS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
 
 
@@ -35,6 +39,8 @@ class Surface:
         At what values other inputs are held.
     probability : bool
         Whether z is a probability and the data are 0 or 1.
+    dates : tuple of bool
+        Whether x and y are days since 1970-01-01.
     """
 
     x: Array
@@ -44,11 +50,12 @@ class Surface:
     names: tuple[str, str, str]
     note: str = ""
     probability: bool = False
+    dates: tuple[bool, bool] = (False, False)
 
     @property
     def title(self) -> str:
         """What is shown, and what is held."""
-        return f"{self.names[2]} as predicted" + (f"\n{self.note}" if self.note else "")
+        return "\n".join([f"{self.names[2]} as predicted", *wrap(self.note, WIDEST_TITLE)])
 
 
 def contour(surface: Surface) -> Figure:
@@ -72,7 +79,8 @@ def contour(surface: Surface) -> Figure:
         )
         levels = np.asarray(filled.levels)
         some = levels if few or surface.probability else levels[::2]
-        ax.clabel(lines, some, inline=True, fontsize=10, fmt="%.3g")
+        large = np.max(np.abs(levels)) >= 1e3
+        ax.clabel(lines, some, inline=True, fontsize=10, fmt="%.0f" if large else "%.3g")
         of_class = surface.points[:, 2] > 0.5 if surface.probability else np.full(n, True)
         for chosen, marker, color in ((of_class, "o", ORANGE), (~of_class, "s", BLUE)):
             ax.plot(
@@ -92,6 +100,7 @@ def contour(surface: Surface) -> Figure:
         elif few:
             _write_values(ax, surface)
         ax.set(xlabel=surface.names[0], ylabel=surface.names[1], title=surface.title)
+        _write_dates(surface, ax.xaxis, ax.yaxis)
         ax.grid(False)
         ax.margins(0.02)
     return fig
@@ -113,6 +122,15 @@ def _write_values(ax: Axes, surface: Surface) -> None:
             fontweight="bold",
             bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1},
         )
+
+
+def _write_dates(surface: Surface, *axes: Any) -> None:
+    """Let axes of dates, which count days as matplotlib does, be read as dates."""
+    for axis, is_date in zip(axes, surface.dates, strict=True):
+        if is_date:
+            locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+            axis.set_major_locator(locator)
+            axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def surface_3d(surface: Surface) -> Figure:
@@ -141,6 +159,7 @@ def surface_3d(surface: Surface) -> Figure:
         ax.set_zlabel(surface.names[2], labelpad=12)
         for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
             axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        _write_dates(surface, ax.xaxis, ax.yaxis)
         ax.set_title(surface.title, y=0.98)
         ax.view_init(elev=25, azim=-125)
         ax.set_box_aspect((4, 4, 3), zoom=0.86)

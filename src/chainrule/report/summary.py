@@ -17,6 +17,7 @@ from chainrule.training.restarts import agreement
 ROWS_PER_WEIGHT = 10
 MOST_COLUMNS = 40
 MOST_CLASSES = 12
+WIDEST_NAME = 30  # characters
 
 
 def termination_of(model: Model) -> Termination | None:
@@ -59,6 +60,8 @@ def _input_lines(model: Model) -> Iterable[str]:
         several = len(column.inputs) > 1
         plain = column.kind == "number" and not several
         what = "" if plain else f"{column}"
+        if column.kind == "date" and not several:
+            what += " since 1970-01-01"
         yield f"             {column.name:<20} {next(scales) if not several else what}" + (
             f"   {what}" if what and not several else ""
         )
@@ -167,8 +170,10 @@ def _weight_lines(model: Model, l: int, W: Array, b: Array | None) -> Iterable[s
     if last:
         many = len(model.classes) == 1 and len(model.classes[0]) > 2
         heads = list(map(str, model.classes[0] if many else model.output_names))
-    yield f"{f'W[{l}]':<20} " + " ".join(f"{head[:12]:>12}" for head in heads)
+    left = min(max([18, *map(len, sources)]), WIDEST_NAME)
+    wide = min(max([12, *map(len, heads)]), WIDEST_NAME)
+    yield f"{f'W[{l}]':<{left + 2}} " + " ".join(f"{head[:wide]:>{wide}}" for head in heads)
     for name, row in zip(sources, W, strict=True):
-        yield f"  {name[:18]:<18} " + " ".join(f"{w:12.5g}" for w in row)
+        yield f"  {name[:left]:<{left}} " + " ".join(f"{w:{wide}.5g}" for w in row)
     if b is not None:
-        yield f"  {f'b[{l}]':<18} " + " ".join(f"{w:12.5g}" for w in b)
+        yield f"  {f'b[{l}]':<{left}} " + " ".join(f"{w:{wide}.5g}" for w in b)

@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.heart.outputs import output
 
 MOST_TERMS = 16
-MOST_UNITS = 12
+MOST_UNITS = 24
 MOST_ROWS = 10
 
 

@@ -32,12 +32,18 @@ def of_numbers(Y: Array, predicted: Array, names: Sequence[str], w: Array | None
     squares = (share * error**2).sum(axis=0)
     return {
         name: {
-            "rmse": float(np.sqrt(squares[k]) * unit[k]),
+            "rmse": _in_unit(np.sqrt(squares[k]), unit[k]),
             "r2": float(1 - squares[k] / spread[k]) if spread[k] > 0 else float("nan"),
-            "max_error": float(np.abs(error[:, k]).max() * unit[k]),
+            "max_error": _in_unit(np.abs(error[:, k]).max(), unit[k]),
         }
         for k, name in enumerate(names)
     }
+
+
+def _in_unit(share: float, unit: float) -> float:
+    """Return a share of the unit as a number, the largest there is if it is larger."""
+    with np.errstate(over="ignore"):
+        return float(min(share * unit, np.finfo(np.float64).max))
 
 
 def of_classes(

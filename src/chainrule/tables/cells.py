@@ -32,6 +32,7 @@ ANSWERS = (
     ("nein", "ja"),
     ("non", "oui"),
 )
+LONGEST_SHOWN = 60  # characters
 DAY = 86_400.0  # seconds
 
 _UNIT = re.compile(r"^[€$£¥]\s*|\s*([€$£¥%]|EUR|USD|GBP|CHF)$")
@@ -128,6 +129,11 @@ def codes(cells: Sequence[str], levels: Sequence[str]) -> tuple[Array, Places]:
         elif cell.lower() not in MISSING:
             places.append(i)
     return values, np.array(places, dtype=np.intp)
+
+
+def cut(text: str) -> str:
+    """Return a text as it is shown in messages, the beginning of it if it is long."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def word_of(value: object) -> str:

@@ -434,14 +434,10 @@ def _doubts(column: Column, kind: str, said: bool, decimal: str) -> list[str]:
         return []
     name = column.name
     if column.kind == "text":
-        words = [w.lstrip("+-") for w in column.values if w.lower() not in cells.MISSING]
-        marked = [w for w in words if decimal in w]
-        if marked and all(cells.THOUSANDS[decimal].fullmatch(w) for w in marked):
-            other = next((f" beside {word!r}" for word in words if decimal not in word), "")
-            return [
-                f"column {name!r} has {marked[0]!r}{other}: taken as a decimal {decimal!r}; if it "
-                "marks thousands, write the numbers without it"
-            ]
+        words = _written(column)
+        doubts = thousands(column, decimal)
+        if doubts:
+            return doubts
         zeros = [w for w in words if len(w) > 1 and w[0] == "0" and w.isdigit()]
         if zeros:
             return [
@@ -465,6 +461,23 @@ def _doubts(column: Column, kind: str, said: bool, decimal: str) -> list[str]:
             f"these are labels, say --drop {name}"
         ]
     return []
+
+
+def thousands(column: Column, decimal: str) -> list[str]:
+    """Return the doubt that a decimal mark marks thousands: three digits behind it everywhere."""
+    words = _written(column) if column.kind == "text" else []
+    marked = [w for w in words if decimal in w]
+    if not marked or not all(cells.THOUSANDS[decimal].fullmatch(w) for w in marked):
+        return []
+    other = next((f" beside {word!r}" for word in words if decimal not in word), "")
+    return [
+        f"column {column.name!r} has {marked[0]!r}{other}: taken as a decimal {decimal!r}; if it "
+        "marks thousands, write the numbers without it"
+    ]
+
+
+def _written(column: Column) -> list[str]:
+    return [w.lstrip("+-") for w in column.values if w.lower() not in cells.MISSING]
 
 
 def _counts_rows(column: Column) -> bool:

@@ -17,7 +17,7 @@ MICROSECONDS = 1e6
 
 def is_frame(data: Any) -> bool:
     """Return whether data is a data frame rather than an array."""
-    if isinstance(data, np.ndarray | list | tuple) or not hasattr(data, "columns"):
+    if isinstance(data, np.ndarray | list | tuple):
         return False
     import narwhals.stable.v2 as nw  # late: an array does not need it
 
@@ -25,6 +25,17 @@ def is_frame(data: Any) -> bool:
         return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
     except nw.exceptions.DuplicateError:
         return True  # which of its names are the same is said later
+
+
+def collected(data: Any) -> Any:
+    """Return a lazy data frame as one that is there."""
+    import narwhals.stable.v2 as nw  # late: an array does not need it
+
+    try:
+        frame = nw.from_native(data)
+    except nw.exceptions.DuplicateError:
+        return data
+    return frame.collect().to_native() if isinstance(frame, nw.LazyFrame) else data
 
 
 def from_frame(data: Any, source: str = "the data frame") -> Table:
@@ -39,15 +50,20 @@ def from_frame(data: Any, source: str = "the data frame") -> Table:
     """
     import narwhals.stable.v2 as nw  # late: an array does not need it
 
-    names = [str(name) for name in data.columns]
+    data = collected(data)
+    names = names_of(data)
     check_names(source, dict(enumerate(names, start=1)))
-    frame = nw.from_native(data)
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
+    frame: Any = nw.from_native(data)
     if not names:
         raise DataError(f"{source} has no columns; at least 1 is needed")
     columns = {name: _column(name, frame[:, j], source) for j, name in enumerate(names)}
     return Table(source, columns)
+
+
+def names_of(data: Any) -> list[str]:
+    """Return the names of the columns, pyarrow's too, as text."""
+    columns = getattr(data, "column_names", None)
+    return [str(name) for name in (data.columns if columns is None else columns)]
 
 
 def from_array(X: Array, names: tuple[str, ...], source: str = "X") -> Table:
@@ -90,6 +106,8 @@ def _float(value: Any) -> float:
         return float(value)
     except TypeError:  # pandas' NA
         return float("nan")
+    except OverflowError:  # a whole number beyond them all
+        return float("inf")
 
 
 def is_nothing(value: Any) -> bool:
@@ -115,7 +133,7 @@ def _mixed(name: str, values: list[Any], source: str) -> Column:
 
 
 def _numbers(values: list[Any]) -> Array:
-    return np.array([np.nan if is_nothing(v) else float(v) for v in values])
+    return np.array([np.nan if is_nothing(v) else _float(v) for v in values])
 
 
 def _labels(name: str, values: list[Any], source: str) -> NDArray[np.object_]:

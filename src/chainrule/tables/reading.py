@@ -33,6 +33,14 @@ _LARGEST_UNZIPPED = 2**29
 _SNIFFED = 1000  # rows
 _TABLES = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz")
 _ENCODINGS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "cp1252"}
+_ALSO_CALLED = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16"}
+_ALSO_CALLED |= dict.fromkeys(("latin1", "iso-8859-1", "cp1252", "windows-1252"), "latin-1")
+_PACKERS = {
+    b"\x1f\x8b": "gzip twice",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Format:
             raise ConfigurationError(f"decimal is {self.decimal!r}; it can be . or ,")
         if self.decimal is not None and self.decimal == self.delimiter:
             raise ConfigurationError(f"delimiter and decimal are both {self.decimal!r}")
-        if self.encoding is not None and self.encoding.lower() not in _ENCODINGS:
+        if self.encoding is not None and _called(self.encoding) not in _ENCODINGS:
             raise ConfigurationError(
                 f"encoding is {self.encoding!r}; it can be {', '.join(_ENCODINGS)}"
             )
@@ -226,10 +234,13 @@ def _decode(path: str, content: bytes, encoding: str | None) -> tuple[str, list[
     """Return the text, and what was found out about it."""
     if content[:2] == b"\x1f\x8b":
         content = _unzip(path, content)
+    for mark, packer in _PACKERS.items():
+        if content.startswith(mark):
+            raise DataError(f"{path} is packed by {packer}; unpack it, or pack it by gzip once")
     if content[:4] == b"PK\x03\x04":
         raise DataError(f"{path} is an Excel workbook or another zip file; save the table as CSV")
     marked = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else None
-    asked = (encoding or marked or "utf-8").lower()
+    asked = _called(encoding or marked or "utf-8")
     decided = ["encoding UTF-16"] if marked and not encoding else []
     try:
         text = content.decode(_ENCODINGS[asked])
@@ -243,7 +254,8 @@ def _decode(path: str, content: bytes, encoding: str | None) -> tuple[str, list[
             ) from None
         try:
             text = content.decode(_ENCODINGS["latin-1"])
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as other:
+            line, byte = content[: other.start].count(b"\n") + 1, content[other.start]
             raise DataError(
                 f"{path}, line {line}: byte 0x{byte:02x} is neither utf-8 nor latin-1; save the "
                 "table as UTF-8 text"
@@ -252,6 +264,12 @@ def _decode(path: str, content: bytes, encoding: str | None) -> tuple[str, list[
     if "\0" in text:
         raise DataError(f"{path} is not text: it has a zero byte; give a delimited text file")
     return text, decided
+
+
+def _called(encoding: str) -> str:
+    """Return our name of an encoding that may be called by another one."""
+    lower = encoding.lower().replace("_", "-")
+    return _ALSO_CALLED.get(lower, lower)
 
 
 def _unzip(path: str, content: bytes) -> bytes:

@@ -24,7 +24,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 
 KINDS = ("none", "max", "standard")
-_EPS = float(np.finfo(np.float64).eps)
+ROUNDED = 4.0 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,15 +129,12 @@ def fit_scaling(kind: str, A: ArrayLike, w: Array | None = None) -> Scaling:
         axis=0
     )  # the second pass removes the rounding of the first
     variance = (share * (B - mean) ** 2).sum(axis=0)
-    constant = variance <= rounding_of_variance(len(B), mean, variance)
+    constant = ~varies(B)
     center = np.where(constant, A[0], np.ldexp(mean, exponent))
     return Scaling(kind, center, np.where(constant, 0.0, np.ldexp(np.sqrt(variance), exponent)))
 
 
-def rounding_of_variance(n: int, mean: Array, variance: Array) -> Array:
-    """Return the variance that rounding alone can produce in a constant column.
-
-    Chan, Golub & LeVeque (1983), The American Statistician 37:242, eq. 1.4 and sec. 3:
-    relative n·eps of the two-pass sum, plus the square of what the mean is off by.
-    """
-    return np.asarray(n * _EPS * variance + (n * mean * _EPS) ** 2)
+def varies(A: Array) -> NDArray[np.bool_]:
+    """Return which columns differ by more than rounding a result once or twice can make, (d,)."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.ptp(A, axis=0) > ROUNDED * np.max(np.abs(A), axis=0))

@@ -91,6 +91,14 @@ class Table:
             whole=whole,
         )
 
+    def called(self, names: Sequence[str]) -> Table:
+        """Return the same table with other names of its columns."""
+        columns = {
+            name: replace(column, name=name)
+            for name, column in zip(names, self.columns.values(), strict=True)
+        }
+        return replace(self, columns=columns)
+
     def require(self, names: Sequence[str]) -> None:
         """Raise DataError unless all columns called `names` exist."""
         missing = [name for name in names if name not in self.columns]
@@ -145,7 +153,7 @@ class Table:
     def not_a_number(self, name: str, places: NDArray[np.intp]) -> str:
         """Return in words what is wrong with cells that hold no number."""
         i = int(places[0])
-        cell = str(self.columns[name].values[i])
+        cell = cells.cut(str(self.columns[name].values[i]))
         place, count = self.place(name, i), ""
         if len(places) > 1:
             count = f" (nor are {len(places) - 1} other cells of that column)"
@@ -197,5 +205,5 @@ def check_names(source: str, names: Mapping[int, str]) -> None:
 
 def listed(names: Sequence[str], most: int = 12) -> str:
     """Return names in words, the first of them if they are many."""
-    shown = ", ".join(repr(name) for name in names[:most])
+    shown = ", ".join(repr(cells.cut(name)) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")

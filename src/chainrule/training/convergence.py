@@ -27,6 +27,7 @@ from chainrule.training.optimizers.stopping import Termination
 MOST_FOR_ALL_DIFFERENCES = 200  # weights, beyond which differences are along lines
 LINES = 5
 WRONG = 1e-4  # a slope, as a share of the cost there is to explain
+ROUNDED_AWAY = float(np.sqrt(np.finfo(np.float64).eps))  # a gradient, whose square is a rounding
 NOTHING_TO_GAIN = 1e-12  # of the cost there is to explain: a Newton step is not worth it
 
 
@@ -64,13 +65,21 @@ def nothing_to_gain(certificate: Certificate) -> Termination | None:
     """Return the claim that a Newton step would gain nothing, if it holds.
 
     Where rounding of J hides a further decrease from any line search, the gradient need
-    not be as small as was asked: ½ gᵀH⁻¹g tells what is still to be had.
+    not be as small as was asked: ½ gᵀH⁻¹g tells what is still to be had. Where that is not
+    known, it is about the square of the gradient.
     """
     if certificate.decrement <= NOTHING_TO_GAIN:
         return Termination(
             "converged",
             f"a Newton step would gain {certificate.decrement:.1e} <= {NOTHING_TO_GAIN:g} "
             "of the cost to explain",
+        )
+    size = certificate.relative_gradient
+    if np.isnan(certificate.decrement) and size <= ROUNDED_AWAY:
+        return Termination(
+            "converged",
+            f"relative gradient {size:.2e} <= {ROUNDED_AWAY:.1e}: what is still to be had is lost "
+            "in rounding",
         )
     return None
 

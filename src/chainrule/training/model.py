@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
+from chainrule.heart.chain_rule import Trace
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, real_matrix, row_weights
+from chainrule.heart.own_functions import require_usable
 from chainrule.statistics.scores import Scores, of_classes, of_numbers
 from chainrule.tables import targets
 from chainrule.tables.encoding import ColumnType, Encoded, encode, plain
@@ -59,12 +61,12 @@ class Model:
     """
 
     network: Network
-    theta: Array
+    theta: Array = field(repr=False)
     input_scaling: Scaling
     target_scaling: Scaling
     input_names: tuple[str, ...]
     target_names: tuple[str, ...]
-    training: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict, repr=False)
     columns: tuple[ColumnType, ...] = ()
     classes: Classes = ()
 
@@ -122,17 +124,19 @@ class Model:
 
     def outputs_of_inputs(self, X: Array) -> Array:
         """Return what the network says to inputs that `encoded` has made: see `outputs`."""
+        trace = self.trace_of_inputs(X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            Y = self.target_scaling.inverse(trace.y_hat)
+        _require_predictable(Y)
+        return Y
+
+    def trace_of_inputs(self, X: Array) -> Trace:
+        """Return the forward pass of inputs that `encoded` has made."""
         scaled = self.input_scaling.transform(X)
         with np.errstate(over="ignore", invalid="ignore"):
-            Y = self.target_scaling.inverse(self.network.forward(self.theta, scaled).y_hat)
-        finite = np.isfinite(scaled).all(axis=1) & np.isfinite(Y).all(axis=1)
-        bad = np.flatnonzero(~finite)
-        if len(bad):
-            raise DataError(
-                f"the prediction for row {bad[0] + 1} is not finite; its inputs are too far from "
-                "those the network was trained on"
-            )
-        return Y
+            trace = self.network.forward(self.theta, scaled)
+        _require_predictable(scaled, *trace.z.values())
+        return trace
 
     def predict(self, data: Data) -> NDArray[Any]:
         """Predict the targets in their own unit, (n, targets), or the class of each row.
@@ -317,14 +321,15 @@ def train(
         classes,
     )
     began, reason = time.monotonic(), None
+    require_usable(network)
     objective = model.objective(X, Y, 0.0 if isinstance(alpha, str) else alpha, w, fixed, signs)
-    _require_reachable(objective, target_names)
     _require_right_derivatives(objective)
+    _require_reachable(objective, target_names)
     if isinstance(alpha, str):
         if alpha != AUTO:
             raise ConfigurationError(f"alpha is {alpha!r}; give numbers of at least 0, or {AUTO!r}")
         unit = penalty.unit_of_weights(w) if weight_unit is None else weight_unit
-        alpha, reason = penalty.by_rule(objective, seed, unit)
+        alpha, reason = penalty.by_rule(objective, seed, unit, options.get("max_time"))
         objective = model.objective(X, Y, alpha, w, fixed, signs)
         if (options.get("max_time") or 0.0) > 0.0:
             options["max_time"] = max(options["max_time"] - (time.monotonic() - began), 1e-3)
@@ -341,6 +346,16 @@ def train(
         record["alpha_reason"] = reason
     record["scores"] = model.scores(X, Y, w)
     return Trained(replace(model, training=record), restarts)
+
+
+def _require_predictable(*matrices: Array) -> None:
+    finite = np.all([np.isfinite(A).all(axis=1) for A in matrices], axis=0)
+    bad = np.flatnonzero(~finite)
+    if len(bad):
+        raise DataError(
+            f"the prediction for row {bad[0] + 1} is not finite; its inputs are too far from "
+            "those the network was trained on"
+        )
 
 
 def _target_scale(network: Network, scale: str) -> str:

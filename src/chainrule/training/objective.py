@@ -19,7 +19,7 @@ from chainrule._contracts import Array, Evaluation, Residuals
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.penalties import l2
-from chainrule.tables.scaling import rounding_of_variance
+from chainrule.tables.scaling import varies
 from chainrule.training.engines import memory
 
 NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
@@ -113,14 +113,14 @@ class Objective:
             explainable = baseline - float((w * pair.least_cost(Y)).sum())
             size = 0.5 * float((w * (Y**2).sum(axis=1)).sum())
             # a target that is the same in every row leaves nothing to explain; its size counts
-            varies = explainable > 0 and _varies(Y, w)
-        scale = explainable if varies else (size or float(w.sum()))
+            differ = explainable > 0 and bool(np.any(varies(Y[w > 0.0])))
+        scale = explainable if differ else (size or float(w.sum()))
         for array in (X, Y, w):
             array.setflags(write=False)
         settle(self, "X", X)
         settle(self, "Y", Y)
         settle(self, "w", w)
-        settle(self, "varies", varies)
+        settle(self, "varies", differ)
         settle(self, "decay", decay if self.fixed is None else decay * np.isnan(self.fixed))
         settle(self, "baseline", baseline)
         settle(self, "scale", scale)
@@ -405,13 +405,6 @@ def decay_of(net: Network, alpha: float | Sequence[float]) -> Array:
 def _mean(Y: Array, w: Array) -> Array:
     mean: Array = (w[:, None] * Y).sum(axis=0) / w.sum()
     return mean
-
-
-def _varies(Y: Array, w: Array) -> bool:
-    """Return whether any target differs from its mean by more than rounding."""
-    mean = _mean(Y, w)
-    variance = _mean((Y - mean) ** 2, w)
-    return bool(np.any(variance > rounding_of_variance(len(Y), mean, variance)))
 
 
 def require_finite(A: Array, name: str) -> None:

@@ -7,8 +7,14 @@ Networks, sec. 2.1): s is 1, but 2.5 for the logarithm of odds (Gelman et al. 20
 Appl. Stat. 2:1360). So α is d[l] / s² where the cost is the logarithm of a probability,
 and d[l] σ² / s² where it is a square, with σ² the variance of the noise in it.
 
+Of hidden layers d[l] counts to 10 only. The weights before and behind a unit share the work so
+that the penalty on what it contributes grows with √(α[l-1] α[l]) (Neyshabur et al. 2015,
+arXiv:1412.6614, sec. 4): if that grew with the width, the lowest cost would be that of a wide
+network in which all units are silent.
+
 Weights of rows that are whole numbers count repetitions, and more rows weigh more against the
-penalty. Others say only how rows compare: for the rule they are brought to a mean of 1.
+penalty. Others say only how rows compare: as many count as would be as exact without weights,
+(Σ w)² / Σ w² (Kish 1965, Survey Sampling, sec. 11.7).
 
 σ² is found from the data: it is what is left unexplained, over the numbers that are not
 used up by weights (MacKay 1992, Neural Computation 4:415, eq. 2.23),
@@ -20,6 +26,9 @@ learned; they are taken to be almost free of it, so that the network passes thro
 """
 
 from __future__ import annotations
+
+import time
+from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -35,6 +44,7 @@ NOISE_OF_FEW = 1e-4  # of the variance of the target
 NOISE_IF_UNKNOWN = 0.1
 LEAST, MOST = 1e-6, 1.0
 LOG_ODDS = 2.5
+WIDEST = 10  # units of a hidden layer, as far as the penalty behind it counts them
 MOST_WEIGHTS = 1_000  # beyond, second derivatives take longer than the fit
 ROUGH = 1e-3  # tolerance
 STARTS, ROUNDS = 1, 20
@@ -43,11 +53,13 @@ LEAST_SHARE = 0.05  # of the numbers that is never used up
 
 
 def unit_of_weights(w: Array) -> float:
-    """Return what counts as one row: 1 where weights count repetitions, else their mean."""
-    return float(w.mean()) if np.any(w % 1.0 != 0.0) else 1.0
+    """Return what counts as one row: 1 where weights count repetitions, else Σ w² / Σ w."""
+    return float((w @ w) / w.sum()) if np.any(w % 1.0 != 0.0) else 1.0
 
 
-def by_rule(objective: Objective, seed: int, unit: float = 1.0) -> tuple[tuple[float, ...], str]:
+def by_rule(
+    objective: Objective, seed: int, unit: float = 1.0, max_time: float | None = None
+) -> tuple[tuple[float, ...], str]:
     """Return α for each layer of weights, and the reason in words.
 
     Parameters
@@ -58,12 +70,20 @@ def by_rule(objective: Objective, seed: int, unit: float = 1.0) -> tuple[tuple[f
         Of the starts from which the noise is found.
     unit : float
         The weight that counts as one row: see `unit_of_weights`.
+    max_time : float, optional
+        Seconds after which the noise is taken as what is known of it.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At Ctrl-C: there is nothing yet that could be kept.
     """
-    alpha, reason = _by_rule(_with(objective, 0.0, objective.w / unit), seed)
+    until = np.inf if max_time is None else time.monotonic() + max_time
+    alpha, reason = _by_rule(_with(objective, 0.0, objective.w / unit), seed, until)
     return tuple(unit * a for a in alpha), reason
 
 
-def _by_rule(objective: Objective, seed: int) -> tuple[tuple[float, ...], str]:
+def _by_rule(objective: Objective, seed: int, until: float) -> tuple[tuple[float, ...], str]:
     net = objective.net
     if net.pair.loss in ("cross_entropy", "poisson"):
         return _alpha(objective, 1.0), "as wide as the layers allow"
@@ -73,7 +93,7 @@ def _by_rule(objective: Objective, seed: int) -> tuple[tuple[float, ...], str]:
             objective, NOISE_OF_FEW
         ), f"fewer than {FEW_ROWS} rows: taken as free of noise"
     known = net.pair.loss == "squared" and net.n_parameters <= MOST_WEIGHTS
-    noise = _noise(objective, seed) if known else None
+    noise = _noise(objective, seed, until) if known else None
     if noise is None:
         reason = f"noise taken as {NOISE_IF_UNKNOWN:.0%} of the variance"
         return _alpha(objective, NOISE_IF_UNKNOWN), reason
@@ -93,7 +113,9 @@ def _alpha(objective: Objective, noise: float) -> tuple[float, ...]:
     else:
         of_target = widest = _variance(objective)
     units = [of_inputs, *[1.0] * len(hidden)]  # what enters the first layer, and the others
-    scaled = [noise * of_target * d * unit for d, unit in zip(hidden, units, strict=False)]
+    widths = [hidden[0], *(min(d, WIDEST) for d in hidden[1:])] if hidden else []
+    scaled = [noise * of_target * d * unit for d, unit in zip(widths, units, strict=False)]
+    last = min(last, WIDEST) if hidden else last
     return (*scaled, noise * of_target / widest * last * (1.0 if hidden else of_inputs))
 
 
@@ -106,23 +128,31 @@ def _numbers(objective: Objective) -> float:
     return float(objective.w.sum()) * objective.net.layers[-1]
 
 
-def _noise(objective: Objective, seed: int) -> float | None:
+def _noise(objective: Objective, seed: int, until: float) -> float | None:
     """Return the variance of the noise as a share of that of the targets, or None."""
     noise, theta = NOISE_IF_UNKNOWN, None
     free, numbers = _with(objective, 0.0), _numbers(objective)
     for _ in range(ROUNDS):
         now = _with(objective, _alpha(objective, noise))
+        left = until - time.monotonic()
+        if left <= 0.0:
+            return None if theta is None else noise
+        limits: dict[str, Any] = {"tol": ROUGH, "max_time": left if np.isfinite(left) else None}
         try:
             if theta is None:
-                theta = minimize_from_starts(now, STARTS, seed, tol=ROUGH).best.theta
+                fit = minimize_from_starts(now, STARTS, seed, **limits).best
             else:
-                theta = minimize(now, theta, tol=ROUGH).theta
+                fit = minimize(now, theta, **limits)
         except TrainingError:
             return None if theta is None else noise  # nothing lower: this is where it stays
+        if fit.termination.name == "interrupted":
+            raise KeyboardInterrupt
+        theta = fit.theta
         J, _, H = free.evaluate(theta, 2)
-        used = _used_up(H, now.decay)
-        left = 2.0 * J / max(numbers - used, LEAST_SHARE * numbers) / _variance(objective)
-        before, noise = noise, float(np.clip(left, LEAST, MOST))
+        learned = ~now.is_held(theta)
+        used = _used_up(H[np.ix_(learned, learned)], now.decay[learned])
+        found = 2.0 * J / max(numbers - used, LEAST_SHARE * numbers) / _variance(objective)
+        before, noise = noise, float(np.clip(found, LEAST, MOST))
         if abs(np.log(noise / before)) < SAME:
             break
     return noise

@@ -27,8 +27,8 @@ SENTENCES = {
     "early_stopping": "The cost of the validation rows had stopped falling; these are the weights "
     "where it was lowest.",
     "stopped": "A callback asked to stop here; these are the best weights until then.",
-    "stalled": "No step lowered the cost any more, but the gradient has not vanished. A penalty "
-    "(alpha), scaled data, other starting weights or a smaller step may help.",
+    "stalled": "No step lowered the cost any more, but the gradient has not vanished. Another "
+    "penalty (alpha), scaled data, other starting weights or a smaller step may help.",
     "saddle": "The gradient has vanished, but the cost curves downward in some direction: a "
     "saddle, not a minimum. Start from other weights.",
     "flat": "The gradient has vanished, and so has the curvature, while cost is left that this "
@@ -37,8 +37,9 @@ SENTENCES = {
     "proves nothing. Scale the data, add a penalty (alpha), or start from smaller weights.",
     "wrong_gradient": "The gradient does not agree with differences of the cost, so where it "
     "vanishes says nothing. check_gradient names the layer.",
-    "no_better_than_mean": "The fit is no better than predicting the mean target. Start from "
-    "other weights, check the scale of the targets, or give it inputs that matter.",
+    "no_better_than_mean": "The fit is no better than predicting the mean target, or how frequent "
+    "each class is. A smaller penalty (alpha), other starting weights, or inputs that matter may "
+    "help.",
 }
 
 
