@@ -218,11 +218,23 @@ def _minimize(
     callback: Callback | None,
 ) -> Fit:
     chosen = choose(method, objective, len(theta))
-    if callback is None and native_fits.possible(chosen.optimizer, objective):
+    if callback is None:
+        return concluded(objective, descended(objective, theta, chosen, rules), chosen)
+    return walked(objective, theta, chosen, rules, callback)
+
+
+def descended(
+    objective: ObjectiveProtocol, theta: Array, chosen: Choice, rules: Limits
+) -> Finished:
+    """Return where an optimizer ends, by its own account: nothing is examined."""
+    if native_fits.possible(chosen.optimizer, objective):
         assert isinstance(objective, Objective)
         runs = native_fits.Runs(objective, theta[None, :], rules, chosen.optimizer)
-        return concluded(objective, runs.run(0, runs.walk()), chosen)
-    return walked(objective, theta, chosen, rules, callback)
+        return runs.run(0, runs.walk())
+    recorder = Recorder(objective, theta, rules.rules(), None)
+    if np.isfinite(recorder.J) and recorder.termination is None:
+        recorder.termination, _ = _run(chosen.optimizer, recorder, theta, None)
+    return recorder
 
 
 def walked(

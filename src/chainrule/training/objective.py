@@ -40,7 +40,8 @@ class Objective:
         Targets, in the scale the network predicts.
     alpha : float or sequence of float, default 0.0
         The penalty ½ α Σ W² (the tutorial's lambda); biases are not penalized. One number, or
-        one for each layer of weights, W[1] first; a skip layer shares that of the last one.
+        one for each layer of weights, W[1] first; a skip layer shares that of the last one. Or
+        one for each entry of θ, (p,), biases too.
     sample_weight : array_like (n,), optional
         One weight for each row, not negative; all 1 if left out.
     fixed : array_like (p,), optional
@@ -77,7 +78,7 @@ class Objective:
     net: Network
     X: ArrayLike = field(repr=False)
     Y: ArrayLike = field(repr=False)
-    alpha: float | Sequence[float] = 0.0
+    alpha: float | Sequence[float] | Array = 0.0
     sample_weight: ArrayLike | None = field(default=None, repr=False)
     fixed: Any = field(default=None, repr=False)
     signs: Any = field(default=None, repr=False)
@@ -172,6 +173,11 @@ class Objective:
             of_free = np.where(held, 0.0, v)
             of_data = memory.hessian_product(self.net, self._point(theta), of_free, *self._rows)
         return np.where(held, self.scale * v, of_data + self.decay * v)
+
+    def slope_of_log_determinant(self, theta: Array, beta: float, inverse: Array) -> Array:
+        """Return d(½ ln |A|)/dθ, (p,), where A is β times the Gauss-Newton H and `inverse` A⁻¹."""
+        X, Y, w = self._rows
+        return memory.slope_of_log_determinant(self.net, theta, X, Y, beta * w, inverse)
 
     @property
     def size(self) -> tuple[int, bool]:
@@ -376,8 +382,8 @@ class Objective:
         return theta
 
 
-def decay_of(net: Network, alpha: float | Sequence[float]) -> Array:
-    """Return α for each entry of θ, 0 for biases, from one number or one for each layer.
+def decay_of(net: Network, alpha: float | Sequence[float] | Array) -> Array:
+    """Return α for each entry of θ, from one number or one for each layer: then 0 for biases.
 
     Raises
     ------
@@ -390,6 +396,8 @@ def decay_of(net: Network, alpha: float | Sequence[float]) -> Array:
         real = isinstance(number, int | float | np.number) and not isinstance(number, bool)
         if not (real and np.isfinite(number) and number >= 0):
             raise ConfigurationError(f"alpha is {alpha!r}; it must be a number of at least 0")
+    if len(each) == net.n_parameters != n:
+        return np.array(each, dtype=np.float64)
     if len(each) != n:
         raise ConfigurationError(
             f"{len(each)} values of alpha for {n} layers of weights; give one number for all of "

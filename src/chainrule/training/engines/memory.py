@@ -13,10 +13,12 @@ import numpy as np
 
 from chainrule._contracts import Array, Evaluation
 from chainrule.heart.network import Network
+from chainrule.statistics import determinant
 from chainrule.training.kernels import native, reference
 
 Kernel = Callable[[Network, Array, Array, Array, Array, int], Evaluation]
 
+NUMBERS_AT_ONCE = 2_000_000  # of a Jacobian
 BLOCK_ROWS = 1024
 CUBE_ROOT_OF_EPS = float(np.finfo(np.float64).eps) ** (1 / 3)
 
@@ -57,6 +59,20 @@ def hessian_product(net: Network, theta: Array, v: Array, X: Array, Y: Array, w:
     total = np.zeros_like(theta)
     for rows in blocks(len(X)):
         total += reference.hessian_product(net, theta, v, X[rows], Y[rows], w[rows])
+    return total
+
+
+def slope_of_log_determinant(
+    net: Network, theta: Array, X: Array, Y: Array, w: Array, inverse: Array
+) -> Array:
+    """Return d(½ ln |A|)/dθ, (p,), of all rows: see `statistics.determinant`."""
+    size = max(1, NUMBERS_AT_ONCE // (net.n_parameters * net.layers[-1]))
+    total = np.zeros_like(theta)
+    for i in range(0, len(X), size):
+        rows = slice(i, i + size)
+        total += determinant.slope_of_log_determinant(
+            net, theta, X[rows], Y[rows], w[rows], inverse
+        )
     return total
 
 

@@ -1,0 +1,161 @@
+"""The evidence: how probable the data are, whatever the weights.
+
+    p(y | θ, β)   noise of variance 1/β where the loss is a square, else the loss itself, β = 1
+    p(θ | α)      weights of group c are drawn from N(0, 1/α_c); those of no group from anywhere
+    M(θ) = β E_D + ½ Σ α θ²       E_D the cost of the data, so that J = M / β with decay α / β
+
+Around its minimum M is taken as a parabola (MacKay 1992, Neural Computation 4:415 and 4:448), with
+A = β G + diag α, G the Gauss-Newton matrix:
+
+    ln p(y | α, β) = -M - ½ ln |A| + ½ Σ_c P_c ln α_c + ½ N ln (β / 2π) + constant
+    γ_c = P_c - α_c tr_c A⁻¹      how many of the P_c weights of a group the data determine
+
+The constant, ½ ln 2π for each weight of no group, is left out; the last term too, where β is 1.
+
+MacKay's updates α_c = γ_c / Σ θ² set the slope of this to 0 as if neither the minimum nor A moved.
+But both move with α, and the fixed point can lie far below the highest evidence. Here the slope is
+exact: that of ln |A| along the way of the minimum, dθ/d ln α_c = -H⁻¹ (α θ)_c, is added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from chainrule._contracts import Array
+
+ROUNDING = 1e-13  # of the mean of the diagonal of A, added to it
+
+
+@dataclass(frozen=True, eq=False)
+class Priors:
+    """Which weights share a prior.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the groups.
+    of : ndarray of int (p,)
+        The group of each entry of θ, -1 for none.
+    """
+
+    names: tuple[str, ...]
+    of: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def sums(self, values: Array) -> Array:
+        """Return the sum of values, (p,) or (p, m), over each group."""
+        total = np.zeros((len(self) + 1, *values.shape[1:]))
+        np.add.at(total, self.of, values)
+        return total[:-1]
+
+    def spread(self, values: Array) -> Array:
+        """Return for each entry of θ the value of its group, 0 for those of none, (p,)."""
+        return np.append(values, 0.0)[self.of]
+
+
+@dataclass(frozen=True, eq=False)
+class Laplace:
+    """What is known of the weights for given α and β.
+
+    Attributes
+    ----------
+    log_evidence : float
+    gamma : ndarray (groups,)
+        How many weights of each group the data determine.
+    n_effective : float
+        γ: all of them, with those of no group.
+    covariance : ndarray (p, p)
+        A⁻¹, of the weights.
+    slope : ndarray (groups + 1,)
+        Of the log evidence with respect to ln α, and to ln β if that is not 1.
+    """
+
+    log_evidence: float
+    gamma: Array
+    n_effective: float
+    covariance: Array
+    slope: Array
+
+
+def laplace(objective: Any, theta: Array, priors: Priors, beta: float, n_numbers: float) -> Laplace:
+    """Return the Laplace approximation around a minimum of the objective.
+
+    Parameters
+    ----------
+    objective : Objective
+        Whose decay is α / β.
+    theta : ndarray (p,)
+        The minimum.
+    priors : Priors
+    beta : float
+        1 where the loss is the logarithm of a probability.
+    n_numbers : float
+        N, how many numbers were measured; 0 where β is 1 by nature.
+
+    Raises
+    ------
+    LinAlgError
+        If A is not positive definite.
+    """
+    J, _, H = objective.evaluate(theta, 2)
+    alpha = beta * objective.decay
+    pull = alpha * theta
+    gauge = _gauge(objective)
+    covariance, log_determinant = _inverse(beta * H + gauge)
+    covariance -= gauge
+    of_data = beta * J - 0.5 * float(pull @ theta)
+    determined = 1.0 - alpha * np.diag(covariance)
+    gamma, n_effective = priors.sums(determined), float(determined.sum())
+    size = priors.sums(pull * theta)
+    groups = alpha[priors.of >= 0]
+    log_evidence = 0.5 * float(np.log(groups).sum()) - beta * J - 0.5 * log_determinant
+    slope = np.append(0.5 * (gamma - size), 0.5 * (n_numbers - n_effective) - of_data)
+    slope -= _of_determinant(objective, theta, priors, beta, covariance, pull)
+    if n_numbers:
+        log_evidence += 0.5 * n_numbers * float(np.log(beta / (2.0 * np.pi)))
+    else:
+        slope = slope[:-1]
+    return Laplace(log_evidence, gamma, n_effective, covariance, slope)
+
+
+def _of_determinant(
+    objective: Any, theta: Array, priors: Priors, beta: float, covariance: Array, pull: Array
+) -> Array:
+    """Return the slope of ½ ln |A| that comes of the minimum moving, (groups + 1,)."""
+    moves = objective.slope_of_log_determinant(theta, beta, covariance)
+    try:
+        exact = beta * objective.hessian(theta) + _gauge(objective)
+        factor = linalg.cho_factor(exact, check_finite=False)
+        along = linalg.cho_solve(factor, moves, check_finite=False)
+    except linalg.LinAlgError:  # not quite a minimum: Gauss-Newton is near enough
+        along = covariance @ moves
+    by_group = priors.sums(pull * along)
+    return np.append(-by_group, float(pull @ along))
+
+
+def _gauge(objective: Any) -> Array:
+    """Return a curvature of 1 along the direction that the cost does not see, (p, p), or 0.
+
+    Nothing depends on where the weights are along it; A⁻¹ has the same 1 there, to be taken out.
+    """
+    direction = objective.gauge
+    return np.zeros(1) if direction is None else np.outer(direction, direction)
+
+
+def _inverse(A: Array) -> tuple[Array, float]:
+    """Return A⁻¹ and ln |A|."""
+    A = A.copy()
+    A[np.diag_indices_from(A)] += ROUNDING * float(np.trace(A)) / len(A)
+    factor, failed = linalg.lapack.dpotrf(A, lower=0, clean=1, overwrite_a=1)
+    if failed:
+        raise linalg.LinAlgError("the curvature is not positive")
+    upper, failed = linalg.lapack.dpotri(factor, lower=0)
+    inverse = upper + np.triu(upper, 1).T
+    return np.asarray(inverse), 2.0 * float(np.log(np.diag(factor)).sum())
