@@ -33,6 +33,7 @@ INSIDE_TRAINING = [
     ["early_stopping"],
     ["restarts"],
     ["penalty"],
+    ["evidence"],
     ["model"],
 ]
 # where loading late keeps starting light

@@ -17,13 +17,13 @@ from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Laplace, Priors, laplace
+from chainrule.training.blas import one_thread
 from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import limits
+from chainrule.training.penalty import LOG_ODDS, WIDEST
 
-WIDEST = 10  # units, as far as the prior behind a hidden layer counts them: see `penalty`
-LOG_ODDS = 2.5
 NOISE = 0.1  # share of the variance that is taken for noise at first
 LEAST_LEFT = 0.05  # of the numbers, that is never used up
 SAME = 0.1  # change of ln β that makes no difference at first
@@ -31,10 +31,8 @@ ROUNDS = 10
 TOLERANCE = 1e-9  # of the minima on the way
 NATS, STEPS = 1e-3, 3  # converged when so many steps in a row gain less
 MOST_STEPS = 100
-UNUSUAL = 3.0  # standard deviation of ln α around what is usual, before any data
-FAR = (
-    12.0  # from where it begins, as a logarithm: beyond, a group is as good as fixed at 0, or free
-)
+UNUSUAL = 1.0  # standard deviation of ln α around what is usual, before any data
+FAR = 12.0  # of ln α from its beginning: beyond, a group is as good as 0, or as free
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,18 +130,18 @@ def maximize(
     """
     priors = priors or priors_of(objective.net)
     problem = _Problem(objective, priors)
-    at = problem.beginning(theta)
-    ways = _Ways(problem, at, callback)
-    bounds = [(value - FAR, value + FAR) for value in at.logs]
-    steps = optimize.minimize(
-        ways,
-        at.logs,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        callback=ways.step,
-        options={"maxiter": MOST_STEPS, "ftol": 0.0, "gtol": 0.0},
-    )
+    with one_thread():
+        at = problem.beginning(theta)
+        ways = _Ways(problem, at, callback)
+        steps = optimize.minimize(
+            ways,
+            at.logs,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(value - FAR, value + FAR) for value in at.logs],
+            callback=ways.step,
+            options={"maxiter": MOST_STEPS, "ftol": 0.0, "gtol": 0.0},
+        )
     best = ways.best
     alpha, beta = problem.split(best.logs)
     return Evidence(
@@ -183,7 +181,7 @@ class _Problem:
 
     @property
     def usual(self) -> Array:
-        """ln α by the rule, and 0 for ln β."""
+        """Ln α by the rule, and 0 for ln β."""
         logs = np.log(usual(self.objective.net, self.priors))
         return np.append(logs, 0.0) if self.noisy else logs
 
