@@ -40,7 +40,7 @@ def test_tables_of_arrow_and_lazy_ones():
     expected = NetworkRegressor(**ONE).fit(pd.DataFrame(columns), Y)
     for made in (pa.table(columns), polars.LazyFrame(columns)):
         model = NetworkRegressor(**ONE).fit(made, Y)
-        assert list(model.feature_names_in_) == ["a", "b"]
+        assert model.model_.column_names == ("a", "b")
         assert np.array_equal(model.predict(made), expected.predict(pd.DataFrame(columns)))
 
 
@@ -218,3 +218,11 @@ def test_balanced_classes_are_no_more_information():
     w = np.where(rare, 5.0, 5.0 / 9.0)
     ratio = balanced.model_.training["alpha"][0] / plain.model_.training["alpha"][0]
     assert ratio == pytest.approx((w @ w) / w.sum())
+
+
+@pytest.mark.parametrize(("bad", "what"), [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_what_is_missing_in_a_matrix_is_named_with_its_place(bad, what):
+    odd = X.copy()
+    odd[7, 2] = bad
+    with pytest.raises(DataError, match=f"{what}: row 7, column 2, counted from 0, 1 in all"):
+        NetworkRegressor().fit(odd, Y)

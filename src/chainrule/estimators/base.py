@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.estimators.callbacks import CallbackSupportMixin, Tasks, has_callbacks
-from chainrule.estimators.given import free_name, numbered, require_whole
+from chainrule.estimators.given import free_name, numbered, require_present, require_whole
 from chainrule.estimators.parameters import require_parameters
 from chainrule.heart.network import Network, row_weights
 from chainrule.report.summary import summary
@@ -183,6 +183,7 @@ class NetworkEstimator(
                 self._names = table.names
             return table.called(self._names)  # scikit-learn has compared the names there are
         require_whole(X, "X")
+        require_present(X, self.missing)
         X = validate_data(
             self,
             X,

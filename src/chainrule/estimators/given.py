@@ -31,6 +31,21 @@ def require_whole(A: Any, name: str) -> None:
         raise DataError(f"{name} holds dates; give them in a data frame, whose columns say so")
 
 
+def require_present(X: Any, missing: str) -> None:
+    """Refuse a matrix with values that are missing or infinite, with their place."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind != "f":
+        return
+    bad = np.argwhere(np.isinf(X) if missing == "indicator" else ~np.isfinite(X))
+    if len(bad):
+        i, j = bad[0]
+        what = "NaN" if np.isnan(X[i, j]) else "infinity"
+        way = "have them replaced (missing='indicator')" if what == "NaN" else "replace them"
+        raise DataError(
+            f"Input X contains {what}: row {i}, column {j}, counted from 0, {len(bad)} in all; "
+            f"remove these rows, or {way}"
+        )
+
+
 def require_given(estimator: Any, y: Any) -> None:
     """Refuse to fit without a target."""
     if y is None:
