@@ -222,3 +222,14 @@ def test_the_probability_of_the_first_class_can_be_drawn_too(run, flowers, tmp_p
         out = tmp_path / f"{name}.png"
         done = run("plot", tmp_path / "m", flowers, "--target", f"p(wild={name})", "--out", out)
         assert done.code == 0, done.err
+
+
+def test_one_wrong_date_is_named(run, tmp_path):
+    days = [f"2020-01-{1 + i % 28:02d}" for i in range(60)]
+    days = [f"{day[:4]}-{1 + i // 28:02d}-{day[8:]}" for i, day in enumerate(days)]
+    days[36] = "2020-02-30"
+    lines = [f"{day},{i}" for i, day in enumerate(days)]
+    (tmp_path / "t.csv").write_text("\n".join(["day,y", *lines]) + "\n")
+    done = run("fit", tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.json")
+    assert done.code == 2
+    assert "row 37 (line 38): '2020-02-30' is not a date as the others are (YYYY" in done.err

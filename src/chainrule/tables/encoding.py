@@ -30,6 +30,7 @@ from chainrule.tables.table import EXACT, KINDS, Column, Table, listed
 MOST_LEVELS = 50  # of a category that is found by rule
 FEW_LEVELS = 10  # so many may come up only once, as long as one comes again
 ROWS_PER_LEVEL = 2
+FEW_WRONG = 0.1  # of the cells that may be wrong in a column of dates, as these are meant
 MANY_TO_COUNT = 20  # rows: of fewer, chance may put whole numbers in their order
 RULES = ("indicator", "error")  # for missing values
 _PLURALS = {"number": "numbers", "yes/no": "yes or no", "date": "dates"}
@@ -418,7 +419,16 @@ def _refused(column_type: ColumnType, table: Table, places: NDArray[np.intp]) ->
 
 def _only_text(table: Table, names: Sequence[str]) -> str:
     name = names[0]
-    words = _levels(table.columns[name].values)
+    words = [str(value) for value in table.columns[name].values]
+    for style in cells.DATE_STYLES:
+        days, places = cells.dates(words, style)
+        if 0 < len(places) <= FEW_WRONG * int((~np.isnan(days)).sum()):
+            i = int(places[0])
+            return (
+                f"{table.place(name, i)}: {cells.cut(words[i])!r} is not a date as the others are "
+                f"({style}); correct it"
+            )
+    words = _levels(words)
     also = f"; so do {listed(names[1:])}" if len(names) > 1 else ""
     return (
         f"{table.source}: column {name!r} holds text, {len(words)} different ones in "
