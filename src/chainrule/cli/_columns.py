@@ -14,7 +14,8 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.cli._output import note, tell
 from chainrule.heart.network import row_weights
-from chainrule.tables.encoding import RULES, ColumnType, find_types, thousands
+from chainrule.tables.doubts import thousands
+from chainrule.tables.encoding import RULES, ColumnType, find_types
 from chainrule.tables.table import Table, listed
 from chainrule.tables.targets import TASKS, Targets, read_targets
 

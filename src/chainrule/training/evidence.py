@@ -30,7 +30,7 @@ SAME = 0.1  # change of ln β that makes no difference at first
 ROUNDS = 10
 TOLERANCE = 1e-9  # of the minima on the way
 NATS, STEPS = 1e-3, 3  # converged when so many steps in a row gain less
-MOST_STEPS = 100
+MOST_STEPS, TURNS = 100, 5
 UNUSUAL = 1.0  # standard deviation of ln α around what is usual, before any data
 FAR = 12.0  # of ln α from its beginning: beyond, a group is as good as 0, or as free
 
@@ -133,19 +133,26 @@ def maximize(
     with one_thread():
         at = problem.beginning(theta)
         ways = _Ways(problem, at, callback)
-        steps = optimize.minimize(
-            ways,
-            at.logs,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(value - FAR, value + FAR) for value in at.logs],
-            callback=ways.step,
-            options={"maxiter": MOST_STEPS, "ftol": 0.0, "gtol": 0.0},
-        )
+        bounds = [(value - FAR, value + FAR) for value in at.logs]
+        # the minimum may jump to another one, which no line search expects: then from there again
+        for _ in range(TURNS):
+            before, _ = problem.height(ways.best)
+            optimize.minimize(
+                ways,
+                ways.best.logs,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                callback=ways.step,
+                options={"maxiter": MOST_STEPS, "ftol": 0.0, "gtol": 0.0},
+            )
+            if ways.ended or problem.height(ways.best)[0] - before < NATS:
+                ways.ended = True
+                break
     best = ways.best
     alpha, beta = problem.split(best.logs)
     return Evidence(
-        priors, best.theta, alpha, beta, best.laplace, ways.ended, int(steps.nit), ways.n
+        priors, best.theta, alpha, beta, best.laplace, ways.ended, len(ways.gains), ways.n
     )
 
 
