@@ -88,6 +88,21 @@ def test_a_bias_that_a_penalty_has_silenced_is_flat_and_of_no_concern(noisy_rows
     assert certify(Objective(net, *noisy_rows, alpha=2.0), theta).kind == "minimum"
 
 
+def test_a_bias_is_let_pass_only_if_the_others_gain_nothing_with_it():
+    class OfBiasAndWeight(Quadratic):
+        may_be_silent = np.array([True, False])
+        can_fit_all = False
+        gauge = None
+
+        def __init__(self, curvature, coupling):
+            self.H = np.array([[curvature, coupling], [coupling, 1.0]])
+
+    # the bias alone is upward, but with w = -0.2 b the cost falls by 0.015 b²
+    assert certify(OfBiasAndWeight(0.01, 0.2), np.zeros(2), scale=1.0).kind == "saddle"
+    silent = certify(OfBiasAndWeight(-1e-12, 1e-7), np.zeros(2), scale=1.0)
+    assert (silent.kind, silent.n_flat) == ("minimum", 1)
+
+
 def test_what_was_only_searched_is_not_called_certain():
     net = Network([120, 10, 1])  # more weights than all curvature is computed for
     rng = np.random.default_rng(0)

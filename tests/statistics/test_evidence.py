@@ -134,3 +134,16 @@ def test_it_rises_above_where_it_began_and_says_which_inputs_matter(rng):
     noise = 1 / np.sqrt(found.beta)
     assert noise == pytest.approx(0.1 / y.std(), rel=0.25)
     assert 0 < found.laplace.n_effective < objective.net.n_parameters
+
+
+def test_what_is_maximized_has_the_slope_of_its_differences(rng):
+    X = rng.standard_normal((40, 2))
+    y = np.sin(2 * X[:, :1]) + 0.2 * rng.standard_normal((40, 1))
+    net = Network([2, 3, 1])
+    problem = evidence._Problem(Objective(net, X, y), priors_of(net))
+    logs = np.append(np.log(rng.uniform(0.5, 20.0, 4)), 2.0)  # far from usual
+    theta = problem.at(logs, net.initial(0)).theta
+    _, slope = problem.height(problem.at(logs, theta))
+    for j, step in enumerate(1e-3 * np.eye(5)):
+        up, down = (problem.height(problem.at(logs + s * step, theta))[0] for s in (1, -1))
+        assert slope[j] == pytest.approx((up - down) / 2e-3, rel=1e-3, abs=5e-3)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chainrule import ConfigurationError, DataError
 from chainrule.tables import cells
 from chainrule.tables.encoding import ColumnType, encode, find_types, input_names
-from chainrule.tables.frames import from_frame
+from chainrule.tables.frames import from_array, from_frame
 from chainrule.tables.reading import read_table
 from chainrule.tables.targets import labels, one_hot, probabilities, read_targets
 
@@ -220,3 +220,10 @@ def test_what_no_input_can_be_made_of_is_refused():
         from_frame(pd.DataFrame({"x": [[1], [2]]}))
     with pytest.raises(DataError, match="column 'x' holds List"):
         from_frame(pl.DataFrame({"x": [[1], [2]]}))
+
+
+def test_the_median_counts_weights_as_repetitions():
+    for values, weights in (([4.0, 1.0, 3.0, 2.0], [1, 1, 1, 1]), ([3.0, 1.0, 2.0], [2, 1, 1])):
+        table = from_array(np.array(values)[:, None], ("x",))
+        (found,), _ = find_types(table, ["x"], weights=np.array(weights, dtype=float))
+        assert found.fill == np.median(np.repeat(values, weights)) == 2.5

@@ -1,6 +1,7 @@
 """Honesty: what must never be called converged, and each stop reached by its own case."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from chainrule import Network, Objective, TrainingError, minimize
 from chainrule._contracts import Evaluation
 from chainrule.heart.seed_protocol import seed_objective
-from chainrule.statistics.certificate import certify
+from chainrule.statistics.certificate import Certificate, certify
 from chainrule.training.convergence import nothing_to_gain, objection
 from chainrule.training.optimizers.descent import GradientDescent
 from chainrule.training.optimizers.stopping import (
@@ -452,3 +453,11 @@ def test_the_best_point_survives_a_claim_made_at_a_worse_one(seed_net, seed_data
         with contextlib.suppress(TrainingError):
             fit = minimize(objective, seed_net.initial(seed), method=GradientDescent(step=1000.0))
             assert fit.cost <= fit.history.cost.min() * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(("size", "converged"), [(1e-8, True), (2e-8, False)])
+def test_a_gradient_whose_square_is_lost_in_rounding_has_vanished(size, converged):
+    # decrement unknown, as it is for very many weights
+    certificate = Certificate("upward", False, size, float("nan"), 1.0)
+    assert (nothing_to_gain(certificate) is not None) == converged
+    assert nothing_to_gain(replace(certificate, decrement=1e-6)) is None

@@ -22,12 +22,15 @@ from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import limits
-from chainrule.training.penalty import LOG_ODDS, WIDEST
+from chainrule.training.penalty import (
+    LEAST_SHARE,
+    LOG_ODDS,
+    NOISE_IF_UNKNOWN,
+    ROUNDS,
+    SAME,
+    WIDEST,
+)
 
-NOISE = 0.1  # share of the variance that is taken for noise at first
-LEAST_LEFT = 0.05  # of the numbers, that is never used up
-SAME = 0.1  # change of ln β that makes no difference at first
-ROUNDS = 10
 TOLERANCE = 1e-9  # of the minima on the way
 NATS, STEPS = 1e-3, 3  # converged when so many steps in a row gain less
 MOST_STEPS, TURNS = 100, 5
@@ -146,8 +149,10 @@ def maximize(
                 callback=ways.step,
                 options={"maxiter": MOST_STEPS, "ftol": 0.0, "gtol": 0.0},
             )
-            if ways.ended or problem.height(ways.best)[0] - before < NATS:
-                ways.ended = True
+            height, slope = problem.height(ways.best)
+            # that no step was found says nothing; that the slope promises nothing does
+            ways.ended = ways.ended or 0.5 * float(slope @ slope) < NATS
+            if ways.ended or height - before < NATS:
                 break
     best = ways.best
     alpha, beta = problem.split(best.logs)
@@ -211,11 +216,11 @@ class _Problem:
         logs = self.usual
         if not self.noisy:
             return self.at(logs, theta)
-        logs[-1] = -np.log(NOISE * 2.0 * self.objective.scale / self.n_numbers)
+        logs[-1] = -np.log(NOISE_IF_UNKNOWN * 2.0 * self.objective.scale / self.n_numbers)
         for _ in range(ROUNDS):
             point = self.at(logs, theta)
             theta = point.theta
-            free = max(self.n_numbers - point.laplace.n_effective, LEAST_LEFT * self.n_numbers)
+            free = max(self.n_numbers - point.laplace.n_effective, LEAST_SHARE * self.n_numbers)
             found = -np.log(2.0 * replace(self.objective, alpha=0.0).cost(theta) / free)
             if abs(found - logs[-1]) < SAME:
                 return point

@@ -230,18 +230,23 @@ def _together(task: _Task) -> Restarts:
             task.kept.save(batches[-1].snapshot())
 
     cut_short = None
-    while cut_short is None and made() < task.n and not (batches and task.time_is_up):
-        theta = task.objective.admitted(task.starts.take(min(size, task.n - made())))
-        batch = native_fits.Runs(task.objective, theta, task.remaining, task.chosen.optimizer)
-        batches.append(batch)
-        saved = None if task.kept is None else task.kept.load()
-        if saved is not None:
-            batch.restore(saved)
-        cut_short = batch.walk(pause)
-        if cut_short is not None and cut_short.name == "time_limit":
-            cut_short = task.out_of_time
-        if task.kept is not None:
-            task.kept.save(batch.snapshot())
+    try:
+        while cut_short is None and made() < task.n and not (batches and task.time_is_up):
+            theta = task.objective.admitted(task.starts.take(min(size, task.n - made())))
+            batch = native_fits.Runs(task.objective, theta, task.remaining, task.chosen.optimizer)
+            batches.append(batch)
+            saved = None if task.kept is None else task.kept.load()
+            if saved is not None:
+                batch.restore(saved)
+            cut_short = batch.walk(pause)
+            if cut_short is not None and cut_short.name == "time_limit":
+                cut_short = task.out_of_time
+            if task.kept is not None:
+                task.kept.save(batch.snapshot())
+    except KeyboardInterrupt:  # between two batches
+        if not batches:
+            raise
+        cut_short = Termination("interrupted", f"after {made():,} starts")
     if cut_short is None and made() < task.n:
         cut_short = task.out_of_time
     ended = native_fits.joined([batch.ended() for batch in batches])
