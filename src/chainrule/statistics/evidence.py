@@ -25,10 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.sparse import linalg as sparse
 
 from chainrule._contracts import Array
 
 ROUNDING = 1e-13  # of the mean of the diagonal of A, added to it
+CLOSE, PRODUCTS = 1e-4, 30  # of conjugate gradients
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,8 @@ class Laplace:
         A⁻¹, of the weights.
     slope : ndarray (groups + 1,)
         Of the log evidence with respect to ln α, and to ln β if that is not 1.
+    cost : float
+        J there.
     """
 
     log_evidence: float
@@ -82,9 +86,17 @@ class Laplace:
     n_effective: float
     covariance: Array
     slope: Array
+    cost: float
 
 
-def laplace(objective: Any, theta: Array, priors: Priors, beta: float, n_numbers: float) -> Laplace:
+def laplace(
+    objective: Any,
+    theta: Array,
+    priors: Priors,
+    beta: float,
+    n_numbers: float,
+    exact: Array | None = None,
+) -> Laplace:
     """Return the Laplace approximation around a minimum of the objective.
 
     Parameters
@@ -98,6 +110,8 @@ def laplace(objective: Any, theta: Array, priors: Priors, beta: float, n_numbers
         1 where the loss is the logarithm of a probability.
     n_numbers : float
         N, how many numbers were measured; 0 where β is 1 by nature.
+    exact : ndarray (p, p), optional
+        The Hessian of the objective, if it is known.
 
     Raises
     ------
@@ -107,37 +121,66 @@ def laplace(objective: Any, theta: Array, priors: Priors, beta: float, n_numbers
     J, _, H = objective.evaluate(theta, 2)
     alpha = beta * objective.decay
     pull = alpha * theta
+    free = ~objective.is_held(theta)
     gauge = _gauge(objective)
-    covariance, log_determinant = _inverse(beta * H + gauge)
+    covariance, log_determinant = _inverse(_of_free(beta * H + gauge, free))
     covariance -= gauge
+    covariance[~free] = 0.0  # a weight that is held is known
     of_data = beta * J - 0.5 * float(pull @ theta)
-    determined = 1.0 - alpha * np.diag(covariance)
+    determined = free - alpha * np.diag(covariance)
     gamma, n_effective = priors.sums(determined), float(determined.sum())
     size = priors.sums(pull * theta)
-    groups = alpha[priors.of >= 0]
-    log_evidence = 0.5 * float(np.log(groups).sum()) - beta * J - 0.5 * log_determinant
+    drawn = alpha[(priors.of >= 0) & free]
+    log_evidence = 0.5 * float(np.log(drawn).sum()) - beta * J - 0.5 * log_determinant
     slope = np.append(0.5 * (gamma - size), 0.5 * (n_numbers - n_effective) - of_data)
-    slope -= _of_determinant(objective, theta, priors, beta, covariance, pull)
+    slope -= _of_determinant(objective, theta, priors, beta, covariance, pull * free, exact)
     if n_numbers:
         log_evidence += 0.5 * n_numbers * float(np.log(beta / (2.0 * np.pi)))
     else:
         slope = slope[:-1]
-    return Laplace(log_evidence, gamma, n_effective, covariance, slope)
+    return Laplace(log_evidence, gamma, n_effective, covariance, slope, J)
 
 
 def _of_determinant(
-    objective: Any, theta: Array, priors: Priors, beta: float, covariance: Array, pull: Array
+    objective: Any,
+    theta: Array,
+    priors: Priors,
+    beta: float,
+    covariance: Array,
+    pull: Array,
+    exact: Array | None,
 ) -> Array:
     """Return the slope of ½ ln |A| that comes of the minimum moving, (groups + 1,)."""
     moves = objective.slope_of_log_determinant(theta, beta, covariance)
-    try:
-        exact = beta * objective.hessian(theta) + _gauge(objective)
-        factor = linalg.cho_factor(exact, check_finite=False)
-        along = linalg.cho_solve(factor, moves, check_finite=False)
-    except linalg.LinAlgError:  # not quite a minimum: Gauss-Newton is near enough
-        along = covariance @ moves
+    if exact is None and objective.hessian_costs_little:
+        exact = objective.hessian(theta)
+    if exact is None:
+        along = _solved(objective, theta, beta, moves, covariance)
+    else:
+        try:
+            factor = linalg.cho_factor(beta * exact + _gauge(objective), check_finite=False)
+            along = linalg.cho_solve(factor, moves, check_finite=False)
+        except linalg.LinAlgError:  # not quite a minimum: Gauss-Newton is near enough
+            along = covariance @ moves
     by_group = priors.sums(pull * along)
     return np.append(-by_group, float(pull @ along))
+
+
+def _solved(objective: Any, theta: Array, beta: float, moves: Array, covariance: Array) -> Array:
+    """Return H⁻¹ times a vector by conjugate gradients, H known by its products only."""
+    p = len(theta)
+    exact = sparse.LinearOperator((p, p), lambda v: beta * objective.hessian_product(theta, v))
+    along, _ = sparse.cg(exact, moves, rtol=CLOSE, maxiter=PRODUCTS, M=covariance)
+    return np.asarray(along)
+
+
+def _of_free(A: Array, free: NDArray[np.bool_]) -> Array:
+    """Return A for weights that are free; with a variance of 1 for the others, by themselves."""
+    if free.all():
+        return A
+    A = np.where(free & free[:, None], A, 0.0)
+    A[~free, ~free] = 1.0
+    return A
 
 
 def _gauge(objective: Any) -> Array:

@@ -1,41 +1,64 @@
 """The penalty by the evidence: as strong as makes the data most probable.
 
 ln p(y | α, β) of `statistics.evidence` is maximized over ln α of every group of weights and ln β,
-each time at the minimum of the cost that belongs to them, by L-BFGS with its exact slope.
+each time at the minimum of the cost that belongs to them, by BFGS with its exact slope.
+
+What is usual is known before any data: α as the rule of `penalty` has it, to within a factor of e,
+and a noise of a tenth of the variance, to within one of e³. Few rows say little more than that;
+many are not held by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Laplace, Priors, laplace
 from chainrule.training.blas import one_thread
+from chainrule.training.history import History
 from chainrule.training.methods import choose
-from chainrule.training.minimize import descended
+from chainrule.training.minimize import Finished, descended
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import limits
-from chainrule.training.penalty import (
-    LEAST_SHARE,
-    LOG_ODDS,
-    NOISE_IF_UNKNOWN,
-    ROUNDS,
-    SAME,
-    WIDEST,
-)
+from chainrule.training.penalty import LEAST_SHARE, LOG_ODDS, NOISE_IF_UNKNOWN, SAME, WIDEST
 
-TOLERANCE = 1e-9  # of the minima on the way
+UNUSUAL = 1.0  # standard deviation of ln α around what is usual
+UNUSUAL_NOISE = 3.0  # the same of ln β
+
+TOLERANCE = 1e-9  # of the minima on the way, and for how long they are looked for
+MOST_ITERATIONS = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
+NEWTON_STEPS, SETTLED = 10, 1e-9  # nats that another step would gain
+ROUNDS = 20  # until the noise stays the same
+
 NATS, STEPS = 1e-3, 3  # converged when so many steps in a row gain less
-MOST_STEPS, TURNS = 100, 5
-UNUSUAL = 1.0  # standard deviation of ln α around what is usual, before any data
-FAR = 12.0  # of ln α from its beginning: beyond, a group is as good as 0, or as free
+MOST_STEPS = 100
+TRIALS, SHORTER, LONGEST, SUFFICIENT = 5, 0.3, 2.0, 1e-4  # of a step
+STRAIGHT = 1e-10  # cosine below which a step has taught nothing about curvature
+
+Halt = Callable[[], str | None]
+Watcher = Callable[["Step"], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of α and β.
+
+    Attributes
+    ----------
+    log_evidence, n_effective, cost : float
+        The cost J at the minimum that belongs to them.
+    """
+
+    log_evidence: float
+    n_effective: float
+    cost: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +73,14 @@ class Evidence:
     beta : float
         1 where the loss is the logarithm of a probability.
     laplace : Laplace
-    converged : bool
-    n_steps, n_evaluations : int
-        Steps of α and β, and minima that were looked for.
+    ended : str
+        "converged"; "edge", where the minimum that is followed ends; "max_iter", or what `halt`
+        said.
+    steps : tuple of Step
+    n_evaluations : int
+        Minima that were looked for.
+    first : History
+        Of the first of them, from the start.
     """
 
     priors: Priors
@@ -60,58 +88,94 @@ class Evidence:
     alpha: Array
     beta: float
     laplace: Laplace
-    converged: bool
-    n_steps: int
+    ended: str
+    steps: tuple[Step, ...]
     n_evaluations: int
+    first: History
+
+    @property
+    def converged(self) -> bool:
+        """Whether nothing more is to be gained."""
+        return self.ended == "converged"
 
     @property
     def log_evidence(self) -> float:
         """Ln p(y | α, β), in nats."""
         return self.laplace.log_evidence
 
+    @property
+    def decay(self) -> Array:
+        """The penalty of an `Objective` that has its minimum here, (p,)."""
+        return self.priors.spread(self.alpha) / self.beta
 
-def priors_of(net: Network, inputs: tuple[int, ...] | None = None) -> Priors:
+
+def priors_of(
+    net: Network, inputs: Sequence[int] | None = None, names: Sequence[str] | None = None
+) -> Priors:
     """Return a group for each input, for the hidden biases of each layer, and for its weights.
+
+    Weights to outputs that are numbers have a group for each output.
 
     Parameters
     ----------
     net : Network
-    inputs : tuple of int, optional
+    inputs : sequence of int, optional
         The group of each input, counted from 0; each its own if left out.
+    names : sequence of str, optional
+        Of these groups.
     """
     of = np.full(net.n_parameters, -1, dtype=np.intp)
     groups = np.arange(net.layers[0]) if inputs is None else np.asarray(inputs)
-    names = [f"input {k + 1}" for k in range(int(groups.max()) + 1)]
-    last = net.n_layers - 1
+    count = int(groups.max()) + 1
+    found = [f"input {k + 1}" for k in range(count)] if names is None else list(names)
+    last, K = net.n_layers - 1, net.layers[-1]
     for name, block in net.blocks().items():
         l = int(name[2:-1])
         if name[0] == "W" and l <= 1:
             of[block] = np.repeat(groups, net.shapes()[name][1])
+        elif name[0] == "W" and l == last and net.loss == "squared" and K > 1:
+            of[block] = np.tile(len(found) + np.arange(K), net.layers[l - 1])
+            found += [f"{name} to output {k + 1}" for k in range(K)]
         elif name[0] == "W" or l < last:
-            of[block] = len(names)
-            names.append(name)
-    return Priors(tuple(names), of)
+            of[block] = len(found)
+            found.append(name)
+    return Priors(tuple(found), of)
 
 
-def usual(net: Network, priors: Priors) -> Array:
-    """Return α for each group as the rule of `penalty` has it."""
-    alpha = np.ones(len(priors))
-    last = net.n_layers - 1
-    widest = 1.0 if net.loss == "squared" else LOG_ODDS**2
+def usual(objective: Objective, priors: Priors) -> Array:
+    """Return α for each group as the rule of `penalty` has it, (groups,)."""
+    net, share = objective.net, objective.w / objective.w.sum()
+    of_inputs, of_targets = (
+        share @ (A - share @ A) ** 2 for A in map(np.asarray, (objective.X, objective.Y))
+    )
+    widest = of_targets if net.loss == "squared" else np.full(net.layers[-1], LOG_ODDS**2)
+    precision = np.ones(net.n_parameters)  # of the prior of each weight
     for name, block in net.blocks().items():
         l = int(name[2:-1])
-        for c in np.unique(priors.of[block]):
-            if name[0] == "W" and c >= 0:
-                d = net.layers[0] if l <= 1 else min(net.layers[l - 1], WIDEST)
-                alpha[c] = d / (widest if l == last else 1.0)
-    return alpha
+        if name[0] == "b":
+            continue
+        d_in, d_out = net.shapes()[name]
+        enters = of_inputs if l <= 1 else np.ones(d_in)
+        leaves = widest if l in (0, net.n_layers - 1) else np.ones(d_out)
+        wide = d_in if l <= 1 else min(d_in, WIDEST)
+        precision[block] = (wide * enters[:, None] / _positive(leaves)).ravel()
+    counts = priors.sums(np.ones(net.n_parameters))
+    return _positive(priors.sums(precision) / counts)
+
+
+def _positive(values: Array) -> Array:
+    """Return the values, with 1 for those that are 0: of a column that does not vary."""
+    return np.where(values > 0.0, values, 1.0)
 
 
 def maximize(
     objective: Objective,
     theta: Array,
     priors: Priors | None = None,
-    callback: Callable[[Laplace, Array], None] | None = None,
+    *,
+    like: Evidence | None = None,
+    watch: Watcher | None = None,
+    halt: Halt | None = None,
 ) -> Evidence:
     """Maximize the evidence from one start.
 
@@ -123,8 +187,12 @@ def maximize(
         The start.
     priors : Priors, optional
         Which weights share one; `priors_of` the network if left out.
-    callback : callable, optional
-        Called as ``callback(laplace, theta)`` after every step.
+    like : Evidence, optional
+        Whose α and β to begin with; what is usual if left out.
+    watch : callable, optional
+        Called as ``watch(step)`` after every step.
+    halt : callable, optional
+        Asked before every evaluation; what it returns is why it ends there.
 
     Raises
     ------
@@ -132,44 +200,32 @@ def maximize(
         If no point was found where the curvature is positive.
     """
     priors = priors or priors_of(objective.net)
-    problem = _Problem(objective, priors)
+    problem = Problem(objective, priors)
     with one_thread():
-        at = problem.beginning(theta)
-        ways = _Ways(problem, at, callback)
-        bounds = [(value - FAR, value + FAR) for value in at.logs]
-        # the minimum may jump to another one, which no line search expects: then from there again
-        for _ in range(TURNS):
-            before, _ = problem.height(ways.best)
-            optimize.minimize(
-                ways,
-                ways.best.logs,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                callback=ways.step,
-                options={"maxiter": MOST_STEPS, "ftol": 0.0, "gtol": 0.0},
-            )
-            height, slope = problem.height(ways.best)
-            # that no step was found says nothing; that the slope promises nothing does
-            ways.ended = ways.ended or 0.5 * float(slope @ slope) < NATS
-            if ways.ended or height - before < NATS:
-                break
-    best = ways.best
+        try:
+            at, first = problem.beginning(theta, like)
+        except linalg.LinAlgError:
+            raise TrainingError("the curvature of the cost is not positive at its minimum") from None
+        climb = _Climb(problem, at, watch, halt)
+        ended = climb.run()
+    best = climb.at
     alpha, beta = problem.split(best.logs)
     return Evidence(
-        priors, best.theta, alpha, beta, best.laplace, ways.ended, len(ways.gains), ways.n
+        priors, best.theta, alpha, beta, best.laplace, ended, tuple(climb.steps), climb.n, first
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Point:
+class Point:
+    """α and β, the minimum that belongs to them, and what is known there."""
+
     logs: Array
     theta: Array
     laplace: Laplace
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
+class Problem:
     """The log evidence as a function of ln α and ln β."""
 
     objective: Objective
@@ -180,83 +236,196 @@ class _Problem:
         """Whether the noise is to be found too."""
         return bool(self.objective.net.loss == "squared")
 
-    @property
+    @cached_property
     def n_numbers(self) -> float:
+        """How many numbers were measured with noise."""
         return float(self.objective.w.sum()) * self.objective.net.layers[-1] if self.noisy else 0.0
 
-    def height(self, point: _Point) -> tuple[float, Array]:
-        """Return what is maximized, and its slope: the evidence, and how usual α is."""
-        off = (point.logs - self.usual) / UNUSUAL
-        off[len(self.priors) :] = 0.0
-        log_evidence = point.laplace.log_evidence
-        return log_evidence - 0.5 * float(off @ off), point.laplace.slope - off / UNUSUAL
-
-    @property
+    @cached_property
     def usual(self) -> Array:
-        """Ln α by the rule, and 0 for ln β."""
-        logs = np.log(usual(self.objective.net, self.priors))
-        return np.append(logs, 0.0) if self.noisy else logs
+        """Ln α by the rule, and ln β."""
+        logs = np.log(usual(self.objective, self.priors))
+        if not self.noisy:
+            return logs
+        noise = NOISE_IF_UNKNOWN * 2.0 * self.objective.scale / self.n_numbers
+        return np.append(logs, -np.log(noise))
+
+    @cached_property
+    def unusual(self) -> Array:
+        """The standard deviation of each around what is usual."""
+        return np.append(np.full(len(self.priors), UNUSUAL), [UNUSUAL_NOISE] * self.noisy)
+
+    def height(self, point: Point) -> tuple[float, Array]:
+        """Return what is maximized, and its slope: the evidence, and how usual α and β are."""
+        off = (point.logs - self.usual) / self.unusual
+        height = point.laplace.log_evidence - 0.5 * float(off @ off)
+        return height, point.laplace.slope - off / self.unusual
+
+    def curvature(self, point: Point) -> Array:
+        """Return about how what is maximized curves in each direction, for the first steps."""
+        of_data = 0.5 * point.laplace.gamma.clip(0.0)
+        of_data = np.append(of_data, [0.5 * self.n_numbers] * self.noisy)
+        return np.asarray(of_data + 1.0 / self.unusual**2)
 
     def split(self, logs: Array) -> tuple[Array, float]:
         """Return α and β."""
-        if not self.noisy:
-            return np.exp(logs), 1.0
-        return np.exp(logs[:-1]), float(np.exp(logs[-1]))
+        return (np.exp(logs[:-1]), float(np.exp(logs[-1]))) if self.noisy else (np.exp(logs), 1.0)
 
-    def at(self, logs: Array, near: Array) -> _Point:
-        """Return the minimum of the cost near a point, and what is known there."""
-        alpha, beta = self.split(logs)
-        now = replace(self.objective, alpha=self.priors.spread(alpha) / beta)
-        chosen = choose("auto", now, len(near))
-        theta = descended(now, near, chosen, limits(TOLERANCE, None, None)).theta
-        return _Point(logs, theta, laplace(now, theta, self.priors, beta, self.n_numbers))
+    def at(self, logs: Array, near: Array) -> Point:
+        """Return the minimum of the cost that is found from a point, and what is known there."""
+        return self._from(logs, self._descended(logs, near).theta)
 
-    def beginning(self, theta: Array) -> _Point:
-        """Return a point with the usual α, and the noise that is left by it."""
-        logs = self.usual
-        if not self.noisy:
+    def following(self, logs: Array, theta: Array) -> Point | None:
+        """Return the minimum that a minimum becomes, None where it ends."""
+        now, beta = self._now(logs)
+        if not now.hessian_costs_little or now.constrained:
             return self.at(logs, theta)
-        logs[-1] = -np.log(NOISE_IF_UNKNOWN * 2.0 * self.objective.scale / self.n_numbers)
-        for _ in range(ROUNDS):
-            point = self.at(logs, theta)
-            theta = point.theta
-            free = max(self.n_numbers - point.laplace.n_effective, LEAST_SHARE * self.n_numbers)
-            found = -np.log(2.0 * replace(self.objective, alpha=0.0).cost(theta) / free)
+        settled = _settled(now, theta, beta)
+        return None if settled is None else self._from(logs, *settled)
+
+    def beginning(self, theta: Array, like: Evidence | None) -> tuple[Point, History]:
+        """Return a point with the usual α, and the noise that is left by it; and how it got there.
+
+        The noise is what is unexplained, over the numbers not used up: see `penalty`.
+        """
+        logs = self.usual
+        if like is not None:
+            logs = np.log(np.append(like.alpha, [like.beta] * self.noisy))
+        run = self._descended(logs, theta)
+        point = self._from(logs, run.theta)
+        for _ in range(ROUNDS if self.noisy and like is None else 0):
+            free = self.n_numbers - point.laplace.n_effective
+            free = max(free, LEAST_SHARE * self.n_numbers)
+            error = 2.0 * self.objective.with_decay(np.zeros(len(theta))).cost(point.theta)
+            off = self.unusual[-1] ** -2 * (logs[-1] - self.usual[-1])
+            found = np.log(max(free - 2.0 * off, 0.5 * free) / max(error, np.finfo(float).tiny))
             if abs(found - logs[-1]) < SAME:
-                return point
+                break
             logs = np.append(logs[:-1], found)
-        return self.at(logs, theta)
+            point = self.at(logs, point.theta)
+        return point, run.history
+
+    def _now(self, logs: Array) -> tuple[Objective, float]:
+        alpha, beta = self.split(logs)
+        return self.objective.with_decay(self.priors.spread(alpha) / beta), beta
+
+    def _descended(self, logs: Array, near: Array) -> Finished:
+        now, beta = self._now(logs)
+        chosen = choose("lm" if self.noisy else "auto", now, len(near))
+        in_nats = 2.0 * beta * now.scale / self.n_numbers if self.noisy else 1.0
+        rules = limits(TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name], None)
+        return descended(now, near, chosen, rules)
+
+    def _from(self, logs: Array, theta: Array, exact: Array | None = None) -> Point:
+        now, beta = self._now(logs)
+        known = laplace(now, theta, self.priors, beta, self.n_numbers, exact)
+        return Point(logs, theta, known)
 
 
 @dataclass(eq=False)
-class _Ways:
-    """What the search over ln α and ln β has seen."""
+class _Climb:
+    """BFGS, uphill, on a landscape with cliffs.
 
-    problem: _Problem
-    best: _Point
-    callback: Callable[[Laplace, Array], None] | None
+    The minimum ends where it turns into a saddle. Only a full step may jump to another minimum; if
+    nothing is gained there, shorter ones follow this one, as far as it goes.
+    """
+
+    problem: Problem
+    at: Point
+    watch: Watcher | None
+    halt: Halt | None
     n: int = 0
-    ended: bool = False
-    gains: list[float] = field(default_factory=list)
-    before: float = -np.inf
 
-    def __call__(self, logs: Array) -> tuple[float, Array]:
-        self.n += 1
+    def __post_init__(self) -> None:
+        self.steps = [self._step()]
+
+    def run(self) -> str:
+        """Climb; return how it ended."""
+        height, slope = self.problem.height(self.at)
+        B, fresh = self._first_B(), True
+        small = short = 0
+        while len(self.steps) <= MOST_STEPS:
+            direction = B @ slope
+            promised = 0.5 * float(slope @ direction)
+            if promised < NATS:
+                return "converged"
+            if self.halt is not None and (why := self.halt()):
+                return why
+            trials, there = self._higher(height, direction, promised)
+            if there is None:
+                if fresh:
+                    return "edge"
+                B, fresh = self._first_B(), True
+                continue
+            before, (height, new_slope) = height, self.problem.height(there)
+            B = _updated(B, there.logs - self.at.logs, slope - new_slope)
+            self.at, slope, fresh = there, new_slope, False
+            self.steps.append(self._step())
+            if self.watch is not None:
+                self.watch(self.steps[-1])
+            small = small + 1 if height - before < NATS else 0
+            short = short + 1 if trials > 2 else 0
+            if small == STEPS:
+                return "converged"
+            if short == STEPS:
+                return "edge"
+        return "max_iter"
+
+    def _higher(self, height: float, direction: Array, promised: float) -> tuple[int, Point | None]:
+        """Return how many steps were tried along a direction, and a point that is higher."""
+        t = min(1.0, LONGEST / float(np.abs(direction).max()))
+        for trial in range(TRIALS):
+            self.n += 1
+            there = self._attempt(self.at.logs + t * direction, jump=trial == 0)
+            wanted = height + SUFFICIENT * t * 2.0 * promised
+            if there is not None and self.problem.height(there)[0] >= wanted:
+                return trial + 1, there
+            t *= SHORTER
+        return TRIALS, None
+
+    def _attempt(self, logs: Array, jump: bool) -> Point | None:
+        """Return the point at other α and β, None where there is none."""
         try:
-            point = self.problem.at(logs, self.best.theta)
+            there = self.problem.following(logs, self.at.theta)
+            if there is None and jump:
+                there = self.problem.at(logs, self.at.theta)
         except (linalg.LinAlgError, TrainingError):
-            return np.inf, np.zeros_like(logs)
-        height, slope = self.problem.height(point)
-        if height > self.problem.height(self.best)[0]:
-            self.best = point
-        return -height, -slope
+            return None
+        return there
 
-    def step(self, _: Any) -> None:
-        now, _ = self.problem.height(self.best)
-        self.gains.append(now - self.before)
-        self.before = now
-        if self.callback is not None:
-            self.callback(self.best.laplace, self.best.theta)
-        if len(self.gains) > STEPS and max(self.gains[-STEPS:]) < NATS:
-            self.ended = True
-            raise StopIteration
+    def _first_B(self) -> Array:
+        return np.diag(1.0 / self.problem.curvature(self.at))
+
+    def _step(self) -> Step:
+        known = self.at.laplace
+        return Step(known.log_evidence, known.n_effective, known.cost)
+
+
+def _updated(B: Array, s: Array, y: Array) -> Array:
+    """Return the inverse curvature with what a step s has taught, along which the slope fell by y.
+
+    BFGS: Nocedal & Wright 2006, Numerical Optimization, eq. 6.17.
+    """
+    ys = float(y @ s)
+    if ys <= STRAIGHT * float(np.linalg.norm(y) * np.linalg.norm(s)):
+        return B
+    left = np.eye(len(s)) - np.outer(s, y) / ys
+    return np.asarray(left @ B @ left.T + np.outer(s, s) / ys)
+
+
+def _settled(objective: Objective, theta: Array, beta: float) -> tuple[Array, Array] | None:
+    """Return the minimum that Newton's steps lead to, and its Hessian; None if one goes astray."""
+    for _ in range(NEWTON_STEPS):
+        J, g = objective.evaluate(theta, 1)
+        H = objective.hessian(theta)
+        try:
+            factor = linalg.cho_factor(H, check_finite=False)
+        except linalg.LinAlgError:
+            return None
+        step = linalg.cho_solve(factor, g, check_finite=False)
+        if 0.5 * beta * float(g @ step) < SETTLED:
+            return theta, H
+        if not objective.cost(theta - step) < J:
+            return None
+        theta = theta - step
+    return None

@@ -9,6 +9,7 @@ never changes the network.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,6 +126,14 @@ class Objective:
         settle(self, "decay", decay if self.fixed is None else decay * np.isnan(self.fixed))
         settle(self, "baseline", baseline)
         settle(self, "scale", scale)
+
+    def with_decay(self, decay: Array) -> Objective:
+        """Return the same cost with another penalty, α for each entry of θ, (p,)."""
+        other = copy(self)
+        object.__setattr__(other, "alpha", decay)
+        free = decay if self.fixed is None else decay * np.isnan(self.fixed)
+        object.__setattr__(other, "decay", free)
+        return other
 
     def evaluate(self, theta: ArrayLike, order: int = 1) -> Evaluation:
         """Evaluate the cost and its derivatives.
