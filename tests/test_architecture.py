@@ -30,10 +30,11 @@ INSIDE_TRAINING = [
     ["recorder", "objective", "checkpoint", "least_squares"],
     ["convergence", "methods", "native_fits"],
     ["minimize"],
-    ["early_stopping"],
+    ["early_stopping", "starts"],
     ["restarts"],
     ["penalty"],
     ["evidence"],
+    ["bayes"],
     ["model"],
 ]
 # where loading late keeps starting light

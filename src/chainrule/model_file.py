@@ -309,7 +309,7 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
             "agreeing",
             "history",
         },
-        optional={"reason", "certificate", "scores", "alpha_reason"},
+        optional={"reason", "certificate", "scores", "alpha_reason", "evidence"},
     )
     _name(spec.get("alpha_reason", "-"))
     for name, of in _object_of(spec.get("scores", {}), "scores").items():
@@ -338,7 +338,9 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
     if not len(restarts) >= 1 or spec["agreeing"] > len(restarts):
         raise ValueError("there must be at least 1 restart, and as many as agree")
     for run in restarts:
-        run = _object(run, "restart", {"cost", "termination", "iterations", "evaluations"})
+        required = {"cost", "termination", "iterations", "evaluations"}
+        run = _object(run, "restart", required, optional={"log_evidence"})
+        _number(run.get("log_evidence") or 0, "log_evidence")
         _number(0 if run["cost"] is None else run["cost"], "cost")
         _name(run["termination"])
         _integer(run["iterations"], "iterations"), _integer(run["evaluations"], "evaluations")

@@ -40,7 +40,7 @@ def test_what_is_found_is_shown_before_it_is_fitted(run, flowers, tmp_path):
         "  kind   target, 3 classes: 'iris', 'rose', 'tulip'",
     ):
         assert line in done.err
-    for words in ("3 softmax", "3 classes: iris, rose, tulip", "accuracy", "alpha by rule"):
+    for words in ("3 softmax", "3 classes: iris, rose, tulip", "accuracy", "evidence "):
         assert words in done.out
 
 

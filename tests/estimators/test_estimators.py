@@ -86,7 +86,7 @@ def test_saved_by_the_users_own_hand(tmp_path):
 def test_pipelines_grids_and_folds():
     search = GridSearchCV(
         make_pipeline(StandardScaler(), NetworkRegressor(**SMALL)),
-        {"networkregressor__alpha": ["auto", 0.1], "networkregressor__hidden_layer_sizes": [2, 3]},
+        {"networkregressor__alpha": ["rule", 0.1], "networkregressor__hidden_layer_sizes": [2, 3]},
         cv=3,
     ).fit(X, Y)
     assert search.best_score_ > 0.8

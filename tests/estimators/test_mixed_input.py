@@ -122,7 +122,9 @@ def test_warm_start_does_not_forget_what_has_been_changed():
     A = np.full((40, 30), np.nan)
     A[20, 15] = 0.0
     wide = RNG.standard_normal((50, 40))
-    model = NetworkRegressor(30, n_restarts=1, warm_start=True, fixed={"W[1]": A}, method="lbfgs")
+    model = NetworkRegressor(
+        30, n_restarts=1, alpha=1.0, warm_start=True, fixed={"W[1]": A}, method="lbfgs"
+    )
     model.fit(wide, wide[:, 0])
     changed = A.copy()
     changed[20, 15] = 3.0
@@ -213,8 +215,9 @@ def test_a_wide_network_is_not_silenced_by_the_rule():
 
 def test_balanced_classes_are_no_more_information():
     rare = np.argsort(np.argsort(Y)) >= 54
-    plain = NetworkClassifier(**ONE).fit(X, rare)
-    balanced = NetworkClassifier(class_weight="balanced", **ONE).fit(X, rare)
+    rule = {**ONE, "alpha": "rule"}
+    plain = NetworkClassifier(**rule).fit(X, rare)
+    balanced = NetworkClassifier(class_weight="balanced", **rule).fit(X, rare)
     w = np.where(rare, 5.0, 5.0 / 9.0)
     ratio = balanced.model_.training["alpha"][0] / plain.model_.training["alpha"][0]
     assert ratio == pytest.approx((w @ w) / w.sum())

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from chainrule import (
 from chainrule.training.model import train
 from chainrule.training.optimizers.scipy_ import BFGS
 from chainrule.training.optimizers.stopping import Termination
-from chainrule.training.restarts import _best, agreement
+from chainrule.training.restarts import _best
+from chainrule.training.starts import agreement
 
 HOURS = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
 SCORES = np.array([[75.0], [82.0], [93.0]])
@@ -133,14 +135,15 @@ def test_if_all_starts_fail_so_does_the_fit(noisy_rows):
 def test_of_costs_that_agree_the_first_that_converged_is_best():
     names = np.array(["max_iter", "converged", "converged", "saddle"], dtype=object)
     failure = TrainingError("none")
+    task = SimpleNamespace(agreeing_with=lambda lowest: lowest + 1e-6)
     costs = np.array([1 - 1e-9, 1.0, 1 - 1e-8, 0.999999999])
-    assert _best(costs, names, 1.0, failure, None) == (1, 2)
-    assert _best(np.array([1.0, 2.0, 0.5, np.nan]), names, 1.0, failure, None) == (2, 1)
-    assert _best(np.array([0.1, 2.0, 0.5, np.nan]), names, 1.0, failure, None) == (0, 0)
+    assert _best(task, costs, names, failure, None) == (1, 2)
+    assert _best(task, np.array([1.0, 2.0, 0.5, np.nan]), names, failure, None) == (2, 1)
+    assert _best(task, np.array([0.1, 2.0, 0.5, np.nan]), names, failure, None) == (0, 0)
     with pytest.raises(TrainingError, match="none"):
-        _best(np.full(4, np.nan), names, 1.0, failure, None)
+        _best(task, np.full(4, np.nan), names, failure, None)
     with pytest.raises(KeyboardInterrupt):
-        _best(np.full(4, np.nan), names, 1.0, failure, Termination("interrupted", ""))
+        _best(task, np.full(4, np.nan), names, failure, Termination("interrupted", ""))
     assert agreement(2, 4) == "2 of 4 starts agree on the lowest cost"
     assert "only 1 of 9 starts" in agreement(1, 9)
 

@@ -13,6 +13,7 @@ from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.cli.fit import activations_of, alphas_of, widths_of
 from chainrule.comparison import OURS, Comparison, compare
 from chainrule.tables.reading import Format
+from chainrule.training.model import EVIDENCE
 
 WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accuracy"}
 
@@ -20,7 +21,7 @@ WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accur
 @click.command(name="compare")
 @click.argument("table")
 @click.option("--hidden", default="10", show_default=True, help="Units of the hidden layers.")
-@click.option("--alpha", default="auto", show_default=True, help="Penalty, as of fit.")
+@click.option("--alpha", default=EVIDENCE, show_default=True, help="Penalty, as of fit.")
 @click.option("--restarts", default=3, show_default=True, type=int, help="Random starts.")
 @click.option("--activation", default="tanh", show_default=True, help="Of the hidden layers.")
 @click.option("--skip/--no-skip", default=False, show_default=True, help="As of fit.")

@@ -24,7 +24,7 @@ from chainrule.tables.reading import Format
 from chainrule.tables.scaling import KINDS
 from chainrule.tables.targets import layer_for
 from chainrule.training.methods import METHODS
-from chainrule.training.model import AUTO, Trained, train
+from chainrule.training.model import EVIDENCE, RULE, Trained, train
 
 COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
 
@@ -78,10 +78,11 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
 )
 @click.option(
     "--alpha",
-    default="auto",
+    default=EVIDENCE,
     show_default=True,
-    help="L2 penalty ½ alpha Σ W² on the weights (lambda): one number, one for each layer, or by "
-    "rule: from the widths of the layers and the noise in the target.",
+    help="L2 penalty ½ alpha Σ W² on the weights (lambda): by the evidence, one for each "
+    "input; one number, or one for each layer; or by rule: from the widths of the layers and the "
+    "noise.",
 )
 @click.option(
     "--method",
@@ -211,14 +212,15 @@ def _report(trained: Trained, path: str, as_json: bool) -> None:
 
 
 def alphas_of(text: str) -> float | list[float] | str:
-    """Return α for each layer, or "auto"."""
-    if text == AUTO:
+    """Return α for each layer, or by what it is found."""
+    if text in (EVIDENCE, RULE):
         return text
     try:
         each = [float(part) for part in text.split(",")]
     except ValueError:
         raise ConfigurationError(
-            f"--alpha {text!r} is not a number; write auto, 0.1, or 0.1,1 for two layers of weights"
+            f"--alpha {text!r} is not a number; write {EVIDENCE}, {RULE}, 0.1, or 0.1,1 for two "
+            "layers of weights"
         ) from None
     return each[0] if len(each) == 1 else each
 

@@ -63,7 +63,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         loss: str | Loss | None = None,
         bias: bool = True,
         skip: bool = False,
-        alpha: float | Sequence[float] | str = "auto",
+        alpha: float | Sequence[float] | str = "evidence",
         method: str | Optimizer = "auto",
         n_restarts: int = 3,
         max_iter: int | None = None,

@@ -41,7 +41,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     bias : bool, default True
     skip : bool, default False
         Whether weights lead from the inputs straight to the outputs as well.
-    alpha : float, sequence of float or "auto", default "auto"
+    alpha : float, sequence of float, "evidence" or "rule", default "evidence"
         The penalty ½ α Σ W² on the weights of standardized columns: one number, one for each
         layer, or by rule, from the widths of the layers and the noise found in the target
         (`chainrule.training.penalty`).
@@ -134,7 +134,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         loss: str | Loss | None = None,
         bias: bool = True,
         skip: bool = False,
-        alpha: float | Sequence[float] | str = "auto",
+        alpha: float | Sequence[float] | str = "evidence",
         method: str | Optimizer = "auto",
         n_restarts: int = 3,
         max_iter: int | None = None,

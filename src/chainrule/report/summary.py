@@ -12,12 +12,18 @@ from chainrule.statistics.scores import Scores
 from chainrule.tables.scaling import Scaling
 from chainrule.training.model import Model
 from chainrule.training.optimizers.stopping import Termination
-from chainrule.training.restarts import agreement
+from chainrule.training.starts import agreement
 
 ROWS_PER_WEIGHT = 10
 MOST_COLUMNS = 40
 MOST_CLASSES = 12
 WIDEST_NAME = 30  # characters
+ENDS_OF_EVIDENCE = {
+    "converged": "converged to a thousandth of a nat",
+    "edge": "as high as the minimum goes that was followed",
+    "max_iter": "not converged",
+    "time_limit": "out of time",
+}
 
 
 def termination_of(model: Model) -> Termination | None:
@@ -107,10 +113,13 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
     if "scores" in record:
         yield from score_lines(record["scores"])
     each = record["alpha"] if isinstance(record["alpha"], list) else [record["alpha"]]
+    shown = f"alpha = {', '.join(f'{a:g}' for a in each)}" if len(each) <= 10 else "its penalty"
     yield (
-        f"cost         J = {record['cost']:.8g} with alpha = {', '.join(f'{a:g}' for a in each)}; "
+        f"cost         J = {record['cost']:.8g} with {shown}; "
         f"predicting the mean costs {record['baseline_cost']:.6g}"
     )
+    if "evidence" in record:
+        yield from _evidence_lines(record["evidence"])
     if "alpha_reason" in record:
         yield f"             alpha by rule: {record['alpha_reason']}"
     yield (
@@ -129,6 +138,27 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
     yield f"             {Termination(stop['name'], stop['inequality'])}"
     if "certificate" in record:
         yield from _certificate_lines(record["certificate"])
+
+
+def _evidence_lines(found: dict[str, Any]) -> Iterable[str]:
+    weights, learned = sum(found["weights"]), sum(found["gamma"])
+    height = found["log_evidence"]
+    shown = "not known" if height is None else f"{height:.2f} nats"
+    yield (
+        f"evidence     {shown}; the data determine γ = {learned:.1f} of the {weights} weights that "
+        "have a prior"
+    )
+    if found["beta"] is not None:
+        yield f"             noise of the target, in its scale: {found['beta'] ** -0.5:.4g}"
+    how = ENDS_OF_EVIDENCE.get(found["ended"], found["ended"])
+    steps, climbs = len(found["steps"]) - 1, found["climbs"]
+    yield f"             {how} after {steps} steps, the highest of {climbs} climbs on {found['rows']} rows"
+    rows = list(zip(found["groups"], found["alpha"], found["gamma"], found["weights"], strict=True))
+    yield f"{'priors':<12} {'':<20} {'alpha':>10} {'γ':>7} {'weights':>8}"
+    for name, alpha, gamma, n in rows[:MOST_COLUMNS]:
+        yield f"             {name[:WIDEST_NAME]:<20} {alpha:>10.4g} {gamma:>7.2f} {n:>8}"
+    if len(rows) > MOST_COLUMNS:
+        yield f"             … {len(rows) - MOST_COLUMNS} more"
 
 
 def _certificate_lines(certificate: dict[str, Any]) -> Iterable[str]:

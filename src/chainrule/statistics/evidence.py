@@ -96,6 +96,7 @@ def laplace(
     beta: float,
     n_numbers: float,
     exact: Array | None = None,
+    slope: bool = True,
 ) -> Laplace:
     """Return the Laplace approximation around a minimum of the objective.
 
@@ -112,6 +113,8 @@ def laplace(
         N, how many numbers were measured; 0 where β is 1 by nature.
     exact : ndarray (p, p), optional
         The Hessian of the objective, if it is known.
+    slope : bool
+        Whether the slope is needed; it is NaN if not.
 
     Raises
     ------
@@ -132,13 +135,15 @@ def laplace(
     size = priors.sums(pull * theta)
     drawn = alpha[(priors.of >= 0) & free]
     log_evidence = 0.5 * float(np.log(drawn).sum()) - beta * J - 0.5 * log_determinant
-    slope = np.append(0.5 * (gamma - size), 0.5 * (n_numbers - n_effective) - of_data)
-    slope -= _of_determinant(objective, theta, priors, beta, covariance, pull * free, exact)
     if n_numbers:
         log_evidence += 0.5 * n_numbers * float(np.log(beta / (2.0 * np.pi)))
+    rise = np.append(0.5 * (gamma - size), 0.5 * (n_numbers - n_effective) - of_data)
+    if slope:
+        rise -= _of_determinant(objective, theta, priors, beta, covariance, pull * free, exact)
     else:
-        slope = slope[:-1]
-    return Laplace(log_evidence, gamma, n_effective, covariance, slope, J)
+        rise[:] = np.nan
+    rise = rise if n_numbers else rise[:-1]
+    return Laplace(log_evidence, gamma, n_effective, covariance, rise, J)
 
 
 def _of_determinant(

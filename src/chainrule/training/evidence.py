@@ -31,6 +31,7 @@ from chainrule.training.penalty import LEAST_SHARE, LOG_ODDS, NOISE_IF_UNKNOWN, 
 
 UNUSUAL = 1.0  # standard deviation of ln α around what is usual
 UNUSUAL_NOISE = 3.0  # the same of ln β
+LEAST_NOISE = 1e-2  # of the variance of one row: N rows cannot tell less than that over N
 
 TOLERANCE = 1e-9  # of the minima on the way, and for how long they are looked for
 MOST_ITERATIONS = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
@@ -102,11 +103,6 @@ class Evidence:
     def log_evidence(self) -> float:
         """Ln p(y | α, β), in nats."""
         return self.laplace.log_evidence
-
-    @property
-    def decay(self) -> Array:
-        """The penalty of an `Objective` that has its minimum here, (p,)."""
-        return self.priors.spread(self.alpha) / self.beta
 
 
 def priors_of(
@@ -205,7 +201,9 @@ def maximize(
         try:
             at, first = problem.beginning(theta, like)
         except linalg.LinAlgError:
-            raise TrainingError("the curvature of the cost is not positive at its minimum") from None
+            raise TrainingError(
+                "the curvature of the cost is not positive at its minimum"
+            ) from None
         climb = _Climb(problem, at, watch, halt)
         ended = climb.run()
     best = climb.at
@@ -255,11 +253,20 @@ class Problem:
         """The standard deviation of each around what is usual."""
         return np.append(np.full(len(self.priors), UNUSUAL), [UNUSUAL_NOISE] * self.noisy)
 
+    @property
+    def highest(self) -> float:
+        """Ln β beyond which data are as good as free of noise."""
+        least = LEAST_NOISE / self.n_numbers
+        return float(self.usual[-1] + np.log(NOISE_IF_UNKNOWN / least))
+
     def height(self, point: Point) -> tuple[float, Array]:
         """Return what is maximized, and its slope: the evidence, and how usual α and β are."""
         off = (point.logs - self.usual) / self.unusual
         height = point.laplace.log_evidence - 0.5 * float(off @ off)
-        return height, point.laplace.slope - off / self.unusual
+        slope = point.laplace.slope - off / self.unusual
+        if self.noisy and point.logs[-1] >= self.highest:
+            slope[-1] = min(slope[-1], 0.0)
+        return height, slope
 
     def curvature(self, point: Point) -> Array:
         """Return about how what is maximized curves in each direction, for the first steps."""
@@ -299,6 +306,7 @@ class Problem:
             error = 2.0 * self.objective.with_decay(np.zeros(len(theta))).cost(point.theta)
             off = self.unusual[-1] ** -2 * (logs[-1] - self.usual[-1])
             found = np.log(max(free - 2.0 * off, 0.5 * free) / max(error, np.finfo(float).tiny))
+            found = min(found, self.highest)
             if abs(found - logs[-1]) < SAME:
                 break
             logs = np.append(logs[:-1], found)
@@ -342,7 +350,7 @@ class _Climb:
     def run(self) -> str:
         """Climb; return how it ended."""
         height, slope = self.problem.height(self.at)
-        B, fresh = self._first_B(), True
+        B, fresh = self._first_curvature(), True
         small = short = 0
         while len(self.steps) <= MOST_STEPS:
             direction = B @ slope
@@ -355,7 +363,7 @@ class _Climb:
             if there is None:
                 if fresh:
                     return "edge"
-                B, fresh = self._first_B(), True
+                B, fresh = self._first_curvature(), True
                 continue
             before, (height, new_slope) = height, self.problem.height(there)
             B = _updated(B, there.logs - self.at.logs, slope - new_slope)
@@ -385,6 +393,8 @@ class _Climb:
 
     def _attempt(self, logs: Array, jump: bool) -> Point | None:
         """Return the point at other α and β, None where there is none."""
+        if self.problem.noisy:
+            logs[-1] = min(logs[-1], self.problem.highest)
         try:
             there = self.problem.following(logs, self.at.theta)
             if there is None and jump:
@@ -393,7 +403,7 @@ class _Climb:
             return None
         return there
 
-    def _first_B(self) -> Array:
+    def _first_curvature(self) -> Array:
         return np.diag(1.0 / self.problem.curvature(self.at))
 
     def _step(self) -> Step:

@@ -24,20 +24,23 @@ from chainrule.tables.frames import from_array, from_frame, is_frame
 from chainrule.tables.scaling import Scaling, fit_scaling
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Classes, Targets
-from chainrule.training import penalty
+from chainrule.training import bayes, penalty
 from chainrule.training.early_stopping import Validation
+from chainrule.training.evidence import priors_of
 from chainrule.training.history import Iteration
 from chainrule.training.minimize import Fit
-from chainrule.training.objective import Objective, require_finite
+from chainrule.training.objective import Objective, decay_of, require_finite
 from chainrule.training.optimizers.stopping import Termination
-from chainrule.training.restarts import Restarts, minimize_from_starts
+from chainrule.training.restarts import minimize_from_starts
+from chainrule.training.starts import Restarts
 
 Data = ArrayLike | Table
 """A matrix of numbers, a Table, or a data frame of any library that narwhals knows."""
 
 
 ROWS_FOR_A_CHECK = 200
-AUTO = "auto"
+LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
+EVIDENCE, RULE = "evidence", "rule"
 Watcher = Callable[[int, "Model", Iteration], Termination | None]
 
 
@@ -231,7 +234,7 @@ def train(
     input_names: tuple[str, ...] = (),
     columns: tuple[ColumnType, ...] = (),
     scale: str = "standard",
-    alpha: float | Sequence[float] | str = AUTO,
+    alpha: float | Sequence[float] | str = EVIDENCE,
     sample_weight: ArrayLike | None = None,
     weight_unit: float | None = None,
     fixed: ArrayLike | None = None,
@@ -259,8 +262,9 @@ def train(
     scale : {"standard", "max", "none"}
         Scaling of the inputs, and of the targets as far as the output allows: a sigmoid
         with squared loss takes max, and the others without a scale take none.
-    alpha : float, sequence of float or "auto"
-        The penalty ½ Σ α W², in the scale of the network: see `Objective`; "auto": see `penalty`.
+    alpha : float, sequence of float, "evidence" or "rule"
+        The penalty ½ Σ α W², in the scale of the network: see `Objective`; "evidence": see
+        `bayes`, and where there is none, as with "rule": see `penalty`.
     sample_weight : array_like (n,), optional
         A weight of 2 is the row twice, a weight of 0 is the row left out.
     weight_unit : float, optional
@@ -320,17 +324,27 @@ def train(
         columns,
         classes,
     )
-    began, reason = time.monotonic(), None
+    began = time.monotonic()
     require_usable(network)
     objective = model.objective(X, Y, 0.0 if isinstance(alpha, str) else alpha, w, fixed, signs)
     _require_right_derivatives(objective)
     _require_reachable(objective, target_names)
+    found, reason = None, None
+    penalties: Any = alpha
     if isinstance(alpha, str):
-        if alpha != AUTO:
-            raise ConfigurationError(f"alpha is {alpha!r}; give numbers of at least 0, or {AUTO!r}")
         unit = penalty.unit_of_weights(w) if weight_unit is None else weight_unit
-        alpha, reason = penalty.by_rule(objective, seed, unit, options.get("max_time"))
-        objective = model.objective(X, Y, alpha, w, fixed, signs)
+        said, reason = alpha, bayes.impossible(objective, unit)
+        if said not in (EVIDENCE, RULE):
+            raise ConfigurationError(
+                f"alpha is {alpha!r}; give numbers of at least 0, {EVIDENCE!r} or {RULE!r}"
+            )
+        if said == EVIDENCE and reason is None:
+            model, objective, found = _by_evidence(model, objective, X, Y, w, unit, seed, options)
+            penalties = found.decay
+        else:
+            penalties, why = penalty.by_rule(objective, seed, unit, options.get("max_time"))
+            reason = why if said == RULE else f"{why} ({reason})"
+        objective = objective.with_decay(decay_of(network, penalties))
         if (options.get("max_time") or 0.0) > 0.0:
             options["max_time"] = max(options["max_time"] - (time.monotonic() - began), 1e-3)
     if held_out.any():
@@ -339,13 +353,56 @@ def train(
     if watch is not None:
         see = watch
         options["watch"] = lambda r, theta, row: see(r, replace(model, theta=theta), row)
+    if found is not None and not held_out.any():
+        options["judge"] = lambda theta: found.log_evidence(objective, theta)
     restarts = minimize_from_starts(objective, n_restarts, seed, **options)
     model = replace(model, theta=restarts.best.theta)
-    record = _record(objective, restarts, alpha, seed)
+    record = _record(objective, restarts, penalties, seed)
+    if found is not None:
+        record["evidence"] = _evidence_record(found, objective, restarts)
     if reason is not None:
         record["alpha_reason"] = reason
     record["scores"] = model.scores(X, Y, w)
     return Trained(replace(model, training=record), restarts)
+
+
+def _by_evidence(
+    model: Model,
+    objective: Objective,
+    X: Array,
+    Y: Array,
+    w: Array,
+    unit: float,
+    seed: int,
+    options: dict[str, Any],
+) -> tuple[Model, Objective, bayes.Penalty]:
+    """Return the penalty by the evidence, and the model and cost that it belongs to.
+
+    Several targets are each scaled by the noise in it, so that one β holds for all.
+    """
+    net = model.network
+    of_column = np.repeat(np.arange(len(model.columns)), [len(c.inputs) for c in model.columns])
+    priors = priors_of(net, of_column.tolist(), model.column_names)
+    kept = {name: options[name] for name in ("scheme", "max_time", "progress") if name in options}
+    found = bayes.by_evidence(objective, priors, seed, unit, **kept)
+    if net.layers[-1] == 1 or (net.output, net.loss) != ("identity", "squared"):
+        return model, objective, found
+    errors = net.forward(found.best.theta, objective.X).y_hat - np.asarray(objective.Y)
+    noise = np.sqrt(w @ errors**2 / w.sum())
+    noise = np.maximum(noise, LEAST_NOISE * noise.max())
+    scaling = model.target_scaling
+    share = noise / np.exp(np.log(noise).mean())
+    model = replace(model, target_scaling=replace(scaling, scale=scaling.scale * share))
+    objective = model.objective(X, Y, 0.0, w, objective.fixed, objective.signs)
+    return model, objective, bayes.by_evidence(objective, priors, seed, unit, **kept)
+
+
+def _evidence_record(
+    found: bayes.Penalty, objective: Objective, restarts: Restarts
+) -> dict[str, Any]:
+    """Return what is known of the penalty, and of the best of the starts, as plain data."""
+    evidence = found.log_evidence(objective, restarts.best.theta)
+    return {**found.as_dict(), "log_evidence": evidence if np.isfinite(evidence) else None}
 
 
 def _require_predictable(*matrices: Array) -> None:
@@ -425,6 +482,7 @@ def _record(
                 "termination": run.termination,
                 "iterations": run.n_iterations,
                 "evaluations": run.n_evaluations,
+                "log_evidence": run.log_evidence if np.isfinite(run.log_evidence) else None,
             }
             for run in restarts.runs
         ],

@@ -177,6 +177,11 @@ class Runs:
         except (ValueError, TypeError) as error:
             raise DataError(f"the checkpoint does not fit this training: {error}") from None
 
+    def ends(self) -> Array:
+        """Return where all runs are, (starts, p)."""
+        theta: Array = self.fits.states()[0]
+        return theta
+
     def __len__(self) -> int:
         return len(self.theta)
 

@@ -30,9 +30,11 @@ from chainrule.training.objective import Objective
 from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.optimizers.stopping import Limits, Termination, limits
 from chainrule.training.recorder import Callback
+from chainrule.training.starts import Restart, Restarts
 
 Progress = Callable[[str], None]
 Watcher = Callable[[int, Array, Iteration], Termination | None]
+Judge = Callable[[Array], float]
 
 FAILED = "failed"
 UNEXAMINED = "unexamined"
@@ -40,66 +42,7 @@ FORMAT = 1  # of checkpoints; another number for any change of what is in them
 BATCH = 10_000  # starts that the native core is given at once
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """How one start ended.
-
-    Attributes
-    ----------
-    cost : float
-        NaN if it failed.
-    termination : str
-        The name of its Termination, "failed", or "unexamined": nobody looked whether it is a
-        minimum, as there was no time left, or another start had found a lower cost. Of starts
-        that agree on a cost one is looked at; for the others a vanished gradient is enough.
-    n_iterations, n_evaluations : int
-    """
-
-    cost: float
-    termination: str
-    n_iterations: int
-    n_evaluations: int
-
-
-@dataclass(frozen=True)
-class Restarts:
-    """The best of several fits, and how all of them ended.
-
-    Attributes
-    ----------
-    best : Fit
-        The lowest cost; among costs that agree, the first that converged.
-    runs : tuple of Restart
-        One for each start, in order.
-    n_agree : int
-        How many starts converged to the cost of the best, to a millionth of it.
-    cut_short : Termination or None
-        What ended the last run before all starts had been made.
-    fits : tuple of Fit or None
-        All of them, None for one that failed, where they are to be taken up later.
-    """
-
-    best: Fit
-    runs: tuple[Restart, ...]
-    n_agree: int
-    cut_short: Termination | None = None
-    fits: tuple[Fit | None, ...] = field(default=(), repr=False)
-
-    def __str__(self) -> str:
-        if len(self.runs) == 1:
-            return "1 start"
-        return agreement(self.n_agree, len(self.runs))
-
-
-def agreement(n_agree: int, n_starts: int) -> str:
-    """Return in words how many starts agree."""
-    if n_agree == 0:
-        return f"none of {n_starts} starts has converged to the lowest cost"
-    if n_agree == 1 < n_starts:
-        return f"only 1 of {n_starts} starts reached the lowest cost: more may find a lower one"
-    return f"{n_agree} of {n_starts} starts agree on the lowest cost"
+NATS = 1e-2  # of the evidence
 
 
 def minimize_from_starts(
@@ -117,6 +60,7 @@ def minimize_from_starts(
     validation: Validation | None = None,
     watch: Watcher | None = None,
     take_up: Sequence[Fit | None] | None = None,
+    judge: Judge | None = None,
 ) -> Restarts:
     """Minimize from `n_restarts` random starts.
 
@@ -147,6 +91,8 @@ def minimize_from_starts(
         The `fits` of an earlier training of this objective: every start goes on where it
         stopped, by as many iterations as the limits say. An empty sequence begins one that
         can be taken up later.
+    judge : callable, optional
+        ``judge(theta)`` is the log evidence at a minimum: the highest is the best.
 
     Raises
     ------
@@ -172,7 +118,7 @@ def minimize_from_starts(
         kept = Checkpoint(checkpoint, fingerprint(*data, *rest, *kind))
     with one_thread():
         task = _Task(objective, theta, n_restarts, chosen, rules, progress, kept)
-        return way(replace(task, validation=validation, watch=watch, take_up=take_up))
+        return way(replace(task, validation=validation, watch=watch, take_up=take_up, judge=judge))
 
 
 @dataclass(frozen=True)
@@ -189,6 +135,7 @@ class _Task:
     validation: Validation | None = None
     watch: Watcher | None = None
     take_up: Sequence[Fit | None] | None = None
+    judge: Judge | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -196,6 +143,21 @@ class _Task:
         """Seconds that are left; None without a limit."""
         max_time = self.rules.max_time
         return None if max_time is None else max_time - (time.monotonic() - self.began)
+
+    def scores(self, theta: Array, costs: Array) -> Array:
+        """Return what is to be lowest, costs or minus the log evidence; NaN where it failed."""
+        if self.judge is None:
+            return costs
+        known = [np.isfinite(cost) for cost in costs]
+        return np.array(
+            [-self.judge(at) if ok else np.nan for at, ok in zip(theta, known, strict=True)]
+        )
+
+    def agreeing_with(self, lowest: float) -> float:
+        """Return the highest score that agrees with the lowest."""
+        if self.judge is not None:
+            return lowest + NATS
+        return lowest + AGREE * abs(lowest) + NOTHING * self.objective.scale
 
     @property
     def out_of_time(self) -> Termination:
@@ -255,15 +217,17 @@ def _together(task: _Task) -> Restarts:
         run = batches[r // size].run(r % size)
         return concluded(task.objective, replace(run, cut_short=cut_short), task.chosen, units)
 
+    theta = np.concatenate([batch.ends() for batch in batches])
+    scores = task.scores(theta, ended.cost)
     failure = TrainingError("no start was made")
     # a fit with nothing left to explain needs no second look, and there may be thousands
     examined: dict[int, Fit] = {}
     # what is higher than the lowest cannot be the best, and how it ended is of no use
     lowest = np.inf
-    in_turn = _in_turn(ended, task.objective.scale)
+    in_turn = _in_turn(task, ended.doubtful, scores)
     for k, r in enumerate(in_turn):
         interrupted = cut_short is not None and cut_short.name == "interrupted"
-        higher = ended.cost[r] > _agreeing_with(lowest, task.objective.scale)
+        higher = scores[r] > task.agreeing_with(lowest)
         if (examined and task.time_is_up) or (interrupted and k > 0) or higher:
             ended.names[in_turn[k:]] = UNEXAMINED
             break
@@ -272,28 +236,30 @@ def _together(task: _Task) -> Restarts:
         try:
             examined[r] = fit_of(r)
             ended.names[r] = examined[r].termination.name
-            lowest = min(lowest, ended.cost[r])
+            lowest = min(lowest, scores[r])
             if ended.names[r] == "interrupted":
                 cut_short = cut_short or examined[r].termination
         except KeyboardInterrupt:
             cut_short = Termination("interrupted", "while the starts were examined")
             ended.names[r] = UNEXAMINED
         except TrainingError as error:
-            failure, ended.names[r], ended.cost[r] = error, FAILED, np.nan
-    best, n_agree = _best(ended.cost, ended.names, task.objective.scale, failure, cut_short)
-    columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations)
+            failure, ended.names[r] = error, FAILED
+            ended.cost[r] = scores[r] = np.nan
+    best, n_agree = _best(task, scores, ended.names, failure, cut_short)
+    evidence = np.full(len(scores), np.nan) if task.judge is None else -scores
+    columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations, evidence)
     table = zip(*(column.tolist() for column in columns), strict=True)
     runs = tuple(Restart(*row) for row in table if row[1] != native_fits.NOT_MADE)
     winner = _with_units(task.objective, examined[best]) if best in examined else fit_of(best, True)
-    return Restarts(winner, runs, n_agree, cut_short)
+    return Restarts(winner, runs, n_agree, cut_short, theta=theta)
 
 
-def _in_turn(ended: native_fits.Ended, scale: float) -> list[int]:
-    """Return the doubtful starts: those that agree with the lowest in turn, the rest by cost."""
-    doubtful = np.flatnonzero(ended.doubtful)
-    cost = ended.cost[doubtful]
-    agree = cost <= _agreeing_with(np.fmin.reduce(cost, initial=np.inf), scale)
-    order = np.argsort(np.where(agree, -np.inf, cost), kind="stable")
+def _in_turn(task: _Task, is_doubtful: NDArray[np.bool_], scores: Array) -> list[int]:
+    """Return the doubtful starts: those that agree with the lowest in turn, the rest by score."""
+    doubtful = np.flatnonzero(is_doubtful)
+    score = scores[doubtful]
+    agree = score <= task.agreeing_with(np.fmin.reduce(score, initial=np.inf))
+    order = np.argsort(np.where(agree, -np.inf, score), kind="stable")
     found: list[int] = doubtful[order].tolist()
     return found
 
@@ -361,15 +327,21 @@ def _one_by_one(task: _Task) -> Restarts:
         kept.save(_packed(whole, p))
     runs = tuple(_summary(fit) for fit in fits)
     costs = np.array([run.cost for run in runs])
+    ends = np.array([np.full(p, np.nan) if fit is None else fit.theta for fit in fits])
     names = np.array([run.termination for run in runs], dtype=object)
     if task.validation is not None:
         costs = np.array([_lowest_validated(fit) for fit in fits])
         names[names == "early_stopping"] = "converged"
-    best, n_agree = _best(costs, names, objective.scale, failure, cut_short)
+    else:
+        costs = task.scores(ends, costs)
+        if task.judge is not None:
+            pairs = zip(runs, costs.tolist(), strict=True)
+            runs = tuple(replace(run, log_evidence=-score) for run, score in pairs)
+    best, n_agree = _best(task, costs, names, failure, cut_short)
     winner = fits[best]
     assert winner is not None
     kept_fits = () if task.take_up is None else tuple(fits)
-    return Restarts(winner, runs, n_agree, cut_short, kept_fits)
+    return Restarts(winner, runs, n_agree, cut_short, kept_fits, ends)
 
 
 def _teller(task: _Task, r: int, rows: Watch | None) -> Callback:
@@ -449,25 +421,20 @@ def _unpacked(saved: Arrays, objective: Objective, chosen: Choice) -> list[Fit |
 # ---------------------------------------------------------------- which is the best
 
 
-def _agreeing_with(lowest: float, scale: float) -> float:
-    """Return the highest cost that agrees with the lowest."""
-    return lowest + AGREE * abs(lowest) + NOTHING * scale
-
-
 def _best(
-    costs: Array,
+    task: _Task,
+    scores: Array,
     names: NDArray[np.object_],
-    scale: float,
     failure: TrainingError,
     cut_short: Termination | None,
 ) -> tuple[int, int]:
     """Return the best start and how many agree with it, or raise if all have failed."""
-    if not np.any(np.isfinite(costs)):
+    if not np.any(np.isfinite(scores)):
         if failure.reason == "interrupted" or (cut_short and cut_short.name == "interrupted"):
             raise KeyboardInterrupt
         raise failure
-    agreeing = costs <= _agreeing_with(float(np.nanmin(costs)), scale)
+    agreeing = scores <= task.agreeing_with(float(np.nanmin(scores)))
     converged = agreeing & (names == "converged")
     # the first that converged: which of those that agree is lower by a rounding is chance
-    best = np.argmax(converged) if converged.any() else np.nanargmin(costs)
+    best = np.argmax(converged) if converged.any() else np.nanargmin(scores)
     return int(best), int(converged.sum())

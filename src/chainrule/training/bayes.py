@@ -1,0 +1,213 @@
+"""Bayesian regularization: one penalty by the evidence, for all starts.
+
+The evidence is maximized from the first few starts, and the penalty of the highest is the one from
+which every start is then minimized, as with any other. How high the evidence is at each of their
+minima says which of them is the best: not the lowest cost, which rewards weights that are known too
+well to be likely.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from threading import Event
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from chainrule._contracts import Array
+from chainrule._errors import TrainingError
+from chainrule.heart.initialisation import Starts
+from chainrule.statistics.evidence import Priors, laplace
+from chainrule.training.blas import one_thread
+from chainrule.training.evidence import Evidence, Problem, maximize
+from chainrule.training.kernels import native
+from chainrule.training.objective import Objective
+
+MOST_WEIGHTS = 2_000
+FEWEST_ROWS = 10
+CLIMBS = 3
+ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000
+PERCENT = 0.01
+COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
+
+
+def impossible(objective: Objective, unit: float = 1.0) -> str | None:
+    """Return why the evidence cannot be had, or None if it can."""
+    p, rows = objective.net.n_parameters, float(objective.w.sum()) / unit
+    if p > MOST_WEIGHTS:
+        return (
+            f"{p:,} weights > {MOST_WEIGHTS:,}: second derivatives take too long for the evidence"
+        )
+    if rows < FEWEST_ROWS:
+        return f"fewer than {FEWEST_ROWS} rows: too few to tell noise"
+    if objective.highest_order < 2:
+        return "the loss has no second derivatives"
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """What the evidence says about all weights, and how well it says it.
+
+    Attributes
+    ----------
+    priors : Priors
+    best : Evidence
+        Of the first few starts.
+    unit : float
+        The weight that counts as one row.
+    n_climbs, n_rows : int
+        From how many starts, and on how many rows, it was found.
+    """
+
+    priors: Priors
+    best: Evidence
+    unit: float
+    n_climbs: int
+    n_rows: int
+    noisy: bool = field(repr=False)
+
+    @property
+    def decay(self) -> Array:
+        """The penalty for an `Objective`, (p,)."""
+        return self.unit * self.best.priors.spread(self.best.alpha) / self.best.beta
+
+    def log_evidence(self, objective: Objective, theta: Array) -> float:
+        """Return ln p(y | α, β) at a minimum, NaN where the curvature is not positive."""
+        now = _in_rows(objective, self.unit).with_decay(self.decay / self.unit)
+        n_numbers = Problem(now, self.priors).n_numbers
+        try:
+            known = laplace(now, theta, self.priors, self.best.beta, n_numbers, slope=False)
+        except linalg.LinAlgError:
+            return float("nan")
+        return known.log_evidence
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "groups": list(self.priors.names),
+            "alpha": self.best.alpha.tolist(),
+            "beta": self.best.beta / self.unit if self.noisy else None,
+            "gamma": self.best.laplace.gamma.tolist(),
+            "weights": self.priors.sums(np.ones(len(self.priors.of))).astype(int).tolist(),
+            "ended": self.best.ended,
+            "steps": [step.log_evidence for step in self.best.steps],
+            "climbs": self.n_climbs,
+            "rows": self.n_rows,
+        }
+
+
+def by_evidence(
+    objective: Objective,
+    priors: Priors,
+    seed: int,
+    unit: float = 1.0,
+    *,
+    scheme: str = "auto",
+    n_climbs: int = CLIMBS,
+    max_time: float | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Penalty:
+    """Return the penalty for which the evidence is highest.
+
+    Parameters
+    ----------
+    objective : Objective
+        With any penalty: it is not looked at.
+    priors : Priors
+    seed, scheme
+        Of the starts, as `minimize_from_starts` takes them.
+    unit : float
+        The weight that counts as one row: see `penalty`.
+    n_climbs : int
+        From how many starts it is maximized.
+    max_time : float, optional
+        Seconds after which what has been found is taken.
+    progress : callable, optional
+        Called now and then with a line of text.
+
+    Raises
+    ------
+    TrainingError
+        If it was not found from any start.
+    KeyboardInterrupt
+        At Ctrl-C: there is nothing yet that could be kept.
+    """
+    until = np.inf if max_time is None else time.monotonic() + max_time
+    sample = _sampled(_in_rows(objective, unit), seed)
+    p, K = objective.net.n_parameters, objective.net.layers[-1]
+    costly = len(sample.w) * K * p * p > COSTLY
+    n = 1 if costly else n_climbs
+    starts = objective.admitted(Starts(objective.net, seed, scheme).take(n))
+    interrupted = Event()
+
+    def halt() -> str | None:
+        if interrupted.is_set():
+            return "interrupted"
+        return "time_limit" if time.monotonic() > until else None
+
+    def climbed(r: int) -> Evidence | None:
+        def watch(step: Any) -> None:
+            if progress is not None:
+                found = f"log evidence {step.log_evidence:.6g} nats"
+                progress(f"priors from start {r + 1} of {n}: {found}, γ = {step.n_effective:.1f}")
+
+        try:
+            return maximize(sample, starts[r], priors, watch=watch, halt=halt)
+        except TrainingError:
+            return None
+
+    with one_thread():
+        found = _side_by_side(climbed, n, interrupted)
+    highest = [e for e in found if e is not None and np.isfinite(e.log_evidence)]
+    if not highest:
+        raise TrainingError(
+            "the evidence was not found: the curvature of the cost is not positive at any minimum; "
+            'give alpha as a number, or "rule"'
+        )
+    best = max(highest, key=lambda e: e.log_evidence)
+    # so that rounding errors on the way are forgotten
+    alpha, beta = _rounded(best.alpha), float(_rounded(np.array(best.beta)))
+    best = replace(best, alpha=alpha, beta=beta)
+    noisy = objective.net.loss == "squared"
+    return Penalty(priors, best, unit, len(highest), len(sample.w), noisy)
+
+
+def _side_by_side(work: Callable[[int], Any], n: int, interrupted: Event) -> Sequence[Any]:
+    """Return what work makes of 0, 1, ..., n-1, each on a thread of its own."""
+    threads = native.threads()
+    if n == 1 or threads == 1 or not native.build():
+        return [work(r) for r in range(n)]
+    with native.at_most(max(1, threads // n)), ThreadPoolExecutor(min(n, threads)) as pool:
+        tasks = [pool.submit(copy_context().run, work, r) for r in range(n)]
+        try:
+            return [task.result() for task in tasks]
+        except KeyboardInterrupt:
+            interrupted.set()
+            raise
+
+
+def _rounded(values: Array) -> Array:
+    """Return values to about a percent, which is better than the evidence knows them."""
+    return np.asarray(np.exp(PERCENT * np.round(np.log(values) / PERCENT)))
+
+
+def _in_rows(objective: Objective, unit: float) -> Objective:
+    """Return the objective with weights in rows."""
+    return objective if unit == 1.0 else replace(objective, sample_weight=objective.w / unit)
+
+
+def _sampled(objective: Objective, seed: int) -> Objective:
+    """Return the objective on as many rows as are needed to know the priors."""
+    p, K = objective.net.n_parameters, objective.net.layers[-1]
+    enough = max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * p // K)
+    if len(objective.w) <= 1.5 * enough:
+        return objective
+    rows = np.random.default_rng(seed).choice(len(objective.w), enough, replace=False)
+    X, Y, w = (np.asarray(A)[np.sort(rows)] for A in (objective.X, objective.Y, objective.w))
+    return replace(objective, X=X, Y=Y, sample_weight=w)

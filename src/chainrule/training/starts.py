@@ -1,0 +1,86 @@
+"""How several starts ended, and which is the best of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule.training.minimize import Fit
+from chainrule.training.optimizers.stopping import Termination
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """How one start ended.
+
+    Attributes
+    ----------
+    cost : float
+        NaN if it failed.
+    termination : str
+        The name of its Termination, "failed", or "unexamined": nobody looked whether it is a
+        minimum, as there was no time left, or another start had found a lower cost. Of starts
+        that agree on a cost one is looked at; for the others a vanished gradient is enough.
+    n_iterations, n_evaluations : int
+    log_evidence : float
+        Where starts are judged by it; else NaN.
+    """
+
+    cost: float
+    termination: str
+    n_iterations: int
+    n_evaluations: int
+    log_evidence: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """The best of several fits, and how all of them ended.
+
+    Attributes
+    ----------
+    best : Fit
+        The lowest cost, or the highest evidence; among those that agree, the first that converged.
+    runs : tuple of Restart
+        One for each start, in order.
+    n_agree : int
+        How many starts converged to the cost of the best, to a millionth of it, or to its evidence.
+    cut_short : Termination or None
+        What ended the last run before all starts had been made.
+    fits : tuple of Fit or None
+        All of them, None for one that failed, where they are to be taken up later.
+    theta : ndarray (starts, p)
+        Where each ended.
+    """
+
+    best: Fit
+    runs: tuple[Restart, ...]
+    n_agree: int
+    cut_short: Termination | None = None
+    fits: tuple[Fit | None, ...] = field(default=(), repr=False)
+    theta: Array = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+
+    @property
+    def in_turn(self) -> list[int]:
+        """The starts that ended somewhere, the best first."""
+        evidence = np.array([run.log_evidence for run in self.runs])
+        costs = np.array([run.cost for run in self.runs])
+        scores = costs if np.all(np.isnan(evidence)) else -evidence
+        order: list[int] = np.argsort(scores, kind="stable").tolist()
+        return [r for r in order if np.isfinite(scores[r])]
+
+    def __str__(self) -> str:
+        if len(self.runs) == 1:
+            return "1 start"
+        return agreement(self.n_agree, len(self.runs))
+
+
+def agreement(n_agree: int, n_starts: int) -> str:
+    """Return in words how many starts agree."""
+    if n_agree == 0:
+        return f"none of {n_starts} starts has converged to the lowest cost"
+    if n_agree == 1 < n_starts:
+        return f"only 1 of {n_starts} starts reached the lowest cost: more may find a lower one"
+    return f"{n_agree} of {n_starts} starts agree on the lowest cost"
