@@ -35,7 +35,9 @@ INSIDE_TRAINING = [
     ["penalty"],
     ["evidence"],
     ["bayes"],
+    ["belief"],
     ["model"],
+    ["train"],
 ]
 # where loading late keeps starting light
 MAY_IMPORT_LATE = {"chainrule.__init__", "chainrule.__main__", "chainrule.cli._run"}

@@ -16,7 +16,8 @@ import pytest
 import chainrule._files as files
 from chainrule import DataError, ModelFileError, Network
 from chainrule.model_file import dump_model, load_model, parse_model, save_model
-from chainrule.training.model import Model, train
+from chainrule.training.model import Model
+from chainrule.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -122,9 +122,8 @@ def test_warm_start_does_not_forget_what_has_been_changed():
     A = np.full((40, 30), np.nan)
     A[20, 15] = 0.0
     wide = RNG.standard_normal((50, 40))
-    model = NetworkRegressor(
-        30, n_restarts=1, alpha=1.0, warm_start=True, fixed={"W[1]": A}, method="lbfgs"
-    )
+    options = {"n_restarts": 1, "alpha": 1.0, "warm_start": True, "method": "lbfgs"}
+    model = NetworkRegressor(30, fixed={"W[1]": A}, **options)
     model.fit(wide, wide[:, 0])
     changed = A.copy()
     changed[20, 15] = 3.0

@@ -13,11 +13,11 @@ from chainrule import (
     Network,
     TrainingError,
 )
-from chainrule.training.model import train
 from chainrule.training.optimizers.scipy_ import BFGS
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.restarts import _best
 from chainrule.training.starts import agreement
+from chainrule.training.train import train
 
 HOURS = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
 SCORES = np.array([[75.0], [82.0], [93.0]])

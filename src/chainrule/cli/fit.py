@@ -24,7 +24,7 @@ from chainrule.tables.reading import Format
 from chainrule.tables.scaling import KINDS
 from chainrule.tables.targets import layer_for
 from chainrule.training.methods import METHODS
-from chainrule.training.model import EVIDENCE, RULE, Trained, train
+from chainrule.training.train import EVIDENCE, RULE, Trained, train
 
 COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
 

@@ -34,8 +34,9 @@ from chainrule.training.checkpoint import fingerprint
 from chainrule.training.constraints import fixed_weights, monotone_signs
 from chainrule.training.history import COLUMNS, Iteration
 from chainrule.training.kernels import native
-from chainrule.training.model import Model, Trained, train
+from chainrule.training.model import Model
 from chainrule.training.optimizers.stopping import Termination
+from chainrule.training.train import Trained, train
 
 MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
 MOST_SEED = np.iinfo(np.int32).max

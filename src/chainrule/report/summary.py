@@ -151,8 +151,8 @@ def _evidence_lines(found: dict[str, Any]) -> Iterable[str]:
     if found["beta"] is not None:
         yield f"             noise of the target, in its scale: {found['beta'] ** -0.5:.4g}"
     how = ENDS_OF_EVIDENCE.get(found["ended"], found["ended"])
-    steps, climbs = len(found["steps"]) - 1, found["climbs"]
-    yield f"             {how} after {steps} steps, the highest of {climbs} climbs on {found['rows']} rows"
+    where = f"the highest of {found['climbs']} climbs on {found['rows']} rows"
+    yield f"             {how} after {len(found['steps']) - 1} steps, {where}"
     rows = list(zip(found["groups"], found["alpha"], found["gamma"], found["weights"], strict=True))
     yield f"{'priors':<12} {'':<20} {'alpha':>10} {'γ':>7} {'weights':>8}"
     for name, alpha, gamma, n in rows[:MOST_COLUMNS]:

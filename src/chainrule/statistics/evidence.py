@@ -146,6 +146,23 @@ def laplace(
     return Laplace(log_evidence, gamma, n_effective, covariance, rise, J)
 
 
+def inverse_root(objective: Any, theta: Array) -> Array:
+    """Return R with (G + D)⁻¹ = R Rᵀ, G + D the Gauss-Newton matrix of the cost with its penalty.
+
+    Upper triangular, (p, p); rows of weights that are held are 0.
+
+    Raises
+    ------
+    LinAlgError
+        If G + D is not positive definite.
+    """
+    free = ~objective.is_held(theta)
+    A = _of_free(objective.evaluate(theta, 2).H + _gauge(objective), free)
+    root: Array = linalg.solve_triangular(_factor(A), np.eye(len(A)), check_finite=False)
+    root[~free] = 0.0
+    return root
+
+
 def _of_determinant(
     objective: Any,
     theta: Array,
@@ -199,11 +216,17 @@ def _gauge(objective: Any) -> Array:
 
 def _inverse(A: Array) -> tuple[Array, float]:
     """Return A⁻¹ and ln |A|."""
+    factor = _factor(A)
+    upper, _ = linalg.lapack.dpotri(factor, lower=0)
+    inverse = upper + np.triu(upper, 1).T
+    return np.asarray(inverse), 2.0 * float(np.log(np.diag(factor)).sum())
+
+
+def _factor(A: Array) -> Array:
+    """Return the upper triangular U with A = Uᵀ U."""
     A = A.copy()
     A[np.diag_indices_from(A)] += ROUNDING * float(np.trace(A)) / len(A)
     factor, failed = linalg.lapack.dpotrf(A, lower=0, clean=1, overwrite_a=1)
     if failed:
         raise linalg.LinAlgError("the curvature is not positive")
-    upper, failed = linalg.lapack.dpotri(factor, lower=0)
-    inverse = upper + np.triu(upper, 1).T
-    return np.asarray(inverse), 2.0 * float(np.log(np.diag(factor)).sum())
+    return np.asarray(factor)

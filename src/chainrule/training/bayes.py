@@ -24,9 +24,12 @@ from chainrule._errors import TrainingError
 from chainrule.heart.initialisation import Starts
 from chainrule.statistics.evidence import Priors, laplace
 from chainrule.training.blas import one_thread
-from chainrule.training.evidence import Evidence, Problem, maximize
+from chainrule.training.evidence import TOLERANCE, Evidence, Problem, maximize
 from chainrule.training.kernels import native
+from chainrule.training.methods import choose
+from chainrule.training.minimize import descended
 from chainrule.training.objective import Objective
+from chainrule.training.optimizers.stopping import limits
 
 MOST_WEIGHTS = 2_000
 FEWEST_ROWS = 10
@@ -176,6 +179,12 @@ def by_evidence(
     best = replace(best, alpha=alpha, beta=beta)
     noisy = objective.net.loss == "squared"
     return Penalty(priors, best, unit, len(highest), len(sample.w), noisy)
+
+
+def settled(objective: Objective, theta: Array) -> Array:
+    """Return the minimum near a point."""
+    chosen = choose("auto", objective, len(theta))
+    return descended(objective, theta, chosen, limits(TOLERANCE, None, None)).theta
 
 
 def _side_by_side(work: Callable[[int], Any], n: int, interrupted: Event) -> Sequence[Any]:

@@ -59,8 +59,10 @@ def unit_of_weights(w: Array) -> float:
 
 def by_rule(
     objective: Objective, seed: int, unit: float = 1.0, max_time: float | None = None
-) -> tuple[tuple[float, ...], str]:
-    """Return α for each layer of weights, and the reason in words.
+) -> tuple[tuple[float, ...], float | None, str]:
+    """Return α for each layer of weights, the variance of the noise, and the reason in words.
+
+    The variance is that of the target that goes with α, None where the loss has none.
 
     Parameters
     ----------
@@ -79,25 +81,24 @@ def by_rule(
         At Ctrl-C: there is nothing yet that could be kept.
     """
     until = np.inf if max_time is None else time.monotonic() + max_time
-    alpha, reason = _by_rule(_with(objective, 0.0, objective.w / unit), seed, until)
-    return tuple(unit * a for a in alpha), reason
+    now = _with(objective, 0.0, objective.w / unit)
+    noise, reason = _noise_by_rule(now, seed, until)
+    alpha = tuple(unit * a for a in _alpha(now, 1.0 if noise is None else noise))
+    return alpha, None if noise is None else noise * _variance(now), reason
 
 
-def _by_rule(objective: Objective, seed: int, until: float) -> tuple[tuple[float, ...], str]:
+def _noise_by_rule(objective: Objective, seed: int, until: float) -> tuple[float | None, str]:
+    """Return the variance of the noise as a share of that of the targets, and the reason."""
     net = objective.net
     if net.pair.loss in ("cross_entropy", "poisson"):
-        return _alpha(objective, 1.0), "as wide as the layers allow"
-    rows = float(objective.w.sum())
-    if rows < FEW_ROWS:
-        return _alpha(
-            objective, NOISE_OF_FEW
-        ), f"fewer than {FEW_ROWS} rows: taken as free of noise"
+        return None, "as wide as the layers allow"
+    if float(objective.w.sum()) < FEW_ROWS:
+        return NOISE_OF_FEW, f"fewer than {FEW_ROWS} rows: taken as free of noise"
     known = net.pair.loss == "squared" and net.n_parameters <= MOST_WEIGHTS
     noise = _noise(objective, seed, until) if known else None
     if noise is None:
-        reason = f"noise taken as {NOISE_IF_UNKNOWN:.0%} of the variance"
-        return _alpha(objective, NOISE_IF_UNKNOWN), reason
-    return _alpha(objective, noise), f"noise found to be {noise:.2g} of the variance"
+        return NOISE_IF_UNKNOWN, f"noise taken as {NOISE_IF_UNKNOWN:.0%} of the variance"
+    return noise, f"noise found to be {noise:.2g} of the variance"
 
 
 def _alpha(objective: Objective, noise: float) -> tuple[float, ...]:

@@ -1,0 +1,113 @@
+"""What every row of the data has to say: leverage, votes, and the fit without it.
+
+Around the minimum the cost is a parabola with curvature A = Σ_i w_i dz_iᵀ Λ_i dz_i + D, dz_i =
+dz_i/dθ, and C = A⁻¹. Then nothing has to be fitted again to know (Cook & Weisberg 1982, Residuals
+and Influence in Regression, ch. 3; Wei 1998, Exponential Family Nonlinear Models):
+
+    S_i = dz_i C dz_iᵀ                               how far the row alone can move its own z
+    h_i = w_i tr Λ_i S_i                             leverage: the share of a weight it uses up
+    z_i without row i = z_i + w_i S_i u_i            u_i = (1 - w_i Λ_i S_i)⁻¹ δ_i
+    θ without row i   = θ + w_i C dz_iᵀ u_i
+    vote of row i     = dŷ(x)/dy_i                   how far ŷ(x) follows y_i
+
+The leverages add up to γ, the number of weights that the data determine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule.heart import chain_rule
+from chainrule.heart.network import Network
+
+NUMBERS_AT_ONCE = 2_000_000  # of a Jacobian
+HIGH = 0.7  # leverage beyond which a row decides by itself, and what is said here is rough
+LEAST_LEFT = 0.02  # of 1 - h: no row is taken to be more alone than that
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """Every row, and the fit without it.
+
+    Attributes
+    ----------
+    leverage : ndarray (n,)
+        From 0, a row that says what others say, to K, one that is fitted whatever it says.
+    z : ndarray (n, K)
+        At the output, before its function.
+    z_without : ndarray (n, K)
+        The same of a fit without this row.
+    distance : ndarray (n,)
+        How far the weights move without this row: √(Δθᵀ A Δθ), where A is in the unit of the cost.
+    """
+
+    leverage: Array
+    z: Array
+    z_without: Array
+    distance: Array
+
+
+def jacobians(net: Network, theta: Array, X: Array) -> Iterator[tuple[slice, Array, Array]]:
+    """Yield blocks of rows with their z, (n, K), and dz/dθ, (n, K, p)."""
+    W, b = net.weights(theta)
+    K = net.layers[-1]
+    size = max(1, NUMBERS_AT_ONCE // (net.n_parameters * K))
+    for i in range(0, len(X), size):
+        rows = slice(i, min(i + size, len(X)))
+        trace = chain_rule.forward(X[rows], W, b, net.functions)
+        z = trace.z[net.n_layers]
+        each = np.broadcast_to(np.eye(K), (len(z), K, K))
+        yield rows, z, chain_rule.jacobian(each, trace, W, b, net.functions)
+
+
+def influence(net: Network, theta: Array, X: Array, Y: Array, w: Array, root: Array) -> Influence:
+    """Return what every row does to the fit.
+
+    Parameters
+    ----------
+    net : Network
+    theta : ndarray (p,)
+        The minimum.
+    X, Y : ndarray (n, d[1]), (n, d[L])
+        In the scale of the network.
+    w : ndarray (n,)
+    root : ndarray (p, p)
+        Of C: C = root rootᵀ.
+    """
+    n, K = len(X), net.layers[-1]
+    found = Influence(np.empty(n), np.empty((n, K)), np.empty((n, K)), np.empty(n))
+    for rows, z, dz in jacobians(net, theta, X):
+        moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
+        S = moved @ moved.swapaxes(1, 2)
+        alone = w[rows, None, None] * net.pair.curvature(z, Y[rows]) @ S
+        delta = net.pair.delta(z, Y[rows])
+        u = w[rows, None] * _left(alone, delta)
+        found.leverage[rows] = np.einsum("nkk->n", alone)
+        found.z[rows] = z
+        found.z_without[rows] = z + (S @ u[:, :, None])[:, :, 0]
+        found.distance[rows] = np.sqrt(np.einsum("nk,nkl,nl->n", u, S, u).clip(0.0))
+    return found
+
+
+def _left(alone: Array, delta: Array) -> Array:
+    """Return (1 - alone)⁻¹ δ of each row, with no row quite alone."""
+    values, vectors = np.linalg.eig(alone)
+    left = np.maximum(1.0 - values.real, LEAST_LEFT)
+    inside = np.linalg.solve(vectors, delta[:, :, None])
+    return np.asarray((vectors @ (inside / left[:, :, None])).real[:, :, 0])
+
+
+def votes(net: Network, theta: Array, X: Array, w: Array, root: Array, inputs: Array) -> Array:
+    """Return how far each prediction follows each number that was learned, (m, K, n, K).
+
+    For a squared loss with the identity: entry [j, k, i, l] is dŷ_k(x_j)/dy_il.
+    """
+    K = net.layers[-1]
+    ours = np.concatenate([dz @ root for _, _, dz in jacobians(net, theta, X)])
+    theirs = np.concatenate([dz @ root for _, _, dz in jacobians(net, theta, inputs)])
+    flat = theirs.reshape(-1, root.shape[0]) @ ours.reshape(-1, root.shape[0]).T
+    return np.asarray(flat.reshape(len(inputs), K, len(X), K) * w[:, None])
