@@ -14,11 +14,12 @@ SOURCE = Path(chainrule.__file__).parent
 # from the ground up; a module may import from its own ring and from those before it
 RINGS = [
     ["_errors"],
-    ["_contracts", "_files", "_json"],
+    ["_contracts", "_files", "_json", "_strict_json"],
     ["heart"],
     ["tables", "statistics"],
     ["training"],
-    ["model_file", "tutorial", "pictures"],
+    ["posterior_file", "tutorial", "pictures"],
+    ["model_file"],
     ["report"],
     ["estimators"],
     ["comparison"],

@@ -29,7 +29,7 @@ def model():
     return train(X, Y, Network([2, 3, 1]), alpha=1e-4, n_restarts=2, max_iter=15, **names).model
 
 
-HEAD = b'{\n "format": "chainrule-model",\n "version": 2,\n "checksum": "sha256:'
+HEAD = b'{\n "format": "chainrule-model",\n "version": 3,\n "checksum": "sha256:'
 
 
 def resealed(body):
@@ -103,9 +103,9 @@ def test_foreign_files_are_refused(content):
 
 
 def test_newer_versions_are_refused_clearly(model):
-    newer = dump_model(model).replace(b'"version": 2', b'"version": 3')
+    newer = dump_model(model).replace(b'"version": 3', b'"version": 4')
     with pytest.raises(
-        ModelFileError, match=r"m\.json has format version 3; this chainrule reads 1 to 2"
+        ModelFileError, match=r"m\.json has format version 4; this chainrule reads 1 to 3"
     ):
         parse_model(newer, "m.json")
 
@@ -334,4 +334,4 @@ def test_what_could_not_be_read_back_is_not_written(model, tmp_path):
 
 def test_version_zero_never_was(model):
     with pytest.raises(ModelFileError, match="has format version 0"):
-        parse_model(dump_model(model).replace(b'"version": 2', b'"version": 0'))
+        parse_model(dump_model(model).replace(b'"version": 3', b'"version": 0'))

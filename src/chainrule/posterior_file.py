@@ -1,0 +1,100 @@
+"""The posterior in a model file: its large matrices as bytes, everything else as numbers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._strict_json import list_of, number, numbers, object_with, whole
+from chainrule.heart.network import Network
+from chainrule.statistics.posterior import Noise, Posterior
+
+_MOST_MINIMA, _MOST_UNITS = 10_000, 1_000
+_NUMBER = np.dtype("<f8")
+
+
+def posterior_as_dict(posterior: Posterior) -> dict[str, Any]:
+    """Return it as plain data; the first minimum is that of the model and left out."""
+    upper = np.triu_indices(posterior.theta.shape[1])
+    noise = posterior.noise
+    networks = () if noise is None else noise.networks
+    return {
+        "others": posterior.theta[1:].tolist(),
+        "roots": [_packed(root[upper]) for root in posterior.roots],
+        "noise": None if noise is None else noise.variance.tolist(),
+        "precision": [
+            {"hidden": list(net.layers[1:-1]), "theta": theta.tolist()} for net, theta in networks
+        ],
+        "scores": posterior.scores.tolist(),
+        "rows": posterior.n_rows,
+        "lowest": posterior.lowest.tolist(),
+        "highest": posterior.highest.tolist(),
+        "widest": posterior.widest,
+    }
+
+
+def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
+    """Return the posterior of a model with these weights.
+
+    Raises
+    ------
+    ValueError
+        If it is not what `posterior_as_dict` returns.
+    """
+    names = {"others", "roots", "noise", "precision", "scores", "rows", "lowest", "highest"}
+    spec = object_with(content, "posterior", {*names, "widest"})
+    p, d, K = net.n_parameters, net.layers[0], net.layers[-1]
+    others = list_of(spec["others"], "others", lambda row: numbers(row, (p,), "others"))
+    roots = list_of(spec["roots"], "roots", lambda text: _unpacked(text, p))
+    if len(roots) != len(others) + 1 or len(roots) > _MOST_MINIMA:
+        raise ValueError("the posterior needs a root for each minimum")
+    noise = None
+    if spec["noise"] is not None:
+        precision = list_of(spec["precision"], "precision", lambda one: _precision(one, d))
+        if len(precision) not in (0, K):
+            raise ValueError("the posterior needs a network for the noise in each output, or none")
+        noise = Noise(numbers(spec["noise"], (K,), "noise"), tuple(precision))
+        if np.any(noise.variance < 0.0):
+            raise ValueError("a variance of the noise is negative")
+    scores = list_of(spec["scores"], "scores", lambda row: numbers(row, (K,), "scores"))
+    return Posterior(
+        np.array([theta, *others]),
+        np.array(roots),
+        noise,
+        np.array(scores).reshape(-1, K),
+        max(1, whole(spec["rows"], "rows")),
+        numbers(spec["lowest"], (d,), "lowest"),
+        numbers(spec["highest"], (d,), "highest"),
+        number(spec["widest"], "widest"),
+    )
+
+
+def _precision(content: Any, d: int) -> tuple[Network, Array]:
+    spec = object_with(content, "precision", {"hidden", "theta"})
+    hidden = list_of(spec["hidden"], "hidden", lambda n: whole(n, "hidden"))
+    if sum(hidden) > _MOST_UNITS:
+        raise ValueError("the network of the noise is too large")
+    net = Network([d, *hidden, 1], output="exp")
+    return net, numbers(spec["theta"], (net.n_parameters,), "theta")
+
+
+def _packed(values: Array) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype=_NUMBER).tobytes()).decode()
+
+
+def _unpacked(text: Any, p: int) -> Array:
+    if not isinstance(text, str):
+        raise ValueError("a root must be a text")
+    try:
+        values = np.frombuffer(base64.b64decode(text, validate=True), dtype=_NUMBER)
+    except (binascii.Error, ValueError):
+        raise ValueError("a root is not written in base64") from None
+    if len(values) != p * (p + 1) // 2 or not np.all(np.isfinite(values)):
+        raise ValueError(f"a root has {len(values)} numbers, or some are not finite")
+    root = np.zeros((p, p))
+    root[np.triu_indices(p)] = values
+    return root
