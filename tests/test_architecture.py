@@ -38,6 +38,7 @@ INSIDE_TRAINING = [
     ["bayes"],
     ["belief"],
     ["model"],
+    ["insight"],
     ["train"],
 ]
 # where loading late keeps starting light

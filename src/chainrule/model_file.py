@@ -322,14 +322,14 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
             "scores",
             "alpha_reason",
             "evidence",
-            "alone",
+            "known",
             "no_posterior",
         },
     )
     if "evidence" in spec:
         _evidence(spec["evidence"])
-    if "alone" in spec:
-        _alone(spec["alone"])
+    if "known" in spec:
+        _known(spec["known"])
     a_name(spec.get("no_posterior", "-"))
     a_name(spec.get("alpha_reason", "-"))
     _scores(spec.get("scores", {}))
@@ -395,11 +395,11 @@ def _evidence(content: Any) -> None:
         whole(spec[key], key)
 
 
-def _alone(content: Any) -> None:
+def _known(content: Any) -> None:
     required = {"scores", "gamma", "leverage", "influential"}
-    spec = object_with(content, "alone", required, optional={"coverage"})
+    spec = object_with(content, "known", required, optional={"coverage"})
     _scores(spec["scores"])
-    for key in ("gamma", "leverage", "coverage"):
+    for key in ("gamma", "leverage", "coverage", "variance"):
         number(spec.get(key, 0), key)
     for row in list_of(spec["influential"], "influential", lambda row: row):
         keys = {"row", "leverage", "distance", "target", "without"}

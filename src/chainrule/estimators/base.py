@@ -21,6 +21,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.estimators.callbacks import CallbackSupportMixin, Tasks, has_callbacks
 from chainrule.estimators.given import free_name, numbered, require_present, require_whole
+from chainrule.estimators.insight import InsightMixin
 from chainrule.estimators.parameters import require_parameters
 from chainrule.heart.network import Network, row_weights
 from chainrule.report.summary import summary
@@ -43,7 +44,11 @@ MOST_SEED = np.iinfo(np.int32).max
 
 
 class NetworkEstimator(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+    InsightMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
 ):
     """What regressor and classifier have in common."""
 
@@ -155,6 +160,8 @@ class NetworkEstimator(
                 fixed=fixed,
                 signs=signs,
                 n_restarts=self.n_restarts,
+                ensemble=self.n_restarts if self.ensemble is None else self.ensemble,
+                noise=getattr(self, "noise", "constant"),
                 seed=seed,
                 method=self.method,
                 tol=self.tol,
@@ -325,6 +332,7 @@ class NetworkEstimator(
             self.history_["validation_cost"] = fit.validation
         self.termination_ = fit.termination
         self.certificate_ = fit.certificate
+        self._remember_what_is_known(trained)
         if fit.termination.name not in MEANT:
             warnings.warn(str(fit.termination), ConvergenceWarning, stacklevel=4)
 

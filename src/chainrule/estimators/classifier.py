@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
@@ -66,6 +67,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         alpha: float | Sequence[float] | str = "evidence",
         method: str | Optimizer = "auto",
         n_restarts: int = 3,
+        ensemble: int | None = None,
         max_iter: int | None = None,
         max_time: float | None = None,
         tol: float = 1e-9,
@@ -92,6 +94,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             alpha=alpha,
             method=method,
             n_restarts=n_restarts,
+            ensemble=ensemble,
             max_iter=max_iter,
             max_time=max_time,
             tol=tol,
@@ -175,8 +178,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def decision_function(self, X: Any) -> Array:
         """Return z[L], before it becomes a probability: (n,) for two classes, else (n, classes)."""
-        trace = self._trace(X)
-        z: Array = trace.z[max(trace.z)]
+        check_is_fitted(self)
+        z = self.model_.z_of_inputs(self._inputs(X))
         return z[:, 0] if z.shape[1] == 1 and len(self.model_.classes) == 1 else z
 
     def __sklearn_tags__(self) -> Any:

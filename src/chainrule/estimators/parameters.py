@@ -10,6 +10,7 @@ import numpy as np
 from chainrule._errors import ConfigurationError
 from chainrule.heart.activations import Activation
 from chainrule.tables.encoding import RULES
+from chainrule.training.belief import NOISE
 
 
 def require_parameters(estimator: Any) -> None:
@@ -71,6 +72,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a number of at least 0, one for each layer, or a name",
     ),
     "n_restarts": _COUNT,
+    "ensemble": (_none_or(_is_count), "a whole number of at least 1, or None"),
+    "noise": (lambda value: value in NOISE, f"one of {', '.join(NOISE)}"),
     "max_iter": (_none_or(_is_count), "a whole number of at least 1, or None"),
     "max_time": (_none_or(is_real), "a number of seconds, or None"),
     "missing": (lambda value: value in RULES, f"one of {', '.join(RULES)}"),

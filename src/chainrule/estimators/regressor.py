@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
 
 from chainrule._contracts import Array
 from chainrule.estimators.base import NetworkEstimator
@@ -17,6 +18,7 @@ from chainrule.estimators.given import numbers_of
 from chainrule.heart.activations import Activation
 from chainrule.heart.outputs import Loss
 from chainrule.tables.targets import Targets
+from chainrule.training.model import Certainty
 from chainrule.training.optimizers.problem import Optimizer
 
 
@@ -42,13 +44,16 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     skip : bool, default False
         Whether weights lead from the inputs straight to the outputs as well.
     alpha : float, sequence of float, "evidence" or "rule", default "evidence"
-        The penalty ½ α Σ W² on the weights of standardized columns: one number, one for each
-        layer, or by rule, from the widths of the layers and the noise found in the target
-        (`chainrule.training.penalty`).
+        The penalty ½ α Σ W² on the weights of standardized columns: one for each column, by the
+        evidence (`chainrule.training.bayes`); by rule, from the widths of the layers and the noise
+        found in the target (`chainrule.training.penalty`); one number, or one for each layer.
     method : str or Optimizer, default "auto"
         auto, lm, broyden, bfgs, lbfgs or gd: see `minimize`.
     n_restarts : int, default 3
-        Random starts; the best is kept.
+        Random starts; the best, by the evidence or by the cost, is the network that is shown.
+    ensemble : int, optional
+        How many of the starts predict together, the best ones; all if left out. With 1 predictions
+        are those of the network that is shown.
     max_iter : int, optional
         Iterations for each start; 10,000 if left out.
     max_time : float, optional
@@ -57,6 +62,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         As `minimize` takes it.
     scale : {"standard", "max", "none"}, default "standard"
         Scaling of inputs and targets, which is part of the model.
+    noise : {"varying", "constant"}, default "varying"
+        Whether the noise may differ from row to row, as far as the evidence says that it does.
     missing : {"error", "indicator"}, default "error"
         Whether a missing input is refused, or replaced by the median (a category by none), with
         one more input that says so.
@@ -103,6 +110,28 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         What was examined before "converged" was said.
     restarts_ : Restarts
         How every start ended.
+    log_evidence_ : float or None
+        Ln p(y | α, β) at the best minimum, in nats, where alpha was found by it.
+    alpha_ : dict of str to float
+        The precision of the prior of each group of weights.
+    gamma_ : float
+        How many weights the data determine, of `model_.network.n_parameters`.
+    noise_ : ndarray (targets,)
+        Standard deviation of the noise in each target, in its unit.
+    coefs_std_, intercepts_std_ : list of ndarray
+        Standard errors of the weights.
+    leverage_ : ndarray (n,)
+        Of each row that was learned, how far its own target decides what is predicted for it: 0 to
+        1 for each target, γ in all; beyond 0.7 a row decides by itself.
+    influence_ : ndarray (n,)
+        How far the weights would move without the row, in standard deviations.
+    loo_predictions_ : ndarray (n, targets)
+        What is predicted for each row by a fit without it, found without fitting again.
+    loo_scores_ : dict
+        How good these are.
+    relevance_ : dict of str to dict
+        Of each input the mean of |dŷ/dx| as `slope`, its `error`, and both for a standard
+        deviation of the input as `of_spread`.
     model_ : Model
         All that is needed to predict: `chainrule.save_model(regressor.model_, path)`.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
@@ -137,10 +166,12 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         alpha: float | Sequence[float] | str = "evidence",
         method: str | Optimizer = "auto",
         n_restarts: int = 3,
+        ensemble: int | None = None,
         max_iter: int | None = None,
         max_time: float | None = None,
         tol: float = 1e-9,
         scale: str = "standard",
+        noise: str = "varying",
         missing: str = "error",
         fixed: Mapping[str, ArrayLike] | None = None,
         monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
@@ -162,10 +193,12 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
             alpha=alpha,
             method=method,
             n_restarts=n_restarts,
+            ensemble=ensemble,
             max_iter=max_iter,
             max_time=max_time,
             tol=tol,
             scale=scale,
+            noise=noise,
             missing=missing,
             fixed=fixed,
             monotonic_cst=monotonic_cst,
@@ -200,14 +233,48 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         self._fit(X, y, Targets(Y), table.names, sample_weight)
         return self
 
-    def predict(self, X: Any) -> Array:
-        """Predict the targets in their own unit, (n,) or (n, targets) as they were given."""
-        outputs = self._outputs(X)
-        return outputs[:, 0] if self._one else outputs
+    def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
+        """Predict the targets in their own unit, (n,) or (n, targets) as they were given.
+
+        Parameters
+        ----------
+        X : array_like (n, features), sparse matrix or data frame
+        return_std : bool, default False
+            Whether to return, beside the predictions, the standard deviation of a target around
+            each: of what is not known of the weights, and of the noise.
+        """
+        if not return_std:
+            return self._as_given(self._outputs(X))
+        sure = self._certainty(X)
+        return self._as_given(sure.mean), self._as_given(sure.std)
+
+    def predict_interval(self, X: Any, coverage: float = 0.95) -> tuple[Array, Array]:
+        """Return between what a target lies with so much probability, lower and upper ends.
+
+        As wide as it has to be to hold so many of the rows that were learned, each predicted by a
+        fit without it.
+
+        Parameters
+        ----------
+        X : array_like (n, features), sparse matrix or data frame
+        coverage : float, default 0.95
+        """
+        sure = self._certainty(X)
+        lower, upper = self.model_.interval(sure, coverage)
+        return self._as_given(lower), self._as_given(upper)
+
+    def _certainty(self, X: Any) -> Certainty:
+        check_is_fitted(self)
+        sure = self.model_.certainty(self._inputs(X))
+        self._warn_of_far(sure.is_far)
+        return sure
+
+    def _as_given(self, columns: Array) -> Array:
+        return columns[:, 0] if self._one else columns
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return R², the mean over targets, computed so that it is the same in any unit."""
-        truth, predicted = np.asarray(y, dtype=np.float64), self.predict(X)
+        truth, predicted = np.asarray(y, dtype=np.float64), self._as_given(self._outputs(X))
         exponent = np.frexp(np.max(np.abs(truth), initial=0.0))[1]
         shifted = np.ldexp(truth, -exponent), np.ldexp(predicted, -exponent)
         return float(r2_score(*shifted, sample_weight=sample_weight))

@@ -5,7 +5,8 @@ network is taken as linear in them (Foong et al. 2019, arXiv:1906.11537; Immer e
 arXiv:2008.08400):
 
     number    var y = mean over minima of J C Jᵀ + variance over minima of ŷ + noise(x)   J = dŷ/dθ
-    classes   p = f(z_k / √(1 + π S_kk / 8))      S = dz C dzᵀ     (MacKay 1992, Neural Comp. 4:720)
+    classes   p = f(mean over minima of z_k / √(1 + π S_kk / 8))    S = dz C dzᵀ   (MacKay 1992,
+              Neural Computation 4:720)
 
 How wide an interval has to be is not taken from a Gaussian but counted: of the rows that were
 learned, each seen by a fit without it, so many errors were at most so many standard deviations
@@ -87,12 +88,18 @@ class Posterior:
     def __len__(self) -> int:
         return len(self.theta)
 
+    def z(self, net: Network, X: Array) -> Array:
+        """Return the z of all minima together, moderated by what is not known, (n, K)."""
+        said = []
+        for theta, root in zip(self.theta, self.roots, strict=True):
+            z, S = spread(net, theta, root, X)
+            said.append(z / np.sqrt(1.0 + np.pi * np.einsum("nkk->nk", S) / 8.0))
+        return np.asarray(np.mean(said, axis=0))
+
     def outputs(self, net: Network, X: Array) -> Array:
         """Return what all minima together predict, (n, K): numbers, or probabilities."""
         if net.loss == "cross_entropy":
-            return np.asarray(
-                np.mean([self._moderated(net, m, X) for m in range(len(self))], axis=0)
-            )
+            return np.asarray(net.pair.y_hat(self.z(net, X)))
         return np.asarray(np.mean([net.forward(at, X).y_hat for at in self.theta], axis=0))
 
     def variances(self, net: Network, X: Array) -> tuple[Array, Array]:
@@ -129,11 +136,6 @@ class Posterior:
     def covered(self, coverage: float) -> float:
         """Return the share of rows that ± so many Gaussian standard deviations would have held."""
         return float(np.mean(self.scores <= stats.norm.ppf(0.5 + 0.5 * coverage)))
-
-    def _moderated(self, net: Network, m: int, X: Array) -> Array:
-        z, S = spread(net, self.theta[m], self.roots[m], X)
-        variance = np.einsum("nkk->nk", S)
-        return np.asarray(net.pair.y_hat(z / np.sqrt(1.0 + np.pi * variance / 8.0)))
 
 
 def spread(net: Network, theta: Array, root: Array, X: Array) -> tuple[Array, Array]:

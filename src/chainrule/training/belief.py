@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from chainrule._contracts import Array
@@ -47,8 +46,9 @@ class Belief:
         What is predicted for each row by a fit without it, in the scale of the network.
     distance : ndarray (n,)
         How far the weights move without the row, in standard deviations of what is known of them.
-    n_effective : float
-        γ of the best minimum.
+    n_effective, variance : float
+        γ of the best minimum; and what its covariance (G + D)⁻¹ was multiplied by: the variance of
+        the noise, of a weight of 1.
     """
 
     posterior: Posterior
@@ -56,6 +56,7 @@ class Belief:
     without: Array
     distance: Array
     n_effective: float
+    variance: float
 
 
 def believed(
@@ -125,7 +126,9 @@ def believed(
         )
     posterior = replace(posterior, scores=thinned(scores), widest=widest)
     distance = np.mean([r.distance for r in each], axis=0) / np.sqrt(np.mean(variances) * unit)
-    return Belief(posterior, leverage, without, distance, float(each[0].leverage.sum()))
+    return Belief(
+        posterior, leverage, without, distance, float(each[0].leverage.sum()), variances[0] * unit
+    )
 
 
 def _root(objective: Objective, theta: Array) -> Array | None:
@@ -171,8 +174,3 @@ def _precision(X: Array, squares: Array, rows: Array, seed: int) -> tuple[Networ
             break
         best, found = height, (net, theta)
     return found
-
-
-def is_high(leverage: Array, K: int) -> NDArray[np.bool_]:
-    """Return which rows decide by themselves what is predicted for them."""
-    return np.asarray(leverage > 0.7 * K)

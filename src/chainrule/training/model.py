@@ -125,6 +125,13 @@ class Model:
         _require_predictable(Y)
         return Y
 
+    def z_of_inputs(self, X: Array) -> Array:
+        """Return z[L], before it becomes a probability, (n, outputs); as `outputs_of_inputs`."""
+        trace = self.trace_of_inputs(X)
+        if self.posterior is None:
+            return np.asarray(trace.z[self.network.n_layers])
+        return self.posterior.z(self.network, self._scaled(X))
+
     def certainty(self, X: Array) -> Certainty:
         """Return how sure predictions for inputs are that `encoded` has made.
 
@@ -133,7 +140,7 @@ class Model:
         ConfigurationError
             If nothing is known of it.
         """
-        known = self._known()
+        known = self.known()
         if self.classes:
             raise ConfigurationError(
                 "the targets of this model are classes: how sure it is, their probabilities say"
@@ -154,10 +161,21 @@ class Model:
             raise ConfigurationError(
                 f"coverage is {coverage!r}; it must be between 0 and 1, as 0.95 is"
             )
-        half = self._known().multiplier(coverage) * certainty.std
+        half = self.known().multiplier(coverage) * certainty.std
         return certainty.mean - half, certainty.mean + half
 
-    def _known(self) -> Posterior:
+    def is_far(self, X: Array) -> NDArray[np.bool_]:
+        """Return which inputs, that `encoded` has made, are far from those that were learned."""
+        return self.known().is_far(self.network, self._scaled(X))
+
+    def known(self) -> Posterior:
+        """Return what is known of weights and noise.
+
+        Raises
+        ------
+        ConfigurationError
+            If nothing is, with the reason.
+        """
         if self.posterior is None:
             raise ConfigurationError(
                 "this model does not know how sure it is: "

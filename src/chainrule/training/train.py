@@ -24,6 +24,7 @@ from chainrule.training.belief import Belief, believed
 from chainrule.training.early_stopping import Validation
 from chainrule.training.evidence import priors_of
 from chainrule.training.history import Iteration
+from chainrule.training.insight import relevance
 from chainrule.training.minimize import Fit
 from chainrule.training.model import Model
 from chainrule.training.objective import Objective, decay_of, require_finite
@@ -213,7 +214,10 @@ def train(
         record["no_posterior"] = why_not
     else:
         model = replace(model, posterior=belief.posterior)
-        record["alone"] = _alone(model, belief, Y, w)
+        record["known"] = {
+            **_known(model, belief, Y, w),
+            "relevance": relevance(model, X, w),
+        }
     record["scores"] = model.scores(X, Y, w)
     return Trained(replace(model, training=record), restarts, belief)
 
@@ -235,12 +239,13 @@ def _different(minima: list[Array]) -> list[Array]:
     return [first, *minima[1:again], *minima[again + 1 :]]
 
 
-def _alone(model: Model, belief: Belief, Y: Array, w: Array) -> dict[str, Any]:
-    """Return how good predictions are for rows by fits without them, as plain data."""
+def _known(model: Model, belief: Belief, Y: Array, w: Array) -> dict[str, Any]:
+    """Return what is known of fits without each row, and of each row, as plain data."""
     without = model.target_scaling.inverse(belief.without)
     known: dict[str, Any] = {
         "scores": model.scores_of(without, Y, w),
         "gamma": belief.n_effective,
+        "variance": belief.variance,
         "leverage": float(belief.leverage.max()),
     }
     if not model.classes:
