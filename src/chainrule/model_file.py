@@ -396,8 +396,12 @@ def _evidence(content: Any) -> None:
 
 
 def _known(content: Any) -> None:
-    required = {"scores", "gamma", "leverage", "influential"}
+    required = {"scores", "gamma", "leverage", "influential", "variance", "relevance"}
     spec = object_with(content, "known", required, optional={"coverage"})
+    for name, of in object_of(spec["relevance"], "relevance").items():
+        a_name(name)
+        for key, value in object_with(of, "relevance", {"slope", "error", "of_spread"}).items():
+            number(value, key)
     _scores(spec["scores"])
     for key in ("gamma", "leverage", "coverage", "variance"):
         number(spec.get(key, 0), key)

@@ -34,6 +34,7 @@ def posterior_as_dict(posterior: Posterior) -> dict[str, Any]:
         "lowest": posterior.lowest.tolist(),
         "highest": posterior.highest.tolist(),
         "widest": posterior.widest,
+        "share": posterior.share,
     }
 
 
@@ -46,7 +47,7 @@ def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
         If it is not what `posterior_as_dict` returns.
     """
     names = {"others", "roots", "noise", "precision", "scores", "rows", "lowest", "highest"}
-    spec = object_with(content, "posterior", {*names, "widest"})
+    spec = object_with(content, "posterior", {*names, "widest", "share"})
     p, d, K = net.n_parameters, net.layers[0], net.layers[-1]
     others = list_of(spec["others"], "others", lambda row: numbers(row, (p,), "others"))
     roots = list_of(spec["roots"], "roots", lambda text: _unpacked(text, p))
@@ -70,6 +71,7 @@ def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
         numbers(spec["lowest"], (d,), "lowest"),
         numbers(spec["highest"], (d,), "highest"),
         number(spec["widest"], "widest"),
+        min(max(number(spec["share"], "share"), 0.0), 1.0),
     )
 
 

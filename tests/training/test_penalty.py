@@ -28,7 +28,7 @@ def test_the_noise_of_a_straight_line_is_what_least_squares_leaves():
     o = problem(n=60, d=20)  # so that it matters that weights use numbers up
     A = np.column_stack([o.X, np.ones(60)])
     left = np.sum((o.Y - A @ np.linalg.lstsq(A, o.Y, rcond=None)[0]) ** 2)
-    (alpha,), reason = by_rule(o, seed=0)
+    (alpha,), _, reason = by_rule(o, seed=0)
     # the penalty uses up a little less than all of the 21 weights
     assert left / 60 * 1.15 < alpha / 20 < left / (60 - 21) * 1.15
     assert "noise found to be" in reason
@@ -39,20 +39,20 @@ def test_the_noise_of_a_straight_line_is_what_least_squares_leaves():
     [(10, (10,), [10, 1.6]), (4, (6, 3), [4, 6, 3 / 6.25]), (10, (10, 10), [10, 10, 1.6])],
 )
 def test_classes_by_the_position_of_the_layer(d, hidden, expected):
-    alpha, _ = by_rule(problem(d=d, hidden=hidden, output="sigmoid"), seed=0)
+    alpha, *_ = by_rule(problem(d=d, hidden=hidden, output="sigmoid"), seed=0)
     assert alpha == pytest.approx(expected, rel=1e-12)
 
 
 def test_few_rows_are_taken_as_free_of_noise():
-    alpha, reason = by_rule(problem(n=49, d=5, hidden=(3,)), seed=0)
+    alpha, _, reason = by_rule(problem(n=49, d=5, hidden=(3,)), seed=0)
     assert alpha == pytest.approx([5e-4, 3e-4], rel=1e-10)
     assert "fewer than 50 rows" in reason
 
 
 def test_the_unit_of_the_target_is_that_of_the_penalty():
     o = problem()
-    (alpha,), _ = by_rule(o, seed=0)
-    (same,), _ = by_rule(Objective(o.net, 10 * o.X, 3 * o.Y), seed=0)
+    (alpha,), *_ = by_rule(o, seed=0)
+    (same,), *_ = by_rule(Objective(o.net, 10 * o.X, 3 * o.Y), seed=0)
     # W is 3/10 of what it was, and the cost 9 times
     assert same * 0.3**2 == pytest.approx(9 * alpha, rel=1e-6)
 
@@ -90,7 +90,7 @@ def test_weights_that_are_not_learned_use_nothing_up():
     truth = np.tanh(X @ rng.standard_normal((5, 3))).sum(axis=1, keepdims=True)
     Y = truth + 0.4 * truth.std() * rng.standard_normal((200, 1))
     Y = (Y - Y.mean()) / Y.std()
-    alpha, _ = by_rule(Objective(net, X, Y, fixed=fixed), 0)
+    alpha, *_ = by_rule(Objective(net, X, Y, fixed=fixed), 0)
     assert 0.05 < alpha[-1] / 10.0 < 0.3  # of the variance; it was 1 when all were counted
 
 
@@ -110,4 +110,4 @@ def test_control_c_while_the_noise_is_looked_for_is_heard(monkeypatch):
 
 
 def test_no_time_for_the_noise():
-    assert by_rule(problem(), 0, max_time=0.0)[1].startswith("noise taken as")
+    assert by_rule(problem(), 0, max_time=0.0)[2].startswith("noise taken as")

@@ -109,6 +109,7 @@ class NetworkEstimator(
         sample_weight: Any,
         weight_unit: float | None = None,
         strata: Any = None,
+        once: Array | None = None,
     ) -> None:
         table = self._checked(X, reset=True)
         if len(target.Y) != len(table):
@@ -124,6 +125,7 @@ class NetworkEstimator(
             table, weights = table.rows(counts), weights[counts]
             target = replace(target, Y=target.Y[counts])
             strata = None if strata is None else strata[counts]
+            once = None if once is None else once[counts]
         names = tuple(free_name(name, table.names) for name in names)
         types = self._types(table, weights)
         inputs = encode(types, table).X
@@ -157,10 +159,11 @@ class NetworkEstimator(
                 alpha=self.alpha,
                 sample_weight=weights,
                 weight_unit=weight_unit,
+                once=once,
                 fixed=fixed,
                 signs=signs,
                 n_restarts=self.n_restarts,
-                ensemble=self.n_restarts if self.ensemble is None else self.ensemble,
+                ensemble=self.ensemble,
                 noise=getattr(self, "noise", "constant"),
                 seed=seed,
                 method=self.method,

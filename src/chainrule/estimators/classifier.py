@@ -67,7 +67,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         alpha: float | Sequence[float] | str = "evidence",
         method: str | Optimizer = "auto",
         n_restarts: int = 3,
-        ensemble: int | None = None,
+        ensemble: int = 1,
         max_iter: int | None = None,
         max_time: float | None = None,
         tol: float = 1e-9,
@@ -145,15 +145,17 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             classes, codes = (tuple(plain),), positions[:, None]
         weights = row_weights(sample_weight, len(labels))
         unit = unit_of_weights(weights[weights > 0])
+        once = np.ones(len(weights)) if not np.any(weights % 1.0) else weights
         if self.class_weight is not None:
             each = self._of_classes(codes, weights)
+            once = once * each
             # as many rows count as would be as exact without: see `unit_of_weights`
             unit *= float((weights @ each**2) / (weights @ each)) if (weights @ each) > 0 else 1.0
             weights = weights * each
         self._require_classes(codes[weights > 0])
         target = Targets(targets.one_hot(codes, classes), classes)
         strata = None if labels.ndim == 2 else codes[:, 0]
-        self._fit(X, y, target, names, weights, unit, strata)
+        self._fit(X, y, target, names, weights, unit, strata, once)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:

@@ -72,7 +72,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a number of at least 0, one for each layer, or a name",
     ),
     "n_restarts": _COUNT,
-    "ensemble": (_none_or(_is_count), "a whole number of at least 1, or None"),
+    "ensemble": _COUNT,
     "noise": (lambda value: value in NOISE, f"one of {', '.join(NOISE)}"),
     "max_iter": (_none_or(_is_count), "a whole number of at least 1, or None"),
     "max_time": (_none_or(is_real), "a number of seconds, or None"),

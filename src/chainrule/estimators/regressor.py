@@ -51,9 +51,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         auto, lm, broyden, bfgs, lbfgs or gd: see `minimize`.
     n_restarts : int, default 3
         Random starts; the best, by the evidence or by the cost, is the network that is shown.
-    ensemble : int, optional
-        How many of the starts predict together, the best ones; all if left out. With 1 predictions
-        are those of the network that is shown.
+    ensemble : int, default 1
+        How many of the starts predict together, the best ones. With 1 predictions are those of the
+        network that is shown; together they are better, most of all where data are noisy.
     max_iter : int, optional
         Iterations for each start; 10,000 if left out.
     max_time : float, optional
@@ -166,7 +166,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         alpha: float | Sequence[float] | str = "evidence",
         method: str | Optimizer = "auto",
         n_restarts: int = 3,
-        ensemble: int | None = None,
+        ensemble: int = 1,
         max_iter: int | None = None,
         max_time: float | None = None,
         tol: float = 1e-9,

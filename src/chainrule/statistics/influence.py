@@ -5,12 +5,13 @@ dz_i/dθ, and C = A⁻¹. Then nothing has to be fitted again to know (Cook & We
 and Influence in Regression, ch. 3; Wei 1998, Exponential Family Nonlinear Models):
 
     S_i = dz_i C dz_iᵀ                               how far the row alone can move its own z
-    h_i = w_i tr Λ_i S_i                             leverage: the share of a weight it uses up
-    z_i without row i = z_i + w_i S_i u_i            u_i = (1 - w_i Λ_i S_i)⁻¹ δ_i
-    θ without row i   = θ + w_i C dz_iᵀ u_i
+    h_i = v_i tr Λ_i S_i                             leverage: the share of a weight it uses up
+    z_i without row i = z_i + v_i S_i u_i            u_i = (1 - v_i Λ_i S_i)⁻¹ δ_i
+    θ without row i   = θ + v_i C dz_iᵀ u_i
     vote of row i     = dŷ(x)/dy_i                   how far ŷ(x) follows y_i
 
-The leverages add up to γ, the number of weights that the data determine.
+with v_i the weight of the row taken once: w_i, or less where w_i says how often it was seen. The
+leverages, each w_i / v_i times, add up to γ, the number of weights that the data determine.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def jacobians(net: Network, theta: Array, X: Array) -> Iterator[tuple[slice, Arr
         yield rows, z, chain_rule.jacobian(each, trace, W, b, net.functions)
 
 
-def influence(net: Network, theta: Array, X: Array, Y: Array, w: Array, root: Array) -> Influence:
+def influence(net: Network, theta: Array, X: Array, Y: Array, v: Array, root: Array) -> Influence:
     """Return what every row does to the fit.
 
     Parameters
@@ -74,7 +75,8 @@ def influence(net: Network, theta: Array, X: Array, Y: Array, w: Array, root: Ar
         The minimum.
     X, Y : ndarray (n, d[1]), (n, d[L])
         In the scale of the network.
-    w : ndarray (n,)
+    v : ndarray (n,)
+        The weight of each row taken once.
     root : ndarray (p, p)
         Of C: C = root rootᵀ.
     """
@@ -83,9 +85,9 @@ def influence(net: Network, theta: Array, X: Array, Y: Array, w: Array, root: Ar
     for rows, z, dz in jacobians(net, theta, X):
         moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
         S = moved @ moved.swapaxes(1, 2)
-        alone = w[rows, None, None] * net.pair.curvature(z, Y[rows]) @ S
+        alone = v[rows, None, None] * net.pair.curvature(z, Y[rows]) @ S
         delta = net.pair.delta(z, Y[rows])
-        u = w[rows, None] * _left(alone, delta)
+        u = v[rows, None] * _left(alone, delta)
         found.leverage[rows] = np.einsum("nkk->n", alone)
         found.z[rows] = z
         found.z_without[rows] = z + (S @ u[:, :, None])[:, :, 0]

@@ -5,11 +5,12 @@ network is taken as linear in them (Foong et al. 2019, arXiv:1906.11537; Immer e
 arXiv:2008.08400):
 
     number    var y = mean over minima of J C Jᵀ + variance over minima of ŷ + noise(x)   J = dŷ/dθ
-    classes   p = f(mean over minima of z_k / √(1 + π S_kk / 8))    S = dz C dzᵀ   (MacKay 1992,
-              Neural Computation 4:720)
+    classes   log odds / √(1 + s π/8 their variance), and the mean of these over minima
+              (MacKay 1992, Neural Computation 4:720, with s = 1)
 
-How wide an interval has to be is not taken from a Gaussian but counted: of the rows that were
-learned, each seen by a fit without it, so many errors were at most so many standard deviations
+The Gaussian is too wide for classes that are easy to tell apart; s, from 0 to 1, is what the rows
+say, each seen by a fit without it. And how wide an interval has to be is not taken from a Gaussian
+either but counted: of these rows, so many errors were at most so many standard deviations
 (Vovk et al. 2005, Algorithmic Learning in a Random World; leaving one out).
 """
 
@@ -74,6 +75,8 @@ class Posterior:
         Of each input, in the scale of the network.
     widest : float
         The largest variance of ŷ for a row without itself: see `uncertainty`.
+    share : float
+        s, of classes.
     """
 
     theta: Array
@@ -84,16 +87,19 @@ class Posterior:
     lowest: Array
     highest: Array
     widest: float
+    share: float = 1.0
 
     def __len__(self) -> int:
         return len(self.theta)
 
     def z(self, net: Network, X: Array) -> Array:
         """Return the z of all minima together, moderated by what is not known, (n, K)."""
-        said = []
-        for theta, root in zip(self.theta, self.roots, strict=True):
-            z, S = spread(net, theta, root, X)
-            said.append(z / np.sqrt(1.0 + np.pi * np.einsum("nkk->nk", S) / 8.0))
+        if self.share == 0.0:
+            return np.asarray(np.mean([_z(net, theta, X) for theta in self.theta], axis=0))
+        said = [
+            moderated(net, *spread(net, theta, root, X), self.share)
+            for theta, root in zip(self.theta, self.roots, strict=True)
+        ]
         return np.asarray(np.mean(said, axis=0))
 
     def outputs(self, net: Network, X: Array) -> Array:
@@ -138,6 +144,19 @@ class Posterior:
         return float(np.mean(self.scores <= stats.norm.ppf(0.5 + 0.5 * coverage)))
 
 
+def _z(net: Network, theta: Array, X: Array) -> Array:
+    return np.asarray(net.forward(theta, X).z[net.n_layers])
+
+
+def moderated(net: Network, z: Array, S: Array, share: float) -> Array:
+    """Return log odds that allow for a share of their variance, (n, K)."""
+    if net.output == "softmax":  # it does not see what all z have in common
+        z = z - z.mean(axis=1, keepdims=True)
+        S = S - S.mean(axis=1, keepdims=True)
+        S = S - S.mean(axis=2, keepdims=True)
+    return np.asarray(z / np.sqrt(1.0 + share * np.pi / 8.0 * np.einsum("nkk->nk", S)))
+
+
 def spread(net: Network, theta: Array, root: Array, X: Array) -> tuple[Array, Array]:
     """Return z, (n, K), and its covariance S, (n, K, K)."""
     K = net.layers[-1]
@@ -153,11 +172,13 @@ def uncertainty(of_y_hat: Array, noise: Array) -> Array:
     return np.asarray((of_y_hat / np.maximum(noise, np.finfo(np.float64).tiny)).sum(axis=1))
 
 
-def thinned(magnitudes: Array) -> Array:
-    """Return magnitudes (n, K) in rising order, of many rows evenly chosen ones."""
-    ordered = np.sort(magnitudes, axis=0)
-    n = len(ordered)
-    if n <= MOST_SCORES:
-        return ordered
-    levels = (np.arange(MOST_SCORES) + 1.0) / MOST_SCORES
-    return np.asarray(ordered[np.ceil(levels * n).astype(int) - 1])
+def thinned(magnitudes: Array, counts: Array) -> Array:
+    """Return magnitudes (n, K) in rising order, each so often; of many evenly chosen ones."""
+    m = int(min(round(float(counts.sum())), MOST_SCORES))
+    levels = (np.arange(m) + 1.0) / m * (1.0 - 1e-12)
+    columns = []
+    for column in magnitudes.T:
+        order = np.argsort(column, kind="stable")
+        below = np.cumsum(counts[order])
+        columns.append(column[order[np.searchsorted(below, levels * below[-1])]])
+    return np.column_stack(columns)

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, optimize
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import inverse_root
 from chainrule.statistics.influence import LEAST_LEFT, influence
-from chainrule.statistics.posterior import Noise, Posterior, spread, thinned, uncertainty
+from chainrule.statistics.posterior import Noise, Posterior, moderated, spread, thinned, uncertainty
 from chainrule.training import bayes
 from chainrule.training.evidence import priors_of
 from chainrule.training.objective import Objective
@@ -64,6 +64,7 @@ def believed(
     minima: Sequence[Array],
     *,
     unit: float,
+    once: Array,
     variance: float | None = None,
     noise: str = "varying",
     seed: int = 0,
@@ -77,6 +78,8 @@ def believed(
         The best first.
     unit : float
         The weight that counts as one row: see `penalty`.
+    once : ndarray (n,)
+        The weight of each row taken once: see `influence`.
     variance : float, optional
         Of the noise; what is left unexplained, over the numbers not used up, if left out.
     noise : {"varying", "constant"}
@@ -85,15 +88,15 @@ def believed(
         Of the networks for it.
     """
     net, X, Y, w = objective.net, np.asarray(objective.X), np.asarray(objective.Y), objective.w
-    squared, K = net.loss == "squared", net.layers[-1]
+    squared, K, counts = net.loss == "squared", net.layers[-1], w / once
     roots, each, variances = [], [], []
     for theta in minima:
         root = _root(objective, theta)
         if root is None:
             continue
-        rows = influence(net, theta, X, Y, w, root)
+        rows = influence(net, theta, X, Y, once, root)
         n_numbers = float(w.sum()) / unit * K
-        free = max(n_numbers - float(rows.leverage.sum()), LEAST_SHARE * n_numbers)
+        free = max(n_numbers - float(counts @ rows.leverage), LEAST_SHARE * n_numbers)
         error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / unit
         variances.append((error / free if variance is None else variance) if squared else 1.0)
         roots.append((theta, root))
@@ -108,27 +111,60 @@ def believed(
     y_hat = np.mean([net.pair.y_hat(rows.z) for rows in each], axis=0)
     leverage = np.mean([rows.leverage for rows in each], axis=0)
     posterior = Posterior(
-        thetas, scaled, None, np.empty((0, K)), len(X), X.min(axis=0), X.max(axis=0), np.inf
+        thetas,
+        scaled,
+        None,
+        np.empty((0, K)),
+        max(1, round(float(counts.sum()))),
+        X.min(axis=0),
+        X.max(axis=0),
+        np.inf,
     )
     if net.loss != "cross_entropy":
         squares = (Y - y_hat) * (Y - without)
-        found = _noise(X, squares, w / unit, noise, seed) if squared else None
+        kind = noise if squared else "constant"
+        found = None if net.loss == "poisson" else _noise(X, squares, w / unit, kind, seed)
         posterior = replace(posterior, noise=found)
         of_y_hat, of_noise = posterior.variances(net, X)
         of_y_hat = of_y_hat / np.maximum(1.0 - leverage / K, LEAST_LEFT)[:, None]
-        scores = np.abs(Y - without) / np.sqrt(of_y_hat + of_noise)
+        scores = thinned(np.abs(Y - without) / np.sqrt(of_y_hat + of_noise), counts)
         widest = float(uncertainty(of_y_hat, of_noise).max())
     else:
         scores = np.empty((0, K))
-        widest = max(
-            float(np.einsum("nkk->n", spread(net, theta, root, X)[1]).max())
-            for theta, root in zip(thetas[:1], scaled[:1], strict=True)
-        )
-    posterior = replace(posterior, scores=thinned(scores), widest=widest)
+        S = _without(net, posterior, X, leverage)
+        widest = float(np.einsum("nkk->n", S).max())
+        z = np.mean([rows.z_without for rows in each], axis=0)
+        share = _share(net, z, S, Y, w)
+        posterior = replace(posterior, share=share)
+        without = net.pair.y_hat(moderated(net, z, S, share))
+    posterior = replace(posterior, scores=scores, widest=widest)
     distance = np.mean([r.distance for r in each], axis=0) / np.sqrt(np.mean(variances) * unit)
     return Belief(
-        posterior, leverage, without, distance, float(each[0].leverage.sum()), variances[0] * unit
+        posterior,
+        leverage,
+        without,
+        distance,
+        float(counts @ each[0].leverage),
+        variances[0] * unit,
     )
+
+
+def _without(net: Network, posterior: Posterior, X: Array, leverage: Array) -> Array:
+    """Return the covariance of z for rows by fits without them, (n, K, K), the mean over minima."""
+    pairs = zip(posterior.theta, posterior.roots, strict=True)
+    S = np.mean([spread(net, theta, root, X)[1] for theta, root in pairs], axis=0)
+    left = np.maximum(1.0 - leverage / net.layers[-1], LEAST_LEFT)
+    return np.asarray(S / left[:, None, None])
+
+
+def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
+    """Return the share of the variance with which rows are most probable by fits without them."""
+
+    def cost(share: float) -> float:
+        return float(w @ net.pair.cost(moderated(net, z, S, share), Y))
+
+    found = optimize.minimize_scalar(cost, bounds=(0.0, 1.0), method="bounded")
+    return float(min((0.0, 1.0, float(found.x)), key=cost))
 
 
 def _root(objective: Objective, theta: Array) -> Array | None:

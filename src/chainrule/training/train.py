@@ -70,6 +70,7 @@ def train(
     alpha: float | Sequence[float] | str = EVIDENCE,
     sample_weight: ArrayLike | None = None,
     weight_unit: float | None = None,
+    once: ArrayLike | None = None,
     fixed: ArrayLike | None = None,
     signs: ArrayLike | None = None,
     validation: NDArray[np.bool_] | None = None,
@@ -104,6 +105,9 @@ def train(
         A weight of 2 is the row twice, a weight of 0 is the row left out.
     weight_unit : float, optional
         The weight that counts as one row, found from them if left out: see `penalty`.
+    once : array_like (n,), optional
+        The weight of each row taken once; if left out 1 where all weights are whole numbers, which
+        say how often, else all of it.
     fixed, signs : array_like (p,), optional
         As `Objective` takes them.
     validation : ndarray of bool (n,), optional
@@ -141,10 +145,12 @@ def train(
     require_finite(X, "X")
     require_finite(Y, "Y")
     w = row_weights(sample_weight, len(X))
+    counted = np.ones(len(w)) if not np.any(w % 1.0) else w
+    v = counted if once is None else np.asarray(once, dtype=np.float64)
     trained_on = w > 0 if validation is None else (w > 0) & ~validation
     held_out = (w > 0) & ~trained_on
     aside = X[held_out], Y[held_out], w[held_out]
-    X, Y, w = X[trained_on], Y[trained_on], w[trained_on]
+    X, Y, w, v = X[trained_on], Y[trained_on], w[trained_on], v[trained_on]
     names = input_names_of(columns) if columns else input_names
     if len(X) < 2:
         raise DataError(f"there is {len(X)} row; a fit needs at least 2")
@@ -208,7 +214,9 @@ def train(
     if why_not is None:
         minima = [restarts.best.theta, *(restarts.theta[r] for r in restarts.in_turn)]
         chosen = minima[:1] if ensemble == 1 else _different(minima)[:ensemble]
-        belief = believed(objective, chosen, unit=unit, variance=variance, noise=noise, seed=seed)
+        belief = believed(
+            objective, chosen, unit=unit, once=v, variance=variance, noise=noise, seed=seed
+        )
         why_not = "the curvature of its cost is not positive"
     if belief is None:
         record["no_posterior"] = why_not
