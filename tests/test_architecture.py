@@ -36,7 +36,7 @@ INSIDE_TRAINING = [
     ["penalty"],
     ["evidence"],
     ["bayes"],
-    ["belief"],
+    ["belief", "growth"],
     ["model"],
     ["insight"],
     ["train"],

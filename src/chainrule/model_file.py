@@ -323,11 +323,16 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
             "alpha_reason",
             "evidence",
             "known",
+            "sizes",
             "no_posterior",
         },
     )
     if "evidence" in spec:
         _evidence(spec["evidence"])
+    for size in list_of(spec.get("sizes", []), "sizes", lambda size: size):
+        size = object_with(size, "size", {"hidden", "weights", "log_evidence", "idle"})
+        whole(size["hidden"], "hidden"), whole(size["weights"], "weights")
+        number(size["log_evidence"], "log_evidence"), list_of(size["idle"], "idle", a_name)
     if "known" in spec:
         _known(spec["known"])
     a_name(spec.get("no_posterior", "-"))

@@ -129,14 +129,20 @@ class NetworkEstimator(
         names = tuple(free_name(name, table.names) for name in names)
         types = self._types(table, weights)
         inputs = encode(types, table).X
-        network = self._network(len(input_names(types)), target)
+        n_inputs, directions = len(input_names(types)), self._directions(types, table.names)
+        auto = isinstance(self.hidden_layer_sizes, str)
+        network = self._network(n_inputs, target, [1] if auto else self.hidden_layer_sizes)
         fixed = fixed_weights(network, self.fixed)
-        signs = monotone_signs(network, self._directions(types, table.names))
+        signs = monotone_signs(network, directions)
         options: dict[str, Any] = {}
         seed = self._seed()
         if self.early_stopping:
             options["validation"] = self._held_out(len(table), strata, seed)
             options["patience"] = self.n_iter_no_change
+        if self.warm_start and auto:
+            raise ConfigurationError(
+                "warm_start goes on with the weights there are; give hidden_layer_sizes as numbers"
+            )
         if self.warm_start:
             begun = getattr(self, "_warm", None)
             seed = seed if begun is None else begun[2]  # it goes on from the same starts
@@ -152,7 +158,7 @@ class NetworkEstimator(
             trained = train(
                 inputs,
                 target,
-                network,
+                (lambda hidden: self._network(n_inputs, target, [hidden])) if auto else network,
                 columns=types,
                 target_names=names,
                 scale=self.scale,
@@ -161,7 +167,7 @@ class NetworkEstimator(
                 weight_unit=weight_unit,
                 once=once,
                 fixed=fixed,
-                signs=signs,
+                signs=(lambda net: monotone_signs(net, directions)) if auto else signs,
                 n_restarts=self.n_restarts,
                 ensemble=self.ensemble,
                 noise=getattr(self, "noise", "constant"),
@@ -223,8 +229,7 @@ class NetworkEstimator(
             raise DataError("no column of X holds anything; give at least one that does")
         return types
 
-    def _network(self, n_inputs: int, target: Targets) -> Network:
-        sizes = self.hidden_layer_sizes
+    def _network(self, n_inputs: int, target: Targets, sizes: Any) -> Network:
         several = isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str)
         hidden = list(sizes) if several else [sizes]
         output, units = "identity", target.Y.shape[1]

@@ -57,7 +57,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (10,),
+        hidden_layer_sizes: int | Sequence[int] | str = (10,),
         activation: str | Activation | Sequence[str | Activation] = "tanh",
         *,
         output_activation: str | None = None,

@@ -62,7 +62,10 @@ def _none_or(allowed: Callable[[Any], bool]) -> Callable[[Any], bool]:
 _FLAG = _is_flag, "True or False"
 _COUNT = _is_count, "a whole number of at least 1"
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "hidden_layer_sizes": (_each(_is_whole), "a whole number, or a sequence of them"),
+    "hidden_layer_sizes": (
+        lambda value: (isinstance(value, str) and value == "auto") or _each(_is_whole)(value),
+        'a whole number, a sequence of them, or "auto"',
+    ),
     "activation": (
         _each(lambda value: isinstance(value, str | Activation)),
         "a name or an Activation, or a sequence of them",

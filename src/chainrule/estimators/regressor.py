@@ -30,8 +30,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default (10,)
-        Units of the hidden layers; 0 or () for none, a linear model.
+    hidden_layer_sizes : int, sequence of int or "auto", default (10,)
+        Units of the hidden layers; 0 or () for none, a linear model; "auto" for one layer of as
+        many as the evidence is highest for (`chainrule.training.growth`).
     activation : str or Activation, or a sequence of them, default "tanh"
         Of the hidden layers: sigmoid, tanh, relu, softplus, silu, identity, or one of your own,
         whose derivative is checked before it is used.
@@ -156,7 +157,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (10,),
+        hidden_layer_sizes: int | Sequence[int] | str = (10,),
         activation: str | Activation | Sequence[str | Activation] = "tanh",
         *,
         output_activation: str | None = None,

@@ -113,6 +113,7 @@ def by_evidence(
     *,
     scheme: str = "auto",
     n_climbs: int = CLIMBS,
+    n_rows: int | None = None,
     max_time: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Penalty:
@@ -129,6 +130,8 @@ def by_evidence(
         The weight that counts as one row: see `penalty`.
     n_climbs : int
         From how many starts it is maximized.
+    n_rows : int, optional
+        On about how many rows, if there are more; as many as the weights need if left out.
     max_time : float, optional
         Seconds after which what has been found is taken.
     progress : callable, optional
@@ -142,8 +145,9 @@ def by_evidence(
         At Ctrl-C: there is nothing yet that could be kept.
     """
     until = np.inf if max_time is None else time.monotonic() + max_time
-    sample = _sampled(_in_rows(objective, unit), seed)
     p, K = objective.net.n_parameters, objective.net.layers[-1]
+    enough = max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * p // K) if n_rows is None else n_rows
+    sample = _on_rows(_in_rows(objective, unit), enough, seed)
     costly = len(sample.w) * K * p * p > COSTLY
     n = 1 if costly else n_climbs
     starts = objective.admitted(Starts(objective.net, seed, scheme).take(n))
@@ -211,10 +215,8 @@ def _in_rows(objective: Objective, unit: float) -> Objective:
     return objective if unit == 1.0 else replace(objective, sample_weight=objective.w / unit)
 
 
-def _sampled(objective: Objective, seed: int) -> Objective:
-    """Return the objective on as many rows as are needed to know the priors."""
-    p, K = objective.net.n_parameters, objective.net.layers[-1]
-    enough = max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * p // K)
+def _on_rows(objective: Objective, enough: int, seed: int) -> Objective:
+    """Return the objective on about so many rows, chosen at random, all if there are few more."""
     if len(objective.w) <= 1.5 * enough:
         return objective
     rows = np.random.default_rng(seed).choice(len(objective.w), enough, replace=False)

@@ -15,11 +15,12 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
+from chainrule.statistics.evidence import Priors
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
 from chainrule.tables.scaling import fit_scaling
 from chainrule.tables.targets import Targets
-from chainrule.training import bayes, penalty
+from chainrule.training import bayes, growth, penalty
 from chainrule.training.belief import Belief, believed
 from chainrule.training.early_stopping import Validation
 from chainrule.training.evidence import priors_of
@@ -61,7 +62,7 @@ class Trained:
 def train(
     X: ArrayLike,
     Y: ArrayLike | Targets,
-    network: Network,
+    network: Network | Callable[[int], Network],
     *,
     target_names: tuple[str, ...],
     input_names: tuple[str, ...] = (),
@@ -72,7 +73,7 @@ def train(
     weight_unit: float | None = None,
     once: ArrayLike | None = None,
     fixed: ArrayLike | None = None,
-    signs: ArrayLike | None = None,
+    signs: ArrayLike | Callable[[Network], ArrayLike | None] | None = None,
     validation: NDArray[np.bool_] | None = None,
     patience: int = 10,
     like: Model | None = None,
@@ -91,7 +92,9 @@ def train(
         In the user's units.
     Y : array_like (n, outputs) or Targets
         In the user's units.
-    network : Network
+    network : Network or callable
+        Or ``network(hidden)`` for each number of hidden units, of which the best is found: see
+        `growth`.
     target_names, input_names : tuple of str
     columns : tuple of ColumnType, optional
         What the inputs were made from; numbers called `input_names` if left out.
@@ -109,7 +112,7 @@ def train(
         The weight of each row taken once; if left out 1 where all weights are whole numbers, which
         say how often, else all of it.
     fixed, signs : array_like (p,), optional
-        As `Objective` takes them.
+        As `Objective` takes them; of several sizes ``signs(network)``.
     validation : ndarray of bool (n,), optional
         Rows that are not trained on but decide when to stop: see `early_stopping`.
     patience : int
@@ -139,6 +142,8 @@ def train(
     TrainingError
         If every start failed.
     """
+    network_of, signs_of = network, signs if callable(signs) else lambda _: signs
+    network = network if isinstance(network, Network) else network(growth.SIZES[0])
     classes = Y.classes if isinstance(Y, Targets) else ()
     X = network.inputs(X)
     Y = network.targets(Y.Y if isinstance(Y, Targets) else Y, len(X))
@@ -171,13 +176,33 @@ def train(
     )
     began = time.monotonic()
     require_usable(network)
-    objective = model.objective(X, Y, 0.0 if isinstance(alpha, str) else alpha, w, fixed, signs)
+    given = 0.0 if isinstance(alpha, str) else alpha
+    objective = model.objective(X, Y, given, w, fixed, signs_of(network))
     _require_right_derivatives(objective)
     _require_reachable(objective, target_names)
     found, reason = None, None
     penalties: Any = alpha
     unit = penalty.unit_of_weights(w) if weight_unit is None else weight_unit
     variance = None
+    sizes: tuple[growth.Size, ...] = ()
+    if not isinstance(network_of, Network):
+        if alpha != EVIDENCE or fixed is not None:
+            raise ConfigurationError(
+                f"how many hidden units are needed is found with alpha {EVIDENCE!r}, and no fixed "
+                "weights; leave these out, or give the number of units"
+            )
+
+        def objective_of(hidden: int) -> Objective:
+            net = network_of(hidden)
+            return Objective(net, objective.X, objective.Y, 0.0, w, None, signs_of(net))
+
+        kept = {name: options[name] for name in ("max_time", "progress") if name in options}
+        hidden, sizes = growth.grown(
+            objective_of, lambda of: _priors(model, of.net), seed, unit, **kept
+        )
+        network = network_of(hidden)
+        model = replace(model, network=network, theta=np.zeros(network.n_parameters))
+        objective = objective_of(hidden)
     if isinstance(alpha, str):
         said, reason = alpha, bayes.impossible(objective, unit)
         if said not in (EVIDENCE, RULE):
@@ -210,6 +235,8 @@ def train(
         record["evidence"] = _evidence_record(found, objective, restarts)
     if reason is not None:
         record["alpha_reason"] = reason
+    if sizes:
+        record["sizes"] = [size.as_dict() for size in sizes]
     belief, why_not = None, _unknowable(objective)
     if why_not is None:
         minima = [restarts.best.theta, *(restarts.theta[r] for r in restarts.in_turn)]
@@ -287,8 +314,7 @@ def _by_evidence(
     Several targets are each scaled by the noise in it, so that one β holds for all.
     """
     net = model.network
-    of_column = np.repeat(np.arange(len(model.columns)), [len(c.inputs) for c in model.columns])
-    priors = priors_of(net, of_column.tolist(), model.column_names)
+    priors = _priors(model, net)
     kept = {name: options[name] for name in ("scheme", "max_time", "progress") if name in options}
     found = bayes.by_evidence(objective, priors, seed, unit, **kept)
     if net.layers[-1] == 1 or (net.output, net.loss) != ("identity", "squared"):
@@ -301,6 +327,12 @@ def _by_evidence(
     model = replace(model, target_scaling=replace(scaling, scale=scaling.scale * share))
     objective = model.objective(X, Y, 0.0, w, objective.fixed, objective.signs)
     return model, objective, bayes.by_evidence(objective, priors, seed, unit, **kept)
+
+
+def _priors(model: Model, net: Network) -> Priors:
+    """Return a group for each column of the table, and for the other layers."""
+    of_column = np.repeat(np.arange(len(model.columns)), [len(c.inputs) for c in model.columns])
+    return priors_of(net, of_column.tolist(), model.column_names)
 
 
 def _evidence_record(

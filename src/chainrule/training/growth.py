@@ -1,0 +1,140 @@
+"""How many hidden units: as many as the evidence is highest for (MacKay 1992, Neural Comp. 4:448).
+
+One hidden layer grows until two sizes in a row have gained nothing that counts. Sizes are compared
+on the same rows, with as many mirror images of a minimum counted as there are: H units can change
+places in H! ways, and where f is odd each can change its sign.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from chainrule._errors import ConfigurationError, TrainingError
+from chainrule.statistics.evidence import Priors
+from chainrule.statistics.units import idle_units
+from chainrule.training import bayes
+from chainrule.training.objective import Objective
+
+SIZES = (1, 2, 3, 5, 8, 12, 18, 27, 40)
+PATIENCE = 2  # sizes that gain nothing
+NATS = 2.0
+CLIMBS = 2
+MOST_ROWS = 5_000
+MOST_WORK = 5e8  # multiplications for second derivatives
+ODD = ("tanh", "identity")
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size that was tried.
+
+    Attributes
+    ----------
+    hidden, weights : int
+    log_evidence : float
+        In nats, mirror images counted.
+    idle : tuple of str
+        Units that do nothing, or what another one does.
+    """
+
+    hidden: int
+    weights: int
+    log_evidence: float
+    idle: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "hidden": self.hidden,
+            "weights": self.weights,
+            "log_evidence": self.log_evidence,
+            "idle": list(self.idle),
+        }
+
+
+def grown(
+    objective_of: Callable[[int], Objective],
+    priors_of: Callable[[Objective], Priors],
+    seed: int,
+    unit: float = 1.0,
+    *,
+    max_time: float | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[int, tuple[Size, ...]]:
+    """Return the number of hidden units, and the sizes that were tried in turn.
+
+    Parameters
+    ----------
+    objective_of : callable
+        ``objective_of(hidden)``: the cost of a network of that size, with any penalty.
+    priors_of : callable
+        ``priors_of(objective)``: which of its weights share a prior.
+    seed : int
+        Of the starts, and of the rows that are looked at if there are very many.
+    unit : float
+        The weight that counts as one row: see `penalty`.
+    max_time : float, optional
+        Seconds after which no larger size is tried.
+    progress : callable, optional
+        Called now and then with a line of text.
+
+    Raises
+    ------
+    ConfigurationError
+        If the evidence cannot be had.
+    """
+    until = np.inf if max_time is None else time.monotonic() + max_time
+    tried: list[Size] = []
+    worse = 0
+    for hidden in SIZES:
+        objective = objective_of(hidden)
+        if (reason := bayes.impossible(objective, unit)) and not tried:
+            raise ConfigurationError(
+                f"how many hidden units are needed cannot be found ({reason}); give their number"
+            )
+        if reason or (tried and (_work(objective) > MOST_WORK or time.monotonic() > until)):
+            break
+        if progress is not None:
+            progress(f"{hidden} hidden units")
+        size = _tried(objective, hidden, priors_of(objective), seed, unit)
+        best = max((one.log_evidence for one in tried), default=-np.inf)
+        tried.append(size)
+        worse = 0 if size.log_evidence > best + NATS else worse + 1
+        if worse == PATIENCE:
+            break
+    chosen = max(tried, key=lambda size: size.log_evidence)
+    # units that do nothing are taken away, if the evidence has no objection
+    smaller = chosen.hidden - len(chosen.idle)
+    if 1 <= smaller < chosen.hidden and smaller not in {size.hidden for size in tried}:
+        objective = objective_of(smaller)
+        size = _tried(objective, smaller, priors_of(objective), seed, unit)
+        tried.append(size)
+        chosen = size if size.log_evidence > chosen.log_evidence - NATS else chosen
+    if not np.isfinite(chosen.log_evidence):
+        raise TrainingError("the evidence was not found for any size; give the number of units")
+    return chosen.hidden, tuple(tried)
+
+
+def _tried(objective: Objective, hidden: int, priors: Priors, seed: int, unit: float) -> Size:
+    net = objective.net
+    try:
+        found = bayes.by_evidence(objective, priors, seed, unit, n_climbs=CLIMBS, n_rows=MOST_ROWS)
+    except TrainingError:
+        return Size(hidden, net.n_parameters, -np.inf, ())
+    mirrored = float(special.gammaln(hidden + 1.0))
+    if net.hidden[0] in ODD:
+        mirrored += hidden * np.log(2.0)
+    idle = idle_units(net, found.best.theta, np.asarray(objective.X))
+    height = found.best.log_evidence + mirrored
+    return Size(hidden, net.n_parameters, height, tuple(map(str, idle)))
+
+
+def _work(objective: Objective) -> float:
+    net = objective.net
+    return float(min(len(objective.w), MOST_ROWS) * net.layers[-1] * net.n_parameters**2)
