@@ -23,6 +23,7 @@ from chainrule.tables.encoding import encode, input_names
 from chainrule.tables.reading import Format
 from chainrule.tables.scaling import KINDS
 from chainrule.tables.targets import layer_for
+from chainrule.training.belief import NOISE
 from chainrule.training.methods import METHODS
 from chainrule.training.train import EVIDENCE, RULE, Trained, train
 
@@ -40,7 +41,8 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
     "--hidden",
     default="3",
     show_default=True,
-    help="Units of the hidden layers: 3, or 8,4 for two layers, or 0 for none.",
+    help="Units of the hidden layers: 3, or 8,4 for two layers, or 0 for none; auto for one layer "
+    "of as many as the evidence is highest for.",
 )
 @click.option(
     "--activation",
@@ -93,6 +95,20 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
 )
 @click.option(
     "--restarts", default=10, show_default=True, type=int, help="Random starts; the best is kept."
+)
+@click.option(
+    "--ensemble",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many of the starts predict together; 1 for the best alone, which is what is shown.",
+)
+@click.option(
+    "--noise",
+    default="varying",
+    show_default=True,
+    type=click.Choice(NOISE),
+    help="Whether the noise of numbers may differ from row to row.",
 )
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the random starts.")
 @click.option(
@@ -156,26 +172,35 @@ def command(
     default, units = "identity", len(names)
     if target.classes:
         default, units = layer_for(target.classes)
-    network = Network(
-        [len(input_names(chosen.types)), *widths_of(hidden), units],
-        hidden=activations_of(activation, len(widths_of(hidden))),
-        output=output_name or default,
-        loss=loss,
-        bias=bias,
-        skip=skip,
-    )
+    n_inputs = len(input_names(chosen.types))
+
+    def network_of(widths: list[int]) -> Network:
+        return Network(
+            [n_inputs, *widths, units],
+            hidden=activations_of(activation, len(widths)),
+            output=output_name or default,
+            loss=loss,
+            bias=bias,
+            skip=skip,
+        )
+
+    auto = hidden == "auto"
+    network = network_of([1] if auto else widths_of(hidden))
     X = encode(chosen.types, data).X
-    with Progress(f"fitting {network.n_parameters} weights to {len(data)} rows") as progress:
+    what = "the size of a network" if auto else f"{network.n_parameters} weights"
+    with Progress(f"fitting {what} to {len(data)} rows") as progress:
         trained = train(
             X,
             target,
-            network,
+            (lambda width: network_of([width])) if auto else network,
             columns=chosen.types,
             target_names=names,
             scale=options["scale"],
             alpha=alphas,
             sample_weight=chosen.weights,
             n_restarts=options["restarts"],
+            ensemble=options["ensemble"],
+            noise=options["noise"],
             seed=options["seed"],
             scheme=options["init"],
             method=options["method"],
@@ -229,7 +254,7 @@ def widths_of(hidden: str) -> list[int]:
     """Return the widths of the hidden layers; 0 is none."""
     if not re.fullmatch(r"-?[0-9]{1,9}(,-?[0-9]{1,9})*", hidden):
         raise ConfigurationError(
-            f"--hidden {hidden!r} is not a list of widths; write 3, or 8,4 for two layers"
+            f"--hidden {hidden!r} is not a list of widths; write 3, 8,4 for two layers, or auto"
         )
     widths = [int(width) for width in hidden.split(",")]
     return [] if widths == [0] else widths
@@ -262,4 +287,8 @@ def _document(trained: Trained, path: str) -> dict[str, Any]:
         "columns": [column.as_dict() for column in trained.model.columns],
         "classes": [list(of) for of in trained.model.classes],
         "scores": record["scores"],
+        "hidden": list(trained.model.network.layers[1:-1]),
+        "evidence": record.get("evidence"),
+        "sizes": record.get("sizes"),
+        "known": record.get("known"),
     }

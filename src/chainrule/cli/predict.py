@@ -11,21 +11,37 @@ import numpy as np
 from chainrule._errors import DataError
 from chainrule._files import require_other_file, write_atomically
 from chainrule.cli._input import inputs_of, model_and_table, reading_options
-from chainrule.cli._output import Progress, csv_text, say_json, tell
+from chainrule.cli._output import Progress, csv_text, note, say_json, tell
 from chainrule.report.summary import score_lines
 from chainrule.tables import targets
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
-from chainrule.training.model import Model
+from chainrule.training.model import Certainty, Model
+
+MOST_NAMED = 5
 
 
 @click.command(name="predict")
 @click.argument("model")
 @click.argument("table")
 @click.option("--out", help="Write the CSV to this file instead of stdout.")
+@click.option(
+    "--interval",
+    "coverage",
+    type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+    help="Also say between what each number lies with so much probability (0.95), with its "
+    "standard deviation, and whether its row is far from those that were learned.",
+)
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as JSON.")
-def command(model: str, table: str, out: str | None, as_json: bool, written: Format) -> None:
+def command(
+    model: str,
+    table: str,
+    out: str | None,
+    coverage: float | None,
+    as_json: bool,
+    written: Format,
+) -> None:
     """Predict the targets of MODEL for every row of TABLE, as CSV.
 
     Numbers come in their own unit; classes by their names, with the probability of each.
@@ -35,7 +51,9 @@ def command(model: str, table: str, out: str | None, as_json: bool, written: For
         require_other_file(out, [model, table])
     with Progress("predicting"):
         trained, data = model_and_table(model, table, written)
-        outputs = trained.outputs_of_inputs(inputs_of(trained, data))
+        X = inputs_of(trained, data)
+        outputs = trained.outputs_of_inputs(X)
+        sure = None if coverage is None else trained.certainty(X)
     names, classes, p = trained.target_names, trained.classes, {}
     predicted = dict(zip(names, outputs.T.tolist(), strict=False))
     if classes:
@@ -43,6 +61,8 @@ def command(model: str, table: str, out: str | None, as_json: bool, written: For
         columns = labels.reshape(len(data), -1).T.tolist()
         predicted = dict(zip(names, columns, strict=True))
         p = _probabilities(names, classes, targets.probabilities(outputs, classes))
+    if sure is not None and coverage is not None:
+        predicted |= _certainties(trained, sure, coverage)
     if out is not None and out != "-":
         write_atomically(out, csv_text({**predicted, **p}).encode())
     if as_json:
@@ -50,8 +70,32 @@ def command(model: str, table: str, out: str | None, as_json: bool, written: For
         say_json(document | ({"probabilities": p} if p else {}))
     elif out is None or out == "-":
         sys.stdout.write(csv_text({**predicted, **p}))
+    if sure is not None:
+        _tell_far(sure, data)
     if set(trained.target_names) <= set(data.names):
         _tell_scores(trained, data, outputs)
+
+
+def _certainties(trained: Model, sure: Certainty, coverage: float) -> dict[str, list[float]]:
+    """Return the columns that say how sure predictions are."""
+    lower, upper = trained.interval(sure, coverage)
+    columns: dict[str, list[float]] = {}
+    for k, name in enumerate(trained.target_names):
+        columns[f"{name} lower"] = lower[:, k].tolist()
+        columns[f"{name} upper"] = upper[:, k].tolist()
+        columns[f"{name} std"] = sure.std[:, k].tolist()
+    columns["far"] = sure.is_far.astype(int).tolist()
+    return columns
+
+
+def _tell_far(sure: Certainty, data: Table) -> None:
+    rows = np.flatnonzero(sure.is_far) + 1
+    if len(rows):
+        named = ", ".join(map(str, rows[:MOST_NAMED])) + " …" * (len(rows) > MOST_NAMED)
+        note(
+            f"{len(rows)} of {len(data)} rows are far from those that were learned (row {named}): "
+            "what is said of them is extrapolated"
+        )
 
 
 def _tell_scores(trained: Model, data: Table, outputs: np.ndarray) -> None:

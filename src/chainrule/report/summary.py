@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._contracts import Array
+from chainrule.report.knowledge import evidence_lines, known_lines, size_lines
 from chainrule.statistics.scores import Scores
 from chainrule.tables.scaling import Scaling
 from chainrule.training.model import Model
@@ -18,12 +19,6 @@ ROWS_PER_WEIGHT = 10
 MOST_COLUMNS = 40
 MOST_CLASSES = 12
 WIDEST_NAME = 30  # characters
-ENDS_OF_EVIDENCE = {
-    "converged": "converged to a thousandth of a nat",
-    "edge": "as high as the minimum goes that was followed",
-    "max_iter": "not converged",
-    "time_limit": "out of time",
-}
 
 
 def termination_of(model: Model) -> Termination | None:
@@ -53,6 +48,10 @@ def _lines(model: Model) -> Iterable[str]:
     yield from _target_lines(model)
     if record:
         yield from _training_lines(record, p)
+        if "sizes" in record:
+            yield from size_lines(record["sizes"], net.layers[1])
+        if "known" in record:
+            yield from known_lines(model, record["known"])
     W, b = net.weights(model.theta)
     for l in W:
         yield from _weight_lines(model, l, W[l], b.get(l))
@@ -112,6 +111,8 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
     iterations = len(record["history"]["cost"]) - 1
     if "scores" in record:
         yield from score_lines(record["scores"])
+    if "known" in record:
+        yield from score_lines(record["known"]["scores"], "left out")
     each = record["alpha"] if isinstance(record["alpha"], list) else [record["alpha"]]
     shown = f"alpha = {', '.join(f'{a:g}' for a in each)}" if len(each) <= 10 else "its penalty"
     yield (
@@ -119,7 +120,7 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
         f"predicting the mean costs {record['baseline_cost']:.6g}"
     )
     if "evidence" in record:
-        yield from _evidence_lines(record["evidence"])
+        yield from evidence_lines(record["evidence"])
     if "alpha_reason" in record:
         yield f"             alpha by rule: {record['alpha_reason']}"
     yield (
@@ -130,35 +131,20 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
         yield f"             chosen by size: {record['reason']}"
     starts = len(record["restarts"])
     if starts > 1:
-        yield f"             {agreement(record['agreeing'], starts)}"
+        heights = [run.get("log_evidence") for run in record["restarts"]]
+        judged = [height for height in heights if height is not None]
+        on = "highest evidence" if judged else "lowest cost"
+        yield f"             {agreement(record['agreeing'], starts, on)}"
         costs = [run["cost"] for run in record["restarts"] if run["cost"] is not None]
         middle, most = np.median(costs), max(costs)
         yield f"             J: lowest {min(costs):.6g}, median {middle:.6g}, highest {most:.6g}"
+        if judged:
+            low, middle, most = min(judged), np.median(judged), max(judged)
+            yield f"             evidence: lowest {low:.2f}, median {middle:.2f}, highest {most:.2f}"
     stop = record["termination"]
     yield f"             {Termination(stop['name'], stop['inequality'])}"
     if "certificate" in record:
         yield from _certificate_lines(record["certificate"])
-
-
-def _evidence_lines(found: dict[str, Any]) -> Iterable[str]:
-    weights, learned = sum(found["weights"]), sum(found["gamma"])
-    height = found["log_evidence"]
-    shown = "not known" if height is None else f"{height:.2f} nats"
-    yield (
-        f"evidence     {shown}; the data determine γ = {learned:.1f} of the {weights} weights that "
-        "have a prior"
-    )
-    if found["beta"] is not None:
-        yield f"             noise of the target, in its scale: {found['beta'] ** -0.5:.4g}"
-    how = ENDS_OF_EVIDENCE.get(found["ended"], found["ended"])
-    where = f"the highest of {found['climbs']} climbs on {found['rows']} rows"
-    yield f"             {how} after {len(found['steps']) - 1} steps, {where}"
-    rows = list(zip(found["groups"], found["alpha"], found["gamma"], found["weights"], strict=True))
-    yield f"{'priors':<12} {'':<20} {'alpha':>10} {'γ':>7} {'weights':>8}"
-    for name, alpha, gamma, n in rows[:MOST_COLUMNS]:
-        yield f"             {name[:WIDEST_NAME]:<20} {alpha:>10.4g} {gamma:>7.2f} {n:>8}"
-    if len(rows) > MOST_COLUMNS:
-        yield f"             … {len(rows) - MOST_COLUMNS} more"
 
 
 def _certificate_lines(certificate: dict[str, Any]) -> Iterable[str]:
@@ -176,8 +162,8 @@ def _certificate_lines(certificate: dict[str, Any]) -> Iterable[str]:
         yield f"             {unit}"
 
 
-def score_lines(scores: Scores) -> Iterable[str]:
-    """Return how good it is on the rows it was fitted to."""
+def score_lines(scores: Scores, what_rows: str = "fitted") -> Iterable[str]:
+    """Return how good it is on the rows it was fitted to, or others."""
     for k, (name, of) in enumerate(scores.items()):
         if "rmse" in of:
             what = f"rmse {of['rmse']:.6g}, R² {of['r2']:.6f}, largest error {of['max_error']:.6g}"
@@ -186,7 +172,7 @@ def score_lines(scores: Scores) -> Iterable[str]:
                 f"accuracy {of['accuracy']:.4f}, log loss {of['log_loss']:.4f}; always the same: "
                 f"{of['accuracy_of_constant']:.4f}, {of['log_loss_of_constant']:.4f}"
             )
-        yield f"{'fitted' if k == 0 else '':<12} {name}: {what}"
+        yield f"{what_rows if k == 0 else '':<12} {name}: {what}"
 
 
 def _weight_lines(model: Model, l: int, W: Array, b: Array | None) -> Iterable[str]:

@@ -1,6 +1,7 @@
 """How many hidden units: as many as the evidence is highest for (MacKay 1992, Neural Comp. 4:448).
 
-One hidden layer grows until two sizes in a row have gained nothing that counts. Sizes are compared
+One hidden layer grows until two sizes in a row have gained nothing that counts, and the smallest
+that is as good as the best is taken. Sizes are compared
 on the same rows, with as many mirror images of a minimum counted as there are: H units can change
 places in H! ways, and where f is odd each can change its sign.
 """
@@ -108,7 +109,8 @@ def grown(
         worse = 0 if size.log_evidence > best + NATS else worse + 1
         if worse == PATIENCE:
             break
-    chosen = max(tried, key=lambda size: size.log_evidence)
+    best = max(size.log_evidence for size in tried)
+    chosen = next(size for size in tried if size.log_evidence >= best - NATS)
     # units that do nothing are taken away, if the evidence has no objection
     smaller = chosen.hidden - len(chosen.idle)
     if 1 <= smaller < chosen.hidden and smaller not in {size.hidden for size in tried}:

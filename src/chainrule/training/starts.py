@@ -74,13 +74,15 @@ class Restarts:
     def __str__(self) -> str:
         if len(self.runs) == 1:
             return "1 start"
-        return agreement(self.n_agree, len(self.runs))
+        judged = any(np.isfinite(run.log_evidence) for run in self.runs)
+        on = "highest evidence" if judged else "lowest cost"
+        return agreement(self.n_agree, len(self.runs), on)
 
 
-def agreement(n_agree: int, n_starts: int) -> str:
-    """Return in words how many starts agree."""
+def agreement(n_agree: int, n_starts: int, on: str = "lowest cost") -> str:
+    """Return in words how many starts agree on the best there is."""
     if n_agree == 0:
-        return f"none of {n_starts} starts has converged to the lowest cost"
+        return f"none of {n_starts} starts has converged to the {on}"
     if n_agree == 1 < n_starts:
-        return f"only 1 of {n_starts} starts reached the lowest cost: more may find a lower one"
-    return f"{n_agree} of {n_starts} starts agree on the lowest cost"
+        return f"only 1 of {n_starts} starts reached the {on}: more may find a better one"
+    return f"{n_agree} of {n_starts} starts agree on the {on}"
