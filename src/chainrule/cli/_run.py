@@ -19,11 +19,13 @@ from chainrule._errors import ChainruleError, TrainingError
 from chainrule.cli._printable import printable
 
 COMMANDS = {
+    "best": "Find the inputs for which a prediction is highest.",
     "check": "Check the gradient of a model on a table, layer by layer.",
     "compare": "Compare a network with others on a table, cross-validated.",
     "demo": "Tell the tutorial's whole story: numbers, figures, checks.",
     "explain": "Print every equation of a row with its numbers.",
     "fit": "Fit a network to a table and write the model.",
+    "influence": "Show which rows have made a model what it is.",
     "plot": "Draw a model on a table.",
     "predict": "Predict the target for every row of a table.",
     "show": "Print a summary of a model.",

@@ -140,7 +140,8 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
         yield f"             J: lowest {min(costs):.6g}, median {middle:.6g}, highest {most:.6g}"
         if judged:
             low, middle, most = min(judged), np.median(judged), max(judged)
-            yield f"             evidence: lowest {low:.2f}, median {middle:.2f}, highest {most:.2f}"
+            shown = f"lowest {low:.2f}, median {middle:.2f}, highest {most:.2f}"
+            yield f"             evidence: {shown}"
     stop = record["termination"]
     yield f"             {Termination(stop['name'], stop['inequality'])}"
     if "certificate" in record:

@@ -55,6 +55,33 @@ def votes(model: Model, X: Array, learned: Array, w: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
+class OfRows:
+    """What every row does to the best network.
+
+    Attributes
+    ----------
+    leverage, distance : ndarray (n,)
+        As `Influence` has them; the distance in standard deviations of what is known of weights.
+    without : ndarray (n, outputs)
+        What is predicted for each row by a fit without it, in users' units.
+    """
+
+    leverage: Array
+    distance: Array
+    without: Array
+
+
+def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
+    """Return what rows that were learned, as `encoded` has made them, do to the fit."""
+    net = model.network
+    root, variance = model.known().roots[0], model.training["known"]["variance"]
+    A, B = model.input_scaling.transform(X), model.target_scaling.transform(Y)
+    found = influence.influence(net, model.theta, A, B, w, root / np.sqrt(variance))
+    without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
+    return OfRows(found.leverage, found.distance / np.sqrt(variance), without)
+
+
+@dataclass(frozen=True, eq=False)
 class Best:
     """The inputs for which a prediction is highest, or lowest.
 

@@ -1,0 +1,99 @@
+"""chainrule influence: what every row of the data has to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import DataError
+from chainrule.cli._input import inputs_of, model_and_table, reading_options, targets_of
+from chainrule.cli._output import say, say_json
+from chainrule.heart.network import row_weights
+from chainrule.statistics.influence import HIGH
+from chainrule.tables.reading import Format
+from chainrule.training import insight
+from chainrule.training.model import Model
+
+
+@click.command(name="influence")
+@click.argument("model")
+@click.argument("table")
+@click.option(
+    "--row", type=int, help="Show the votes for the prediction of this row, counted from 1."
+)
+@click.option(
+    "--top",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many rows to show.",
+)
+@click.option("--weight", help="Column that says how much a row counts, as it was given to fit.")
+@reading_options
+@click.option("--json", "as_json", is_flag=True, help="Print all rows as JSON.")
+def command(
+    model: str,
+    table: str,
+    row: int | None,
+    top: int,
+    weight: str | None,
+    as_json: bool,
+    written: Format,
+) -> None:
+    """Show which rows of TABLE have made MODEL what it is; TABLE is what it was fitted to.
+
+    Leverage is how far the target of a row decides its own prediction: beyond 0.7 it decides by
+    itself. A vote is how far a prediction rises if the target of a row had been higher by 1; the
+    votes of all rows add up to 1 where nothing holds the output's bias.
+    """
+    trained, data = model_and_table(model, table, written)
+    X, Y = inputs_of(trained, data), targets_of(trained, data)
+    w = np.ones(len(data)) if weight is None else row_weights(data.numbers([weight])[:, 0], len(X))
+    if row is None:
+        found = insight.of_rows(trained, X, Y, w)
+        order = np.argsort(-found.distance, kind="stable")
+        columns: dict[str, Any] = {
+            "leverage": found.leverage.tolist(),
+            "distance": found.distance.tolist(),
+            "without": found.without.tolist(),
+        }
+        lines = _row_lines(trained, found, Y, order[:top])
+    else:
+        if not 1 <= row <= len(data):
+            raise DataError(f"--row {row} does not exist; {data.source} has rows 1 to {len(data)}")
+        votes = insight.votes(trained, X[row - 1 : row], X, w)[0, 0, :, 0]
+        columns = {"row": row, "votes": votes.tolist()}
+        lines = _vote_lines(trained, votes, Y, row, top)
+    if as_json:
+        say_json(columns)
+    else:
+        say("\n".join(lines))
+
+
+def _row_lines(
+    model: Model, found: insight.OfRows, Y: Array, order: np.ndarray[Any, Any]
+) -> list[str]:
+    lines = [
+        f"leverages add up to γ = {found.leverage.sum():.2f}",
+        f"{'row':>6} {'leverage':>9} {'moves the weights by':>22} {'target':>12} {'by others':>12}",
+    ]
+    for i in order:
+        alone = "   decides by itself" if found.leverage[i] > HIGH * Y.shape[1] else ""
+        lines.append(
+            f"{i + 1:>6} {found.leverage[i]:>9.3f} {found.distance[i]:>19.2f} sd "
+            f"{Y[i, 0]:>12.6g} {found.without[i, 0]:>12.6g}{alone}"
+        )
+    return lines
+
+
+def _vote_lines(model: Model, votes: Array, Y: Array, row: int, top: int) -> list[str]:
+    order = np.argsort(-np.abs(votes), kind="stable")[:top]
+    lines = [
+        f"votes for the {model.target_names[0]} of row {row}; all {len(votes)} add up to "
+        f"{votes.sum():.4f}",
+        f"{'row':>6} {'vote':>9} {'target':>12}",
+    ]
+    return lines + [f"{i + 1:>6} {votes[i]:>9.4f} {Y[i, 0]:>12.6g}" for i in order]
