@@ -330,8 +330,9 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
     if "evidence" in spec:
         _evidence(spec["evidence"])
     for size in list_of(spec.get("sizes", []), "sizes", lambda size: size):
-        size = object_with(size, "size", {"hidden", "weights", "log_evidence", "idle"})
-        whole(size["hidden"], "hidden"), whole(size["weights"], "weights")
+        size = object_with(size, "size", {"hidden", "differ", "weights", "log_evidence", "idle"})
+        for key in ("hidden", "differ", "weights"):
+            whole(size[key], key)
         number(size["log_evidence"], "log_evidence"), list_of(size["idle"], "idle", a_name)
     if "known" in spec:
         _known(spec["known"])

@@ -169,6 +169,8 @@ def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
 
 def _root(objective: Objective, theta: Array) -> Array | None:
     """Return R with (G + D)⁻¹ = R Rᵀ, 0 for weights that are held; None if there is none."""
+    if not np.all(np.isfinite(theta)):
+        return None
     try:
         return inverse_root(objective, theta)
     except linalg.LinAlgError:

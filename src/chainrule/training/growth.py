@@ -2,8 +2,8 @@
 
 One hidden layer grows until two sizes in a row have gained nothing that counts, and the smallest
 that is as good as the best is taken. Sizes are compared
-on the same rows, with as many mirror images of a minimum counted as there are: H units can change
-places in H! ways, and where f is odd each can change its sign.
+on the same rows, with as many mirror images of a minimum counted as there are: H units that differ
+can change places in H! ways, and where f is odd each can change its sign.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from chainrule.training.objective import Objective
 
 SIZES = (1, 2, 3, 5, 8, 12, 18, 27, 40)
 PATIENCE = 2  # sizes that gain nothing
-NATS = 2.0
+NATS = 3.0  # strong evidence: a ratio of 20 (Kass & Raftery 1995, JASA 90:773)
 CLIMBS = 2
 MOST_ROWS = 5_000
 MOST_WORK = 5e8  # multiplications for second derivatives
@@ -37,7 +37,8 @@ class Size:
 
     Attributes
     ----------
-    hidden, weights : int
+    hidden, differ, weights : int
+        Units, and how many of them do something that no other does.
     log_evidence : float
         In nats, mirror images counted.
     idle : tuple of str
@@ -45,6 +46,7 @@ class Size:
     """
 
     hidden: int
+    differ: int
     weights: int
     log_evidence: float
     idle: tuple[str, ...]
@@ -53,6 +55,7 @@ class Size:
         """Return it as plain data."""
         return {
             "hidden": self.hidden,
+            "differ": self.differ,
             "weights": self.weights,
             "log_evidence": self.log_evidence,
             "idle": list(self.idle),
@@ -112,7 +115,7 @@ def grown(
     best = max(size.log_evidence for size in tried)
     chosen = next(size for size in tried if size.log_evidence >= best - NATS)
     # units that do nothing are taken away, if the evidence has no objection
-    smaller = chosen.hidden - len(chosen.idle)
+    smaller = chosen.differ
     if 1 <= smaller < chosen.hidden and smaller not in {size.hidden for size in tried}:
         objective = objective_of(smaller)
         size = _tried(objective, smaller, priors_of(objective), seed, unit)
@@ -128,13 +131,14 @@ def _tried(objective: Objective, hidden: int, priors: Priors, seed: int, unit: f
     try:
         found = bayes.by_evidence(objective, priors, seed, unit, n_climbs=CLIMBS, n_rows=MOST_ROWS)
     except TrainingError:
-        return Size(hidden, net.n_parameters, -np.inf, ())
-    mirrored = float(special.gammaln(hidden + 1.0))
-    if net.hidden[0] in ODD:
-        mirrored += hidden * np.log(2.0)
+        return Size(hidden, hidden, net.n_parameters, -np.inf, ())
     idle = idle_units(net, found.best.theta, np.asarray(objective.X))
+    differ = hidden - len({unit.index for unit in idle})
+    mirrored = float(special.gammaln(differ + 1.0))
+    if net.hidden[0] in ODD:
+        mirrored += differ * np.log(2.0)
     height = found.best.log_evidence + mirrored
-    return Size(hidden, net.n_parameters, height, tuple(map(str, idle)))
+    return Size(hidden, differ, net.n_parameters, height, tuple(map(str, idle)))
 
 
 def _work(objective: Objective) -> float:

@@ -1,0 +1,43 @@
+"""Derivatives with respect to inputs, against differences."""
+
+import numpy as np
+import pytest
+
+from chainrule import Network
+from chainrule.statistics.sensitivity import derivatives, error_of_mean_slopes, mean_slopes
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(2)
+
+
+@pytest.mark.parametrize(
+    ("layers", "options"),
+    [
+        ([3, 1], {}),
+        ([3, 4, 1], {}),
+        ([3, 4, 3, 2], {"skip": True, "hidden": "sigmoid"}),
+        ([3, 4, 3], {"output": "softmax"}),
+        ([3, 4, 1], {"output": "exp", "bias": False}),
+    ],
+)
+def test_they_are_those_of_differences(rng, layers, options):
+    net = Network(layers, **options)
+    theta, X = net.initial(3), rng.standard_normal((6, 3))
+    found = derivatives(net, theta, X)
+    assert found.shape == (6, layers[-1], 3)
+    for j in range(3):
+        step = np.zeros(3)
+        step[j] = 1e-6
+        up, down = (net.forward(theta, X + s * step).y_hat for s in (1, -1))
+        assert found[:, :, j] == pytest.approx((up - down) / 2e-6, rel=1e-6, abs=1e-8)
+
+
+def test_the_error_of_mean_slopes_is_that_of_draws(rng):
+    net = Network([2, 3, 1])
+    theta, X, w = net.initial(1), rng.standard_normal((50, 2)), np.ones(50)
+    root = 0.02 * np.triu(rng.standard_normal((net.n_parameters, net.n_parameters)))
+    draws = theta + rng.standard_normal((3000, len(theta))) @ root.T
+    spread = np.std([mean_slopes(net, draw, X, w) for draw in draws], axis=0)
+    assert error_of_mean_slopes(net, theta, root, X, w) == pytest.approx(spread, rel=0.35)

@@ -1,0 +1,234 @@
+"""The penalty by the evidence, sizes by it, and what is known after training."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chainrule import ConfigurationError, Network, Objective
+from chainrule.training import bayes, belief, growth
+from chainrule.training.belief import believed
+from chainrule.training.evidence import priors_of
+from chainrule.training.train import train
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+def wave(rng, n=120, noise=0.2):
+    X = rng.uniform(-2, 2, (n, 2))
+    y = np.sin(2 * X[:, :1]) + noise * rng.standard_normal((n, 1))
+    return X, (y - y.mean()) / y.std()
+
+
+def fit(X, Y, network, **options):
+    names = tuple(f"x{j}" for j in range(X.shape[1]))
+    targets = tuple(f"y{k}" for k in range(Y.shape[1]))
+    options = {"n_restarts": 3, **options}
+    return train(X, Y, network, target_names=targets, input_names=names, **options)
+
+
+def test_it_is_the_same_for_any_number_of_threads(rng, monkeypatch):
+    X, Y = wave(rng)
+    o = Objective(Network([2, 4, 1]), X, Y)
+    found = []
+    for threads in ("1", "2"):
+        monkeypatch.setenv("CHAINRULE_NUM_THREADS", threads)
+        found.append(bayes.by_evidence(o, priors_of(o.net), 0).decay)
+    assert np.array_equal(*found)
+
+
+def test_rounding_errors_are_forgotten(rng):
+    X, Y = wave(rng)
+    o = Objective(Network([2, 4, 1]), X, Y)
+    other = Objective(o.net, X * (1 + 1e-14), Y)
+    priors = priors_of(o.net)
+    same = [bayes.by_evidence(one, priors, 0).decay for one in (o, other)]
+    assert np.array_equal(*same)
+
+
+def test_rows_that_count_twice_are_two(rng):
+    X, Y = wave(rng, n=40)
+    net, counts = Network([2, 3, 1]), np.r_[np.full(10, 2.0), np.ones(30)]
+    once = Objective(net, X, Y, 0.0, counts)
+    twice = Objective(
+        net, np.repeat(X, counts.astype(int), axis=0), np.repeat(Y, counts.astype(int), axis=0)
+    )
+    priors = priors_of(net)
+    found = [bayes.by_evidence(o, priors, 0).decay for o in (once, twice)]
+    assert found[0] == pytest.approx(found[1], rel=0.1)  # where one step ends is a matter of chance
+    # what weights mean as a whole is a matter of their unit
+    scaled = bayes.by_evidence(Objective(net, X, Y, 0.0, 1e3 * counts), priors, 0, 1e3)
+    assert scaled.decay == pytest.approx(1e3 * found[0], rel=1e-12)
+
+
+def test_many_rows_are_sampled(rng, monkeypatch):
+    monkeypatch.setattr(bayes, "FEWEST_IN_SAMPLE", 100)
+    monkeypatch.setattr(bayes, "ROWS_PER_WEIGHT", 1)
+    X, Y = wave(rng, n=400)
+    o = Objective(Network([2, 3, 1]), X, Y)
+    found = bayes.by_evidence(o, priors_of(o.net), 0)
+    assert found.n_rows == 100
+    assert 1 / np.sqrt(found.best.beta) == pytest.approx(0.2 / np.sqrt(0.5 + 0.04), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("net", "rows", "words"),
+    [
+        (Network([2, 600, 1]), 50, "2,401 weights > 2,000"),
+        (Network([2, 2, 1]), 9, "fewer than 10 rows"),
+    ],
+)
+def test_where_it_cannot_be_had_the_rule_holds_and_says_why(rng, net, rows, words):
+    X, Y = wave(rng, n=rows)
+    record = fit(X, Y, net, n_restarts=1, max_iter=5).model.training
+    assert words in record["alpha_reason"]
+    assert "evidence" not in record
+
+
+def test_starts_are_judged_by_their_evidence(rng):
+    X, Y = wave(rng, n=60)
+    trained = fit(X, Y, Network([2, 8, 1]), n_restarts=6)
+    heights = [run.log_evidence for run in trained.restarts.runs]
+    chosen = trained.model.training["evidence"]["log_evidence"]
+    assert chosen == pytest.approx(max(heights), abs=0.01)
+    assert np.ptp(heights) > 0.1
+
+
+def test_each_column_has_its_own_prior(rng):
+    X, Y = wave(rng)
+    found = fit(X, Y, Network([2, 6, 1])).model.training["evidence"]
+    assert found["groups"] == ["x0", "x1", "b[1]", "W[2]"]
+    assert found["alpha"][1] > 5 * found["alpha"][0]  # x1 says nothing
+    assert sum(found["weights"]) == 2 * 6 + 6 + 6
+
+
+def test_each_target_has_its_own_noise(rng):
+    X = rng.uniform(-2, 2, (150, 1))
+    clean = np.hstack([np.sin(2 * X), np.cos(2 * X)])
+    Y = clean + rng.standard_normal((150, 2)) * [0.02, 0.4]
+    trained = fit(X, Y, Network([1, 8, 2]), noise="constant")
+    noise = np.sqrt(trained.model.posterior.noise.variance) * trained.model.target_scaling.scale
+    assert noise == pytest.approx([0.02, 0.4], rel=0.35)
+    errors = trained.model.outputs(X) - clean
+    assert np.sqrt(np.mean(errors[:, 0] ** 2)) < 0.02
+
+
+def test_as_many_units_as_there_are(rng):
+    X = rng.uniform(-3, 3, (200, 1))
+    straight = 0.5 * X + 0.1 * rng.standard_normal((200, 1))
+    bumps = np.sin(2.5 * X) + 0.05 * rng.standard_normal((200, 1))
+    sizes = {}
+    for name, Y in (("straight", straight), ("bumps", bumps)):
+        trained = fit(X, Y, lambda hidden: Network([1, hidden, 1]))
+        record = trained.model.training
+        sizes[name] = trained.model.network.layers[1]
+        best = max(size["log_evidence"] for size in record["sizes"])
+        smallest = min(
+            s["hidden"] for s in record["sizes"] if s["log_evidence"] >= best - growth.NATS
+        )
+        assert sizes[name] == smallest
+    assert sizes["straight"] == 1
+    assert 3 <= sizes["bumps"] <= 8
+
+
+def test_sizes_go_by_the_evidence_alone(rng):
+    X, Y = wave(rng)
+
+    def network(hidden):
+        return Network([2, hidden, 1])
+
+    with pytest.raises(ConfigurationError, match="alpha 'evidence'"):
+        fit(X, Y, network, alpha=0.1)
+    with pytest.raises(ConfigurationError, match="fewer than 10 rows"):
+        fit(X[:5], Y[:5], network)
+
+
+def known(rng, kind="varying", n=400):
+    X = rng.uniform(-1, 1, (n, 1))
+    sd = np.exp(1.5 * X - 2.0) if kind == "varying" else np.full_like(X, 0.2)
+    Y = X**2 + sd * rng.standard_normal((n, 1))
+    return X, Y, sd
+
+
+def test_noise_that_varies_is_found(rng):
+    X, Y, sd = known(rng)
+    model = fit(X, Y, Network([1, 4, 1])).model
+    noise = model.posterior.noise
+    assert noise.networks
+    found = np.sqrt(noise.at(model.input_scaling.transform(X))) * model.target_scaling.scale
+    assert np.abs(np.log(found / sd)).max() < 0.5
+    assert not fit(X, Y, Network([1, 4, 1]), noise="constant").model.posterior.noise.networks
+
+
+def test_noise_that_does_not_vary_is_left_alone(rng):
+    X, Y, _ = known(rng, "constant")
+    noise = fit(X, Y, Network([1, 4, 1])).model.posterior.noise
+    assert not noise.networks
+
+
+@pytest.mark.parametrize("ensemble", [1, 3])
+def test_intervals_hold_as_many_new_rows_as_they_say(rng, ensemble):
+    X, Y, _ = known(rng)
+    model = fit(X, Y, Network([1, 6, 1]), ensemble=ensemble).model
+    assert len(model.posterior) == ensemble
+    new = rng.uniform(-1, 1, (20_000, 1))
+    truth = new**2 + np.exp(1.5 * new - 2.0) * rng.standard_normal((20_000, 1))
+    sure = model.certainty(new)
+    for coverage in (0.5, 0.9, 0.95):
+        lower, upper = model.interval(sure, coverage)
+        assert np.mean((lower <= truth) & (truth <= upper)) == pytest.approx(coverage, abs=0.04)
+    assert model.training["known"]["coverage"] == pytest.approx(0.95, abs=0.03)
+
+
+def test_the_best_alone_predicts_by_its_equation_and_several_by_their_mean(rng):
+    X, Y = wave(rng)
+    one = fit(X, Y, Network([2, 4, 1])).model
+    scaled = one.input_scaling.transform(X)
+    by_hand = one.target_scaling.inverse(one.network.forward(one.theta, scaled).y_hat)
+    assert np.array_equal(one.outputs(X), by_hand)
+    several = fit(X, Y, Network([2, 4, 1]), ensemble=3).model
+    assert np.array_equal(several.theta, one.theta)
+    each = [several.network.forward(at, scaled).y_hat for at in several.posterior.theta]
+    mean = several.target_scaling.inverse(np.mean(each, axis=0))
+    assert several.outputs(X) == pytest.approx(mean, rel=1e-12)
+
+
+def test_rows_without_themselves_score_as_new_ones_do(rng):
+    X, Y = wave(rng, n=100, noise=0.4)
+    trained = fit(X, Y, Network([2, 8, 1]))
+    new, truth = wave(rng, n=5_000, noise=0.4)
+    error = np.sqrt(np.mean((trained.model.outputs(new) - truth) ** 2))
+    record = trained.model.training
+    alone = record["known"]["scores"]["y0"]["rmse"]
+    assert record["scores"]["y0"]["rmse"] < 0.95 * alone
+    assert alone == pytest.approx(error, rel=0.15)
+
+
+def test_a_row_that_stands_alone_is_named(rng):
+    X, Y = wave(rng, n=60)
+    X[17, 1] = 40.0
+    record = fit(X, Y, Network([2, 3, 1])).model.training["known"]
+    assert record["leverage"] > 0.7
+    assert 18 in [row["row"] for row in record["influential"] if row["leverage"] > 0.7]
+
+
+def test_nothing_is_known_where_the_curvature_is_none(rng):
+    X, Y = wave(rng, n=30)
+    o = Objective(Network([2, 3, 1]), np.zeros_like(X), Y)
+    flat = replace(o, alpha=0.0)
+    assert believed(flat, [np.zeros(13)], unit=1.0, once=np.ones(30)) is not None  # jitter holds it
+    nan = np.full(13, np.nan)
+    assert believed(o, [nan], unit=1.0, once=np.ones(30)) is None
+
+
+def test_the_noise_of_a_precision_is_that_of_its_likelihood(rng):
+    # Poisson's loss of 1/r² with weight r²/2 is minus the log likelihood of r, but for constants
+    r2, z = rng.uniform(0.1, 4.0, 50), rng.standard_normal(50)
+    net = Network([1, 1], output="exp")
+    cost = 0.5 * r2 @ net.pair.cost(z[:, None], 1 / r2[:, None])
+    exact = -np.sum(0.5 * z - 0.5 * np.exp(z) * r2)
+    assert cost == pytest.approx(exact)
+    assert belief.NOISE == ("varying", "constant")
