@@ -48,6 +48,31 @@ def test_the_session_with_a_table(tmp_path, monkeypatch):
             assert run(shlex.split(command)) == 0
 
 
+def test_the_session_of_a_scientist(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "science.md").read_text()
+    for language, block in re.findall(r"```(python|console)\n(.*?)```", page, re.S):
+        if language == "python":
+            exec(compile(block, "science.md", "exec"), {})
+            continue
+        for command, shown in re.findall(r"\$ chainrule (.*)\n((?:[^$].*\n)*)", block):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                assert run(shlex.split(command)) == 0
+            lines = printed.getvalue().splitlines()
+            for line in shown.splitlines():  # the page leaves most of a summary out
+                words = re.sub(r"[\d.+-]+|▇+", "#", line)
+                like = [one for one in lines if re.sub(r"[\d.+-]+|▇+", "#", one) == words]
+                assert like, line
+                assert any(close(line, one) for one in like), (line, like)
+
+
+def close(shown, printed):
+    numbers = (re.findall(r"[+-]?\d+\.?\d*", text) for text in (shown, printed))
+    pairs = zip(*numbers, strict=True)
+    return all(float(b) == pytest.approx(float(a), rel=1e-3, abs=1e-3) for a, b in pairs)
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/migration.md"])
 def test_the_python_examples(page, capsys):
     text = (ROOT / page).read_text()

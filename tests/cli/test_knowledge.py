@@ -1,0 +1,150 @@
+"""What is known of a fit, on the command line."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Return the path of a table with a target, words, and one row far from the others."""
+    rng = np.random.default_rng(1)
+    x, kind = rng.uniform(-2, 2, 60), rng.choice(["a", "b"], 60)
+    y = 10 + 3 * np.sin(2 * x) + 2 * (kind == "b") + 0.3 * rng.standard_normal(60)
+    lines = [f"{a:.3f},{k},{b:.3f}" for a, k, b in zip(x, kind, y, strict=True)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["x,kind,y", *lines]) + "\n")
+    return path
+
+
+@pytest.fixture
+def fitted(run, table, tmp_path):
+    path = tmp_path / "m.json"
+    done = run("fit", table, "--target", "y", "--hidden", 4, "--restarts", 3, "--out", path)
+    assert done.code == 0, done.err
+    return path
+
+
+def test_predict_with_intervals(run, fitted, table, tmp_path):
+    new = tmp_path / "new.csv"
+    new.write_text("x,kind\n0.5,a\n30,b\n")
+    done = run("predict", fitted, new, "--interval", 0.9)
+    assert done.code == 0
+    near, far = csv.DictReader(io.StringIO(done.out))
+    assert list(near) == ["y", "y lower", "y upper", "y std", "far"]
+    assert float(near["y lower"]) < float(near["y"]) < float(near["y upper"])
+    assert (near["far"], far["far"]) == ("0", "1")
+    assert float(far["y std"]) > 2 * float(near["y std"])
+    assert "1 of 2 rows are far from those that were learned (row 2)" in done.err
+    document = json.loads(run("predict", fitted, table, "--interval", 0.9, "--json").out)
+    inside = [
+        low <= y <= high
+        for low, y, high in zip(
+            document["predictions"]["y lower"],
+            np.loadtxt(table, delimiter=",", skiprows=1, usecols=2),
+            document["predictions"]["y upper"],
+            strict=True,
+        )
+    ]
+    assert np.mean(inside) > 0.85
+
+
+@pytest.mark.parametrize("coverage", ["0", "1", "95", "nan", "much"])
+def test_a_coverage_that_is_none_is_refused(run, fitted, table, coverage):
+    done = run("predict", fitted, table, "--interval", coverage)
+    assert done.code == 2
+    assert "Error: " in done.err
+
+
+def test_classes_have_no_intervals_and_say_so(run, table, tmp_path):
+    path = tmp_path / "c.json"
+    assert run("fit", table, "--target", "kind", "--restarts", 2, "--out", path).code == 0
+    done = run("predict", path, table, "--interval", 0.9)
+    assert done.code == 2
+    assert "are classes: how sure it is, their probabilities say" in done.err
+    shown = run("show", path).out
+    assert "left out     kind: accuracy" in shown
+    best = json.loads(run("best", path, "--target", "p(kind=b)", "--json").out)
+    assert 0 < best["prediction"] < 1
+    assert best["std"] is None
+    votes = run("influence", path, table, "--row", 1)
+    assert votes.code == 2
+    assert "has no votes" in votes.err
+
+
+def test_the_page_says_what_is_known(run, fitted):
+    shown = run("show", fitted).out
+    for words in (
+        "left out     y: rmse",
+        "evidence     ",
+        "priors ",
+        "noise        y: standard deviation",
+        "coverage     ± 1.96 standard deviations would have held",
+        "inputs say   mean |d y / d input|",
+        "rows say     leverage",
+    ):
+        assert words in shown
+    training = json.loads(run("show", fitted, "--json").out)["training"]
+    assert set(training["known"]["relevance"]) == {"x", "kind=a", "kind=b"}
+    assert training["evidence"]["groups"] == ["x", "kind", "b[1]", "W[2]"]
+
+
+def test_fit_as_json_has_it_all(run, table, tmp_path):
+    path = tmp_path / "m.json"
+    options = (
+        "--hidden",
+        "auto",
+        "--ensemble",
+        2,
+        "--restarts",
+        3,
+        "--noise",
+        "constant",
+        "--json",
+    )
+    document = json.loads(run("fit", table, "--target", "y", *options, "--out", path).out)
+    assert document["hidden"][0] in [size["hidden"] for size in document["sizes"]]
+    assert np.isfinite(document["evidence"]["log_evidence"])
+    assert 0.8 < document["known"]["coverage"] <= 1
+    assert "2 networks predict together" in run("show", path).out
+    assert "chosen" in run("show", path).out
+
+
+def test_influence_names_rows_and_votes(run, fitted, table):
+    done = run("influence", fitted, table, "--top", 4)
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 6
+    rows = json.loads(run("influence", fitted, table, "--json").out)
+    gamma = json.loads(run("show", fitted, "--json").out)["training"]["known"]["gamma"]
+    assert sum(rows["leverage"]) == pytest.approx(gamma)
+    votes = json.loads(run("influence", fitted, table, "--row", 7, "--json").out)
+    assert sum(votes["votes"]) == pytest.approx(1.0)
+    assert votes["votes"][6] == pytest.approx(rows["leverage"][6])
+    assert "all 60 add up to 1.0000" in run("influence", fitted, table, "--row", 7).out
+    assert "rows 1 to 60" in run("influence", fitted, table, "--row", 61).err
+
+
+def test_the_best_input(run, fitted):
+    done = run("best", fitted, "--fix", "kind=a=1", "--fix", "kind=b=0")
+    assert done.code == 0
+    assert done.out.startswith("highest y: ")
+    found = json.loads(run("best", fitted, "--minimize", "--json").out)
+    assert found["inputs"]["x"] == pytest.approx(-np.pi / 4, abs=0.3)
+    for wrong, words in (("x", "is not NAME=NUMBER"), ("z=1", "there is no input 'z'")):
+        bad = run("best", fitted, "--fix", wrong)
+        assert bad.code == 2
+        assert words in bad.err
+
+
+def test_what_auto_cannot_do_is_said(run, table, scores, tmp_path):
+    few = run("fit", scores, "--target", "score", "--hidden", "auto", "--out", tmp_path / "m")
+    assert few.code == 2
+    assert "fewer than 10 rows: too few to tell noise" in few.err
+    fixed = run(
+        "fit", table, "--target", "y", "--hidden", "auto", "--alpha", 0.1, "--out", tmp_path / "m"
+    )
+    assert fixed.code == 2
+    assert "with alpha 'evidence'" in fixed.err

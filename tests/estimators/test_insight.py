@@ -1,0 +1,182 @@
+"""What estimators know besides their predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+
+from chainrule import (
+    ConfigurationError,
+    NetworkClassifier,
+    NetworkRegressor,
+    load_model,
+    save_model,
+)
+
+RNG = np.random.default_rng(4)
+X = RNG.uniform(-2, 2, (80, 3)) * [1.0, 10.0, 0.1]
+Y = 50 + 20 * np.sin(X[:, 0]) + X[:, 1] + RNG.standard_normal(80)
+SMALL = {"hidden_layer_sizes": (4,), "n_restarts": 2}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return NetworkRegressor(**SMALL).fit(X, Y)
+
+
+def test_predictions_come_with_a_standard_deviation_and_an_interval(fitted):
+    mean, std = fitted.predict(X, return_std=True)
+    assert np.array_equal(mean, fitted.predict(X))
+    assert std.shape == (80,)
+    assert np.all((std > 0.5) & (std < 3.0))
+    lower, upper = fitted.predict_interval(X)
+    assert np.allclose(upper - mean, mean - lower)
+    narrow = np.subtract(*fitted.predict_interval(X, coverage=0.5)[::-1])
+    assert np.all(narrow < upper - lower)
+    assert np.mean((lower < Y) & (upper > Y)) > 0.9
+    with pytest.raises(ConfigurationError, match=r"coverage is 95; it must be between 0 and 1"):
+        fitted.predict_interval(X, coverage=95)
+
+
+def test_several_targets_keep_their_shape():
+    both = NetworkRegressor(**SMALL).fit(X, np.column_stack([Y, -Y]))
+    mean, std = both.predict(X[:5], return_std=True)
+    assert mean.shape == std.shape == both.predict_interval(X[:5])[0].shape == (5, 2)
+    assert both.derivatives(X[:5]).shape == (5, 2, 3)
+    assert both.votes(X[:2], X).shape == (2, 2, 80, 2)
+
+
+def test_rows_far_away_are_named(fitted):
+    far = np.vstack([X[:2], [[9.0, 0.0, 0.0]]])
+    assert fitted.is_far(far).tolist() == [False, False, True]
+    with pytest.warns(UserWarning, match=r"1 of 3 rows are far .*\(row 2, counted from 0\)"):
+        _, std = fitted.predict(far, return_std=True)
+    assert std[2] > 1.2 * std[:2].max()
+
+
+def test_fitted_attributes_about_what_is_known(fitted):
+    p = fitted.model_.network.n_parameters
+    assert 3 < fitted.gamma_ < p
+    assert fitted.leverage_.sum() == pytest.approx(fitted.gamma_)
+    assert fitted.noise_ == pytest.approx([1.0], rel=0.3)
+    assert [c.shape for c in fitted.coefs_std_] == [c.shape for c in fitted.coefs_]
+    assert [c.shape for c in fitted.intercepts_std_] == [c.shape for c in fitted.intercepts_]
+    assert fitted.influence_.shape == (80,)
+    alone = Y - fitted.loo_predictions_[:, 0]
+    score = fitted.loo_scores_["y"]
+    assert score["rmse"] == pytest.approx(np.sqrt(np.mean(alone**2)))
+    assert score["rmse"] > fitted.model_.training["scores"]["y"]["rmse"]
+    assert np.isfinite(fitted.log_evidence_)
+    assert set(fitted.alpha_) == {"x1", "x2", "x3", "b[1]", "W[2]"}
+    relevance = fitted.relevance_
+    assert relevance["x1"]["of_spread"] > relevance["x2"]["of_spread"]
+    assert relevance["x2"]["of_spread"] > 5 * relevance["x3"]["of_spread"]
+    assert relevance["x2"]["slope"] == pytest.approx(1.0, abs=3 * relevance["x2"]["error"] + 0.1)
+
+
+def test_derivatives_are_those_of_predictions(fitted):
+    found = fitted.derivatives(X[:6])
+    for j, h in enumerate((1e-5, 1e-4, 1e-6)):
+        step = np.eye(3)[j] * h
+        difference = (fitted.predict(X[:6] + step) - fitted.predict(X[:6] - step)) / (2 * h)
+        assert found[:, j] == pytest.approx(difference, rel=1e-4, abs=1e-4)
+
+
+def test_votes_add_up_and_those_at_home_are_leverages(fitted):
+    votes = fitted.votes(X, X)
+    assert votes.sum(axis=1) == pytest.approx(np.ones(80))
+    assert np.diag(votes) == pytest.approx(fitted.leverage_)
+    softmax = NetworkClassifier(**SMALL).fit(X, Y > 50)
+    with pytest.raises(ConfigurationError, match="has no votes"):
+        softmax.votes(X, X)
+
+
+def test_the_best_input_is_found_within_the_data(fitted):
+    best = fitted.best_input()
+    assert best.inputs["x1"] == pytest.approx(np.pi / 2, abs=0.3)
+    assert best.inputs["x2"] == pytest.approx(X[:, 1].max())
+    assert "x2" in best.at_edge
+    assert "x1" not in best.at_edge
+    assert best.prediction >= fitted.predict(X).max()
+    assert best.std > 0
+    given = fitted.best_input({"x2": 0.0}, minimize=True)
+    assert given.inputs["x2"] == 0.0
+    assert given.inputs["x1"] == pytest.approx(-np.pi / 2, abs=0.3)
+    assert given.prediction < best.prediction
+    with pytest.raises(ConfigurationError, match="there is no input 'z'"):
+        fitted.best_input({"z": 1.0})
+    with pytest.raises(ConfigurationError, match="there is no output 'z'"):
+        fitted.best_input(target="z")
+
+
+def test_of_categories_one_is_best():
+    frame = pd.DataFrame({"x": X[:, 0], "kind": RNG.choice(["a", "b", "c"], 80)})
+    y = frame.x + frame.kind.map({"a": 0.0, "b": 5.0, "c": 1.0})
+    model = NetworkRegressor(**SMALL).fit(frame, y)
+    best = model.best_input()
+    assert [best.inputs[f"kind={k}"] for k in "abc"] == [0.0, 1.0, 0.0]
+    assert model.best_input({"kind=c": 1.0, "kind=b": 0.0, "kind=a": 0.0}).prediction < 4.5
+
+
+def test_what_is_known_is_saved(fitted, tmp_path):
+    model = NetworkRegressor(**SMALL, ensemble=2).fit(X, Y)
+    save_model(model, tmp_path / "m.json")
+    again = load_model(tmp_path / "m.json")
+    ours, theirs = (m.certainty(X) for m in (model.model_, again))
+    for name in ("mean", "std", "std_of_mean", "is_far"):
+        assert np.array_equal(getattr(ours, name), getattr(theirs, name))
+    assert np.array_equal(*(m.interval(ours, 0.9)[0] for m in (model.model_, again)))
+
+
+def test_classes_know_how_sure_they_are_by_their_probabilities():
+    X, y = load_iris(return_X_y=True)
+    model = NetworkClassifier(**SMALL, ensemble=2).fit(X, y)
+    p = model.predict_proba(X)
+    assert p.sum(axis=1) == pytest.approx(np.ones(150))
+    assert np.array_equal(model.predict(X), model.classes_[p.argmax(axis=1)])
+    z = model.decision_function(X)
+    softmax = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    assert softmax == pytest.approx(p, abs=1e-9)
+    assert set(model.loo_scores_["class"]) >= {"accuracy", "log_loss"}
+    assert (
+        model.loo_scores_["class"]["log_loss"]
+        > model.model_.training["scores"]["class"]["log_loss"]
+    )
+    with pytest.raises(ConfigurationError, match="are classes"):
+        model.model_.certainty(X)
+
+
+def test_few_rows_know_that_they_know_little():
+    X, y = [[3, 5], [5, 1], [10, 2]], [75, 82, 93]
+    model = NetworkRegressor(hidden_layer_sizes=(3,)).fit(X, y)
+    mean, std = model.predict(X, return_std=True)
+    assert mean == pytest.approx(y, abs=0.05)
+    with pytest.warns(UserWarning, match="1 of 1 rows are far"):
+        lower, upper = model.predict_interval([[8, 3]])
+    assert lower < 80
+    assert upper > 95
+    assert np.all(std < 1.0)
+
+
+def test_where_nothing_is_known_it_says_why():
+    wide = NetworkRegressor(hidden_layer_sizes=(600,), n_restarts=1, max_iter=3)
+    with pytest.warns(UserWarning, match="iteration limit"):
+        wide.fit(X, Y)
+    assert wide.gamma_ is None
+    assert wide.leverage_ is None
+    with pytest.raises(
+        ConfigurationError, match="does not know how sure it is: second derivatives"
+    ):
+        wide.predict(X, return_std=True)
+
+
+def test_auto_finds_a_size_and_refuses_what_does_not_go_with_it():
+    model = NetworkRegressor("auto", n_restarts=2).fit(X, Y)
+    assert model.coefs_[0].shape[1] <= 5
+    assert len(model.model_.training["sizes"]) >= 3
+    monotone = NetworkRegressor("auto", n_restarts=1, monotonic_cst=[0, 1, 0]).fit(X, Y)
+    assert np.all(monotone.derivatives(X)[:, 1] >= 0)
+    with pytest.raises(ConfigurationError, match="warm_start goes on with the weights"):
+        NetworkRegressor("auto", warm_start=True).fit(X, Y)
+    with pytest.raises(ConfigurationError, match='a sequence of them, or "auto"'):
+        NetworkRegressor("many").fit(X, Y)
