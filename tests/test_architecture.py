@@ -36,6 +36,7 @@ INSIDE_TRAINING = [
     ["penalty"],
     ["evidence"],
     ["bayes"],
+    ["robust"],
     ["belief", "growth"],
     ["model"],
     ["insight"],

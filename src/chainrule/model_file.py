@@ -324,6 +324,7 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
             "evidence",
             "known",
             "sizes",
+            "tails",
             "no_posterior",
         },
     )
@@ -334,6 +335,9 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
         for key in ("hidden", "differ", "weights"):
             whole(size[key], key)
         number(size["log_evidence"], "log_evidence"), list_of(size["idle"], "idle", a_name)
+    if "tails" in spec:
+        for key, value in object_with(spec["tails"], "tails", {"degrees", "least"}).items():
+            number(value, key)
     if "known" in spec:
         _known(spec["known"])
     a_name(spec.get("no_posterior", "-"))

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.linear_model import BayesianRidge
 
 from chainrule import Network, Objective, minimize
-from chainrule.statistics.evidence import laplace
+from chainrule.statistics.evidence import Priors, laplace
 from chainrule.training import evidence
 from chainrule.training.evidence import maximize, priors_of
 
@@ -150,3 +150,13 @@ def test_what_is_maximized_has_the_slope_of_its_differences(rng):
     for j, step in enumerate(1e-3 * np.eye(5)):
         up, down = (problem.height(problem.at(logs + s * step, theta))[0] for s in (1, -1))
         assert slope[j] == pytest.approx((up - down) / 2e-3, rel=1e-3, abs=5e-3)
+
+
+def test_output_biases_that_have_a_prior_are_seen(rng):
+    X = rng.standard_normal((30, 2))
+    net = Network([2, 3], output="softmax")
+    o = Objective(net, X, np.eye(3)[rng.integers(0, 3, 30)], np.full(net.n_parameters, 0.7))
+    everyone = Priors(("all",), np.zeros(net.n_parameters, dtype=int))
+    found, theta = at(o, everyone, [0.7], 1.0, np.zeros(net.n_parameters))
+    exact = np.linalg.inv(replace(o, alpha=0.7 * np.ones(9)).hessian(theta))
+    assert found.covariance == pytest.approx(exact, rel=1e-8)

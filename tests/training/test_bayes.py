@@ -231,4 +231,37 @@ def test_the_noise_of_a_precision_is_that_of_its_likelihood(rng):
     cost = 0.5 * r2 @ net.pair.cost(z[:, None], 1 / r2[:, None])
     exact = -np.sum(0.5 * z - 0.5 * np.exp(z) * r2)
     assert cost == pytest.approx(exact)
-    assert belief.NOISE == ("varying", "constant")
+    assert belief.NOISE == ("varying", "constant", "student")
+
+
+def test_rows_that_are_far_off_count_less(rng):
+    X = rng.uniform(-2, 2, (100, 1))
+    clean = np.sin(2 * X)
+    Y = clean + 0.1 * rng.standard_normal((100, 1))
+    Y[::12] += rng.choice([-4.0, 4.0], (9, 1))
+    plain, robust = (
+        fit(X, Y, Network([1, 5, 1]), noise=noise).model for noise in ("constant", "student")
+    )
+    errors = [np.sqrt(np.mean((m.outputs(X) - clean) ** 2)) for m in (plain, robust)]
+    assert errors[1] < 0.4 * errors[0]
+    tails = robust.training["tails"]
+    assert tails["degrees"] < 4
+    assert tails["least"] < 0.05
+    lower, upper = robust.interval(robust.certainty(X), 0.8)
+    assert np.mean((lower <= Y) & (Y <= upper)) == pytest.approx(0.8, abs=0.06)
+
+
+def test_noise_without_tails_is_as_good_as_normal(rng):
+    X, Y = wave(rng)
+    robust, plain = (
+        fit(X, Y, Network([2, 5, 1]), noise=noise).model for noise in ("student", "constant")
+    )
+    assert robust.training["tails"]["degrees"] > 8
+    assert robust.outputs(X) == pytest.approx(plain.outputs(X), abs=0.25)
+
+
+def test_tails_are_those_of_numbers(rng):
+    X, Y = wave(rng)
+    net = Network([2, 2, 1], output="exp")
+    with pytest.raises(ConfigurationError, match="noise 'student' is that of numbers"):
+        fit(X, np.exp(Y), net, noise="student")

@@ -108,7 +108,8 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
     default="varying",
     show_default=True,
     type=click.Choice(NOISE),
-    help="Whether the noise of numbers may differ from row to row.",
+    help="Whether the noise of numbers may differ from row to row, or has heavy tails (student), "
+    "so that rows that are far off count less.",
 )
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the random starts.")
 @click.option(

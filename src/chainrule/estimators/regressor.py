@@ -63,8 +63,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         As `minimize` takes it.
     scale : {"standard", "max", "none"}, default "standard"
         Scaling of inputs and targets, which is part of the model.
-    noise : {"varying", "constant"}, default "varying"
-        Whether the noise may differ from row to row, as far as the evidence says that it does.
+    noise : {"varying", "constant", "student"}, default "varying"
+        Whether the noise may differ from row to row, as far as the evidence says that it does; or
+        has the heavy tails of Student's t, so that rows that are far off count less.
     missing : {"error", "indicator"}, default "error"
         Whether a missing input is refused, or replaced by the median (a category by none), with
         one more input that says so.

@@ -64,6 +64,12 @@ def known_lines(model: Model, known: dict[str, Any]) -> Iterator[str]:
     yield from _influence_lines(known["influential"], len(model.target_names))
 
 
+def tails_lines(tails: dict[str, float]) -> Iterator[str]:
+    """Return what is known of heavy tails."""
+    least = f"the row that is farthest off counts {tails['least']:.2g} of one"
+    yield f"tails        Student's t with {tails['degrees']:.3g} degrees of freedom; {least}"
+
+
 def _noise_lines(model: Model) -> Iterator[str]:
     posterior = model.posterior
     if posterior is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._contracts import Array
-from chainrule.report.knowledge import evidence_lines, known_lines, size_lines
+from chainrule.report.knowledge import evidence_lines, known_lines, size_lines, tails_lines
 from chainrule.statistics.scores import Scores
 from chainrule.tables.scaling import Scaling
 from chainrule.training.model import Model
@@ -50,6 +50,8 @@ def _lines(model: Model) -> Iterable[str]:
         yield from _training_lines(record, p)
         if "sizes" in record:
             yield from size_lines(record["sizes"], net.layers[1])
+        if "tails" in record:
+            yield from tails_lines(record["tails"])
         if "known" in record:
             yield from known_lines(model, record["known"])
     W, b = net.weights(model.theta)

@@ -25,8 +25,9 @@ from chainrule.training import bayes
 from chainrule.training.evidence import priors_of
 from chainrule.training.objective import Objective
 from chainrule.training.penalty import LEAST_SHARE
+from chainrule.training.robust import STUDENT
 
-NOISE = ("varying", "constant")
+NOISE = ("varying", "constant", STUDENT)
 SIZES_OF_NOISE: tuple[tuple[int, ...], ...] = ((), (3,), (8,))
 FEWEST_FOR_VARYING = 50
 WORTH = 2.0  # nats that a larger network for the noise has to gain
@@ -67,6 +68,7 @@ def believed(
     once: Array,
     variance: float | None = None,
     noise: str = "varying",
+    stretch: float = 1.0,
     seed: int = 0,
 ) -> Belief | None:
     """Return what is known around minima, None where the curvature is not positive.
@@ -84,6 +86,8 @@ def believed(
         Of the noise; what is left unexplained, over the numbers not used up, if left out.
     noise : {"varying", "constant"}
         Whether noise may differ from row to row.
+    stretch : float
+        The variance of the noise over that which the weights of rows leave of it.
     seed : int
         Of the networks for it.
     """
@@ -124,6 +128,8 @@ def believed(
         squares = (Y - y_hat) * (Y - without)
         kind = noise if squared else "constant"
         found = None if net.loss == "poisson" else _noise(X, squares, w / unit, kind, seed)
+        if found is not None:
+            found = replace(found, variance=found.variance * stretch)
         posterior = replace(posterior, noise=found)
         of_y_hat, of_noise = posterior.variances(net, X)
         of_y_hat = of_y_hat / np.maximum(1.0 - leverage / K, LEAST_LEFT)[:, None]

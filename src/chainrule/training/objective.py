@@ -219,8 +219,11 @@ class Objective:
         net = self.net
         if net.pair.name != "softmax" or not net.bias or self.constrained:
             return None
+        biases = net.blocks()[f"b[{net.n_layers - 1}]"]
+        if self.decay[biases].any():
+            return None
         v = np.zeros(net.n_parameters)
-        v[net.blocks()[f"b[{net.n_layers - 1}]"]] = 1.0 / np.sqrt(net.layers[-1])
+        v[biases] = 1.0 / np.sqrt(net.layers[-1])
         return v
 
     @property

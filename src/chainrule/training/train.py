@@ -31,6 +31,7 @@ from chainrule.training.model import Model
 from chainrule.training.objective import Objective, decay_of, require_finite
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.restarts import minimize_from_starts
+from chainrule.training.robust import STUDENT, heavy_tails
 from chainrule.training.starts import Restarts
 
 ROWS_FOR_A_CHECK = 200
@@ -124,8 +125,9 @@ def train(
         Termination that it returns ends that start.
     ensemble : int
         How many of the starts predict together, the best ones.
-    noise : {"varying", "constant"}
-        Whether the noise may differ from row to row: see `belief`.
+    noise : {"varying", "constant", "student"}
+        Whether the noise may differ from row to row: see `belief`; or has heavy tails, so that rows
+        that are far off count less: see `robust`.
     n_restarts, seed, **options
         As `minimize_from_starts` takes them.
 
@@ -220,6 +222,18 @@ def train(
         objective = objective.with_decay(decay_of(network, penalties))
         if (options.get("max_time") or 0.0) > 0.0:
             options["max_time"] = max(options["max_time"] - (time.monotonic() - began), 1e-3)
+    counted, tails = w, None
+    if noise == STUDENT:
+        _require_square(network)
+        near = found.best.theta if found else bayes.settled(objective, network.initial(seed=seed))
+        tails = heavy_tails(objective, near)
+        w, v = w * tails.weights, v * tails.weights
+        objective = replace(objective, sample_weight=w)
+        if found is not None:
+            again = {name: options[name] for name in ("scheme", "progress") if name in options}
+            found = bayes.by_evidence(objective, _priors(model, network), seed, unit, **again)
+            penalties = found.decay
+            objective = objective.with_decay(penalties)
     if held_out.any():
         rows = model.objective(*aside[:2], 0.0, aside[2])
         options["validation"] = Validation(rows, patience)
@@ -242,7 +256,14 @@ def train(
         minima = [restarts.best.theta, *(restarts.theta[r] for r in restarts.in_turn)]
         chosen = minima[:1] if ensemble == 1 else _different(minima)[:ensemble]
         belief = believed(
-            objective, chosen, unit=unit, once=v, variance=variance, noise=noise, seed=seed
+            objective,
+            chosen,
+            unit=unit,
+            once=v,
+            variance=variance,
+            noise="constant" if tails else noise,
+            stretch=tails.stretch if tails else 1.0,
+            seed=seed,
         )
         why_not = "the curvature of its cost is not positive"
     if belief is None:
@@ -250,11 +271,21 @@ def train(
     else:
         model = replace(model, posterior=belief.posterior)
         record["known"] = {
-            **_known(model, belief, Y, w),
-            "relevance": relevance(model, X, w),
+            **_known(model, belief, Y, counted),
+            "relevance": relevance(model, X, counted),
         }
-    record["scores"] = model.scores(X, Y, w)
+    record["scores"] = model.scores(X, Y, counted)
+    if tails is not None:
+        record["tails"] = {"degrees": tails.degrees, "least": float(tails.weights.min())}
     return Trained(replace(model, training=record), restarts, belief)
+
+
+def _require_square(network: Network) -> None:
+    if (network.output, network.loss) != ("identity", "squared"):
+        raise ConfigurationError(
+            f"noise {STUDENT!r} is that of numbers with squared loss; output {network.output!r} "
+            f"with loss {network.loss!r} has none"
+        )
 
 
 def _unknowable(objective: Objective) -> str | None:
