@@ -1,38 +1,73 @@
-"""Run all benchmarks and write RESULTS.md."""
+"""Run all benchmarks and write RESULTS.md; of those that are named, only their sections.
+
+python benchmarks/run.py uci scikit_learn
+"""
 
 from __future__ import annotations
 
 import datetime
+import sys
 
 import evaluation
 import growth
 import nist
 import scikit_learn
 import seed_fit
+import small_tables
 import startup
 import time_to_cost
+import uci
 from _timing import RESULTS, MissingData, machine
 
+BENCHMARKS = (
+    evaluation,
+    seed_fit,
+    time_to_cost,
+    nist,
+    scikit_learn,
+    uci,
+    small_tables,
+    startup,
+    growth,
+)
+HEAD = """# Results
 
-def main():
-    parts = [
-        "# Results",
-        "",
-        "Written by `make bench`. Where others are compared, it is first proved that the answers",
-        "agree; then all ways are timed alternately in one run. Ratios are medians over the",
-        "repeats unless it is said otherwise.",
-        "",
-        f"{datetime.date.today().isoformat()}. {machine()}",
-    ]
-    for benchmark in (evaluation, seed_fit, time_to_cost, nist, scikit_learn, startup, growth):
-        print(f"{benchmark.__name__} ...", flush=True)
+Written by `make bench`. Where others are compared, it is first proved that the answers
+agree; then all ways are timed alternately in one run. Ratios are medians over the
+repeats unless it is said otherwise.
+"""
+
+
+def main(names):
+    """Run those that are named, or all, and put their sections in their places."""
+    sections = known_sections() if names else {}
+    for benchmark in BENCHMARKS:
+        name = benchmark.__name__
+        if names and name not in names:
+            continue
+        print(f"{name} ...", flush=True)
         try:
-            parts += ["", *benchmark.run()]
+            lines = benchmark.run()
         except MissingData as missing:
-            parts += ["", f"## {benchmark.__name__}: not run", "", f"{missing}."]
-    RESULTS.write_text("\n".join(parts) + "\n")
+            lines = [f"## {name}: not run", "", f"{missing}."]
+        when = f"{datetime.date.today().isoformat()}. {machine()}"
+        sections[name] = [f"<!-- {name} -->", *lines, "", when]
+    parts = [sections[b.__name__] for b in BENCHMARKS if b.__name__ in sections]
+    RESULTS.write_text(HEAD + "".join("\n" + "\n".join(part) + "\n" for part in parts))
     print(RESULTS.read_text())
 
 
+def known_sections():
+    """Return the sections of RESULTS.md under the names of their benchmarks."""
+    sections, name = {}, None
+    for line in RESULTS.read_text().splitlines():
+        if line.startswith("<!-- "):
+            name = line[5:-4]
+            sections[name] = []
+        if name:
+            sections[name].append(line)
+    return {name: "\n".join(lines).rstrip().splitlines() for name, lines in sections.items()}
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
