@@ -255,7 +255,7 @@ def widths_of(hidden: str) -> list[int]:
     """Return the widths of the hidden layers; 0 is none."""
     if not re.fullmatch(r"-?[0-9]{1,9}(,-?[0-9]{1,9})*", hidden):
         raise ConfigurationError(
-            f"--hidden {hidden!r} is not a list of widths; write 3, 8,4 for two layers, or auto"
+            f"--hidden {hidden!r} is not a list of widths; write 3, or 8,4 for two layers, or auto"
         )
     widths = [int(width) for width in hidden.split(",")]
     return [] if widths == [0] else widths
