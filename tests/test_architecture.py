@@ -39,7 +39,7 @@ INSIDE_TRAINING = [
     ["robust"],
     ["belief", "growth"],
     ["model"],
-    ["insight"],
+    ["insight", "penalized"],
     ["train"],
 ]
 # where loading late keeps starting light

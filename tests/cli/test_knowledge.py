@@ -148,3 +148,16 @@ def test_what_auto_cannot_do_is_said(run, table, scores, tmp_path):
     )
     assert fixed.code == 2
     assert "with alpha 'evidence'" in fixed.err
+
+
+def test_rows_are_named_as_they_are_in_the_table(run, table, tmp_path):
+    lines = table.read_text().splitlines()
+    counts = [0 if 10 <= i < 30 else 1 for i in range(60)]
+    weighted = [f"{line},{count}" for line, count in zip(lines[1:], counts, strict=True)]
+    weighted[50] = "1.0,a,500,1"
+    other = tmp_path / "w.csv"
+    other.write_text("\n".join([lines[0] + ",count", *weighted]) + "\n")
+    options = ("--target", "y", "--weight", "count", "--hidden", 2, "--restarts", 2, "--json")
+    known = json.loads(run("fit", other, *options, "--out", tmp_path / "m").out)["known"]
+    assert known["influential"][0]["row"] == 51
+    assert not {row["row"] for row in known["influential"]} & set(range(11, 31))

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
@@ -65,6 +66,8 @@ class Chosen:
     target : Targets
     target_names : tuple of str
     weights : ndarray (n,) or None
+    numbers : ndarray of int (n,)
+        Which rows of the table they were, counted from 0.
     """
 
     data: Table
@@ -72,6 +75,7 @@ class Chosen:
     target: Targets
     target_names: tuple[str, ...]
     weights: Array | None
+    numbers: NDArray[np.intp]
 
 
 def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,8 +103,9 @@ def columns_of(
     if not inputs:
         raise DataError(f"{data.source} has no column left as an input; it needs at least one")
     weights = None if weight is None else row_weights(data.numbers([weight])[:, 0], len(data))
+    counts = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
     if weights is not None and not weights.all():
-        data, weights = data.rows(np.flatnonzero(weights)), weights[weights > 0.0]
+        data, weights = data.rows(counts), weights[counts]
     kinds = dict.fromkeys(number, "number") | dict.fromkeys(category, "category")
     types, remarks = find_types(data, inputs, kinds=kinds, missing=missing, weights=weights)
     target = read_targets(data, targets, task)
@@ -118,7 +123,7 @@ def columns_of(
                 f"{data.source}: target {name!r} has {len(few)} whole values and is learned as a "
                 "number; if these are classes, say --task classification"
             )
-    return Chosen(data, types, target, targets, weights)
+    return Chosen(data, types, target, targets, weights, counts)
 
 
 def _require_different(names: list[str]) -> None:

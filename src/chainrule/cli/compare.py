@@ -13,7 +13,7 @@ from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.cli.fit import activations_of, alphas_of, widths_of
 from chainrule.comparison import OURS, Comparison, compare
 from chainrule.tables.reading import Format
-from chainrule.training.train import EVIDENCE
+from chainrule.training.penalized import EVIDENCE
 
 WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accuracy"}
 

@@ -25,7 +25,8 @@ from chainrule.tables.scaling import KINDS
 from chainrule.tables.targets import layer_for
 from chainrule.training.belief import NOISE
 from chainrule.training.methods import METHODS
-from chainrule.training.train import EVIDENCE, RULE, Trained, train
+from chainrule.training.penalized import EVIDENCE, RULE
+from chainrule.training.train import Trained, train
 
 COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
 
@@ -199,6 +200,7 @@ def command(
             scale=options["scale"],
             alpha=alphas,
             sample_weight=chosen.weights,
+            row_numbers=chosen.numbers,
             n_restarts=options["restarts"],
             ensemble=options["ensemble"],
             noise=options["noise"],

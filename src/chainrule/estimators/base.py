@@ -120,8 +120,8 @@ class NetworkEstimator(
         require_parameters(self)
         require_whole(sample_weight, "sample_weight")
         weights = row_weights(sample_weight, len(table))
+        counts = np.flatnonzero(weights)
         if not weights.all():  # a weight of 0 is the row left out, whatever is in it
-            counts = np.flatnonzero(weights)
             table, weights = table.rows(counts), weights[counts]
             target = replace(target, Y=target.Y[counts])
             strata = None if strata is None else strata[counts]
@@ -166,6 +166,7 @@ class NetworkEstimator(
                 sample_weight=weights,
                 weight_unit=weight_unit,
                 once=once,
+                row_numbers=counts,
                 fixed=fixed,
                 signs=(lambda net: monotone_signs(net, directions)) if auto else signs,
                 n_restarts=self.n_restarts,

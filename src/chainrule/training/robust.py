@@ -8,6 +8,7 @@ freedom ν and the scale σ are those for which the residuals are most probable.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import optimize, special
@@ -36,6 +37,10 @@ class HeavyTails:
 
     weights: Array
     degrees: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is known of them as plain data."""
+        return {"degrees": self.degrees, "least": float(self.weights.min())}
 
     @property
     def stretch(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,6 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
-from chainrule.statistics.evidence import Priors
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
 from chainrule.tables.scaling import fit_scaling
@@ -23,23 +21,20 @@ from chainrule.tables.targets import Targets
 from chainrule.training import bayes, growth, penalty
 from chainrule.training.belief import Belief, believed
 from chainrule.training.early_stopping import Validation
-from chainrule.training.evidence import priors_of
 from chainrule.training.history import Iteration
 from chainrule.training.insight import relevance
 from chainrule.training.minimize import Fit
 from chainrule.training.model import Model
-from chainrule.training.objective import Objective, decay_of, require_finite
+from chainrule.training.objective import Objective, require_finite
 from chainrule.training.optimizers.stopping import Termination
+from chainrule.training.penalized import EVIDENCE, Penalized, Search, penalized
 from chainrule.training.restarts import minimize_from_starts
-from chainrule.training.robust import STUDENT, heavy_tails
 from chainrule.training.starts import Restarts
 
 ROWS_FOR_A_CHECK = 200
 MOST_WORK = 1e11  # multiplications for second derivatives
 COVERAGE = 0.95
 MOST_INFLUENTIAL = 10  # rows that are named
-LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
-EVIDENCE, RULE = "evidence", "rule"
 Watcher = Callable[[int, "Model", Iteration], Termination | None]
 
 
@@ -73,6 +68,7 @@ def train(
     sample_weight: ArrayLike | None = None,
     weight_unit: float | None = None,
     once: ArrayLike | None = None,
+    row_numbers: ArrayLike | None = None,
     fixed: ArrayLike | None = None,
     signs: ArrayLike | Callable[[Network], ArrayLike | None] | None = None,
     validation: NDArray[np.bool_] | None = None,
@@ -112,6 +108,8 @@ def train(
     once : array_like (n,), optional
         The weight of each row taken once; if left out 1 where all weights are whole numbers, which
         say how often, else all of it.
+    row_numbers : array_like of int (n,), optional
+        By which rows are named, if some have been left out: counted from 0.
     fixed, signs : array_like (p,), optional
         As `Objective` takes them; of several sizes ``signs(network)``.
     validation : ndarray of bool (n,), optional
@@ -146,21 +144,9 @@ def train(
     """
     network_of, signs_of = network, signs if callable(signs) else lambda _: signs
     network = network if isinstance(network, Network) else network(growth.SIZES[0])
-    classes = Y.classes if isinstance(Y, Targets) else ()
-    X = network.inputs(X)
-    Y = network.targets(Y.Y if isinstance(Y, Targets) else Y, len(X))
-    require_finite(X, "X")
-    require_finite(Y, "Y")
-    w = row_weights(sample_weight, len(X))
-    counted = np.ones(len(w)) if not np.any(w % 1.0) else w
-    v = counted if once is None else np.asarray(once, dtype=np.float64)
-    trained_on = w > 0 if validation is None else (w > 0) & ~validation
-    held_out = (w > 0) & ~trained_on
-    aside = X[held_out], Y[held_out], w[held_out]
-    X, Y, w, v = X[trained_on], Y[trained_on], w[trained_on], v[trained_on]
+    rows, aside = _rows(X, Y, network, sample_weight, once, row_numbers, validation)
+    X, Y, w, classes = rows.X, rows.Y, rows.w, Y.classes if isinstance(Y, Targets) else ()
     names = input_names_of(columns) if columns else input_names
-    if len(X) < 2:
-        raise DataError(f"there is {len(X)} row; a fit needs at least 2")
     if not classes:
         _require_variation(Y, target_names)
     if fit_scaling("standard", X).ignored.all():
@@ -176,202 +162,151 @@ def train(
         columns,
         classes,
     )
-    began = time.monotonic()
     require_usable(network)
-    given = 0.0 if isinstance(alpha, str) else alpha
-    objective = model.objective(X, Y, given, w, fixed, signs_of(network))
+    objective = model.objective(X, Y, 0.0, w, fixed, signs_of(network))
     _require_right_derivatives(objective)
     _require_reachable(objective, target_names)
-    found, reason = None, None
-    penalties: Any = alpha
+
+    def of_size(hidden: int) -> Objective:
+        assert not isinstance(network_of, Network)
+        net = network_of(hidden)
+        return Objective(net, objective.X, objective.Y, 0.0, w, None, signs_of(net))
+
+    kept = {name: options[name] for name in ("scheme", "max_time", "progress") if name in options}
+    search = Search(seed, **kept)
     unit = penalty.unit_of_weights(w) if weight_unit is None else weight_unit
-    variance = None
-    sizes: tuple[growth.Size, ...] = ()
-    if not isinstance(network_of, Network):
-        if alpha != EVIDENCE or fixed is not None:
-            raise ConfigurationError(
-                f"how many hidden units are needed is found with alpha {EVIDENCE!r}, and no fixed "
-                "weights; leave these out, or give the number of units"
-            )
-
-        def objective_of(hidden: int) -> Objective:
-            net = network_of(hidden)
-            return Objective(net, objective.X, objective.Y, 0.0, w, None, signs_of(net))
-
-        kept = {name: options[name] for name in ("max_time", "progress") if name in options}
-        hidden, sizes = growth.grown(
-            objective_of, lambda of: _priors(model, of.net), seed, unit, **kept
-        )
-        network = network_of(hidden)
-        model = replace(model, network=network, theta=np.zeros(network.n_parameters))
-        objective = objective_of(hidden)
-    if isinstance(alpha, str):
-        said, reason = alpha, bayes.impossible(objective, unit)
-        if said not in (EVIDENCE, RULE):
-            raise ConfigurationError(
-                f"alpha is {alpha!r}; give numbers of at least 0, {EVIDENCE!r} or {RULE!r}"
-            )
-        if said == EVIDENCE and reason is None:
-            model, objective, found = _by_evidence(model, objective, X, Y, w, unit, seed, options)
-            penalties = found.decay
-        else:
-            penalties, variance, why = penalty.by_rule(
-                objective, seed, unit, options.get("max_time")
-            )
-            reason = why if said == RULE else f"{why} ({reason})"
-        objective = objective.with_decay(decay_of(network, penalties))
-        if (options.get("max_time") or 0.0) > 0.0:
-            options["max_time"] = max(options["max_time"] - (time.monotonic() - began), 1e-3)
-    counted, tails = w, None
-    if noise == STUDENT:
-        _require_square(network)
-        near = found.best.theta if found else bayes.settled(objective, network.initial(seed=seed))
-        tails = heavy_tails(objective, near)
-        w, v = w * tails.weights, v * tails.weights
-        objective = replace(objective, sample_weight=w)
-        if found is not None:
-            again = {name: options[name] for name in ("scheme", "progress") if name in options}
-            found = bayes.by_evidence(objective, _priors(model, network), seed, unit, **again)
-            penalties = found.decay
-            objective = objective.with_decay(penalties)
-    if held_out.any():
-        rows = model.objective(*aside[:2], 0.0, aside[2])
-        options["validation"] = Validation(rows, patience)
+    sizes = None if isinstance(network_of, Network) else of_size
+    start = Penalized(model, objective, unit)
+    task = penalized(start, alpha, search, sizes=sizes, noise=noise)
+    model, objective = task.model, task.objective
+    if "max_time" in options:
+        options["max_time"] = search.left
+    if len(aside.w):
+        held_out = model.objective(aside.X, aside.Y, 0.0, aside.w)
+        options["validation"] = Validation(held_out, patience)
+    else:
+        options["judge"] = task.judge
     if watch is not None:
         see = watch
         options["watch"] = lambda r, theta, row: see(r, replace(model, theta=theta), row)
-    if found is not None and not held_out.any():
-        options["judge"] = lambda theta: found.log_evidence(objective, theta)
     restarts = minimize_from_starts(objective, n_restarts, seed, **options)
     model = replace(model, theta=restarts.best.theta)
-    record = _record(objective, restarts, penalties, seed)
-    if found is not None:
-        record["evidence"] = _evidence_record(found, objective, restarts)
-    if reason is not None:
-        record["alpha_reason"] = reason
-    if sizes:
-        record["sizes"] = [size.as_dict() for size in sizes]
-    belief, why_not = None, _unknowable(objective)
-    if why_not is None:
-        minima = [restarts.best.theta, *(restarts.theta[r] for r in restarts.in_turn)]
-        chosen = minima[:1] if ensemble == 1 else _different(minima)[:ensemble]
-        belief = believed(
-            objective,
-            chosen,
-            unit=unit,
-            once=v,
-            variance=variance,
-            noise="constant" if tails else noise,
-            stretch=tails.stretch if tails else 1.0,
-            seed=seed,
-        )
-        why_not = "the curvature of its cost is not positive"
+    record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
+    minima = _predicting(restarts, ensemble)
+    belief, why_not = _belief(task, minima, rows, noise, seed, stopped=len(aside.w) > 0)
     if belief is None:
         record["no_posterior"] = why_not
     else:
         model = replace(model, posterior=belief.posterior)
-        record["known"] = {
-            **_known(model, belief, Y, counted),
-            "relevance": relevance(model, X, counted),
-        }
-    record["scores"] = model.scores(X, Y, counted)
-    if tails is not None:
-        record["tails"] = {"degrees": tails.degrees, "least": float(tails.weights.min())}
+        record["known"] = _known(model, belief, rows)
+    record["scores"] = model.scores(X, Y, w)
     return Trained(replace(model, training=record), restarts, belief)
 
 
-def _require_square(network: Network) -> None:
-    if (network.output, network.loss) != ("identity", "squared"):
-        raise ConfigurationError(
-            f"noise {STUDENT!r} is that of numbers with squared loss; output {network.output!r} "
-            f"with loss {network.loss!r} has none"
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows in users' units: how much each weighs, how much taken once, and which ones they were."""
+
+    X: Array
+    Y: Array
+    w: Array
+    once: Array
+    number: NDArray[np.intp]
+
+    def __getitem__(self, mask: NDArray[np.bool_]) -> _Rows:
+        of_mask = self.X[mask], self.Y[mask], self.w[mask], self.once[mask], self.number[mask]
+        return _Rows(*of_mask)
+
+
+def _rows(
+    X: ArrayLike,
+    Y: ArrayLike | Targets,
+    network: Network,
+    sample_weight: ArrayLike | None,
+    once: ArrayLike | None,
+    row_numbers: ArrayLike | None,
+    validation: NDArray[np.bool_] | None,
+) -> tuple[_Rows, _Rows]:
+    """Return the rows to train on, and those that are held out."""
+    X = network.inputs(X)
+    Y = network.targets(Y.Y if isinstance(Y, Targets) else Y, len(X))
+    require_finite(X, "X")
+    require_finite(Y, "Y")
+    w = row_weights(sample_weight, len(X))
+    counts = np.ones(len(w)) if not np.any(w % 1.0) else w
+    v = counts if once is None else np.asarray(once, dtype=np.float64)
+    number = np.arange(len(X)) if row_numbers is None else np.asarray(row_numbers)
+    rows = _Rows(X, Y, w, v, number)
+    held_out = np.zeros(len(w), dtype=bool) if validation is None else validation
+    trained_on = rows[(w > 0) & ~held_out]
+    if len(trained_on.w) < 2:
+        raise DataError(f"there is {len(trained_on.w)} row; a fit needs at least 2")
+    return trained_on, rows[(w > 0) & held_out]
+
+
+def _predicting(restarts: Restarts, n: int) -> list[Array]:
+    """Return the n minima that predict together, the best first."""
+    best = restarts.best.theta
+    others = [restarts.theta[r] for r in restarts.in_turn]
+    # the best comes again among them, perhaps a Newton step away
+    again = next((k for k, at in enumerate(others) if np.allclose(at, best, atol=1e-6)), 0)
+    return [best, *others[:again], *others[again + 1 :]][:n]
+
+
+def _belief(
+    task: Penalized, minima: list[Array], rows: _Rows, noise: str, seed: int, stopped: bool
+) -> tuple[Belief | None, str]:
+    """Return what is known around minima, or why nothing is."""
+    net, n = task.objective.net, len(rows.w)
+    if stopped:
+        return None, "training was stopped before it came to a minimum"
+    if task.objective.highest_order < 2:
+        return None, "its loss has no second derivatives"
+    if (
+        net.n_parameters > bayes.MOST_WEIGHTS
+        or n * net.layers[-1] * net.n_parameters**2 > MOST_WORK
+    ):
+        return (
+            None,
+            f"second derivatives of {net.n_parameters:,} weights on {n:,} rows take too long",
         )
+    belief = believed(
+        task.objective,
+        minima,
+        unit=task.unit,
+        once=rows.once if task.tails is None else rows.once * task.tails.weights,
+        variance=task.variance,
+        noise=noise if task.tails is None else "constant",
+        stretch=1.0 if task.tails is None else task.tails.stretch,
+        seed=seed,
+    )
+    return belief, "the curvature of its cost is not positive"
 
 
-def _unknowable(objective: Objective) -> str | None:
-    """Return why it cannot be said how sure a fit is, None if it can."""
-    p, rows, K = objective.net.n_parameters, len(objective.w), objective.net.layers[-1]
-    if objective.highest_order < 2:
-        return "its loss has no second derivatives"
-    if p > bayes.MOST_WEIGHTS or rows * K * p * p > MOST_WORK:
-        return f"second derivatives of {p:,} weights on {rows:,} rows take too long"
-    return None
-
-
-def _different(minima: list[Array]) -> list[Array]:
-    """Return the first, which comes again, and the others."""
-    first = minima[0]
-    again = next((k for k, at in enumerate(minima[1:], 1) if np.allclose(at, first, atol=1e-6)), 1)
-    return [first, *minima[1:again], *minima[again + 1 :]]
-
-
-def _known(model: Model, belief: Belief, Y: Array, w: Array) -> dict[str, Any]:
-    """Return what is known of fits without each row, and of each row, as plain data."""
+def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
+    """Return what is known of fits without each row, of each row, and of inputs, as plain data."""
     without = model.target_scaling.inverse(belief.without)
     known: dict[str, Any] = {
-        "scores": model.scores_of(without, Y, w),
+        "scores": model.scores_of(without, rows.Y, rows.w),
         "gamma": belief.n_effective,
         "variance": belief.variance,
         "leverage": float(belief.leverage.max()),
+        "relevance": relevance(model, rows.X, rows.w),
     }
     if not model.classes:
         known["coverage"] = belief.posterior.covered(COVERAGE)
     order = np.argsort(-belief.distance, kind="stable")[:MOST_INFLUENTIAL]
     known["influential"] = [
         {
-            "row": int(i) + 1,
+            "row": int(rows.number[i]) + 1,
             "leverage": float(belief.leverage[i]),
             "distance": float(belief.distance[i]),
-            "target": Y[i].tolist(),
+            "target": rows.Y[i].tolist(),
             "without": without[i].tolist(),
         }
         for i in order
     ]
     return known
-
-
-def _by_evidence(
-    model: Model,
-    objective: Objective,
-    X: Array,
-    Y: Array,
-    w: Array,
-    unit: float,
-    seed: int,
-    options: dict[str, Any],
-) -> tuple[Model, Objective, bayes.Penalty]:
-    """Return the penalty by the evidence, and the model and cost that it belongs to.
-
-    Several targets are each scaled by the noise in it, so that one β holds for all.
-    """
-    net = model.network
-    priors = _priors(model, net)
-    kept = {name: options[name] for name in ("scheme", "max_time", "progress") if name in options}
-    found = bayes.by_evidence(objective, priors, seed, unit, **kept)
-    if net.layers[-1] == 1 or (net.output, net.loss) != ("identity", "squared"):
-        return model, objective, found
-    errors = net.forward(found.best.theta, objective.X).y_hat - np.asarray(objective.Y)
-    noise = np.sqrt(w @ errors**2 / w.sum())
-    noise = np.maximum(noise, LEAST_NOISE * noise.max())
-    scaling = model.target_scaling
-    share = noise / np.exp(np.log(noise).mean())
-    model = replace(model, target_scaling=replace(scaling, scale=scaling.scale * share))
-    objective = model.objective(X, Y, 0.0, w, objective.fixed, objective.signs)
-    return model, objective, bayes.by_evidence(objective, priors, seed, unit, **kept)
-
-
-def _priors(model: Model, net: Network) -> Priors:
-    """Return a group for each column of the table, and for the other layers."""
-    of_column = np.repeat(np.arange(len(model.columns)), [len(c.inputs) for c in model.columns])
-    return priors_of(net, of_column.tolist(), model.column_names)
-
-
-def _evidence_record(
-    found: bayes.Penalty, objective: Objective, restarts: Restarts
-) -> dict[str, Any]:
-    """Return what is known of the penalty, and of the best of the starts, as plain data."""
-    evidence = found.log_evidence(objective, restarts.best.theta)
-    return {**found.as_dict(), "log_evidence": evidence if np.isfinite(evidence) else None}
 
 
 def _target_scale(network: Network, scale: str) -> str:

@@ -1,0 +1,232 @@
+"""What is minimized when nobody says it: the size of the network, its penalty, what rows count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError
+from chainrule.heart.network import Network
+from chainrule.statistics.evidence import Priors
+from chainrule.training import bayes, growth, penalty
+from chainrule.training.evidence import priors_of
+from chainrule.training.model import Model
+from chainrule.training.objective import Objective, decay_of
+from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails
+
+EVIDENCE, RULE = "evidence", "rule"
+LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
+LEAST_TIME = 1e-3  # seconds
+
+Alpha = float | Sequence[float] | str
+
+
+@dataclass(frozen=True, eq=False)
+class Penalized:
+    """A cost that is ready to be minimized, and how it was found.
+
+    Attributes
+    ----------
+    model : Model
+        Of the network that was chosen, without weights; its targets scaled by their noise.
+    objective : Objective
+    unit : float
+        The weight that counts as one row: see `penalty`.
+    alpha : float, sequence of float or ndarray (p,)
+    variance : float or None
+        Of the noise that goes with a penalty by rule.
+    found : Penalty or None
+        By the evidence.
+    reason : str or None
+        Why a penalty by rule is what it is.
+    sizes : tuple of Size
+        That were tried.
+    tails : HeavyTails or None
+    """
+
+    model: Model
+    objective: Objective
+    unit: float
+    alpha: Any = 0.0
+    variance: float | None = None
+    found: bayes.Penalty | None = None
+    reason: str | None = None
+    sizes: tuple[growth.Size, ...] = ()
+    tails: HeavyTails | None = None
+
+    @property
+    def judge(self) -> Callable[[Array], float] | None:
+        """What says which of several minima is the best, if the evidence does."""
+        found, objective = self.found, self.objective
+        return None if found is None else lambda theta: found.log_evidence(objective, theta)
+
+    def as_dict(self, theta: Array) -> dict[str, Any]:
+        """Return how it was found, and the evidence at a minimum, as plain data."""
+        known: dict[str, Any] = {}
+        if self.found is not None:
+            height = self.found.log_evidence(self.objective, theta)
+            known["evidence"] = self.found.as_dict()
+            known["evidence"]["log_evidence"] = height if np.isfinite(height) else None
+        if self.reason is not None:
+            known["alpha_reason"] = self.reason
+        if self.sizes:
+            known["sizes"] = [size.as_dict() for size in self.sizes]
+        if self.tails is not None:
+            known["tails"] = self.tails.as_dict()
+        return known
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """How what is not given is looked for.
+
+    Attributes
+    ----------
+    seed : int
+    scheme : str
+        Of the starts.
+    max_time : float or None
+        Seconds for all of it and what comes after.
+    progress : callable or None
+    """
+
+    seed: int
+    scheme: str = "auto"
+    max_time: float | None = None
+    progress: Callable[[str], None] | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, None without a limit."""
+        if not self.max_time or self.max_time <= 0.0:
+            return self.max_time
+        return max(self.max_time - (time.monotonic() - self.began), LEAST_TIME)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What those who look need to know."""
+        return {"max_time": self.left, "progress": self.progress}
+
+
+def penalized(
+    start: Penalized,
+    alpha: Alpha,
+    search: Search,
+    *,
+    sizes: Callable[[int], Objective] | None = None,
+    noise: str = "varying",
+) -> Penalized:
+    """Return the cost that is to be minimized.
+
+    Parameters
+    ----------
+    start : Penalized
+        The model and the cost without what is to be found.
+    alpha : float, sequence of float, "evidence" or "rule"
+    search : Search
+    sizes : callable, optional
+        ``sizes(hidden)``: the cost of a network of that size, of which the best is to be found.
+    noise : str
+        "student" for heavy tails, so that rows that are far off count less.
+    """
+    if isinstance(alpha, str) and alpha not in (EVIDENCE, RULE):
+        raise ConfigurationError(
+            f"alpha is {alpha!r}; give numbers of at least 0, {EVIDENCE!r} or {RULE!r}"
+        )
+    now = start if sizes is None else _of_best_size(start, alpha, search, sizes)
+    now = _with_alpha(now, alpha, search)
+    return _with_tails(now, search) if noise == STUDENT else now
+
+
+def _of_best_size(
+    start: Penalized, alpha: Alpha, search: Search, sizes: Callable[[int], Objective]
+) -> Penalized:
+    if alpha != EVIDENCE or start.objective.is_fixed.any():
+        raise ConfigurationError(
+            f"how many hidden units are needed is found with alpha {EVIDENCE!r}, and no fixed "
+            "weights; leave these out, or give the number of units"
+        )
+    hidden, tried = growth.grown(
+        sizes, lambda of: _priors(start.model, of.net), search.seed, start.unit, **search.options
+    )
+    objective = sizes(hidden)
+    theta = np.zeros(objective.net.n_parameters)
+    model = replace(start.model, network=objective.net, theta=theta)
+    return replace(start, model=model, objective=objective, sizes=tried)
+
+
+def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:
+    net = now.objective.net
+    if not isinstance(alpha, str):
+        return replace(now, alpha=alpha, objective=now.objective.with_decay(decay_of(net, alpha)))
+    reason = bayes.impossible(now.objective, now.unit)
+    if alpha == EVIDENCE and reason is None:
+        now = _by_evidence(now, search)
+        return _by_evidence(_whitened(now), search) if _can_be_whitened(now) else now
+    found, variance, why = penalty.by_rule(now.objective, search.seed, now.unit, search.left)
+    return replace(
+        now,
+        alpha=found,
+        variance=variance,
+        reason=why if alpha == RULE else f"{why} ({reason})",
+        objective=now.objective.with_decay(decay_of(net, found)),
+    )
+
+
+def _by_evidence(now: Penalized, search: Search) -> Penalized:
+    priors = _priors(now.model, now.objective.net)
+    found = bayes.by_evidence(
+        now.objective, priors, search.seed, now.unit, scheme=search.scheme, **search.options
+    )
+    objective = now.objective.with_decay(found.decay)
+    return replace(now, alpha=found.decay, found=found, objective=objective)
+
+
+def _can_be_whitened(now: Penalized) -> bool:
+    net, kind = now.objective.net, now.model.target_scaling.kind
+    return net.layers[-1] > 1 and (net.output, net.loss, kind) == (
+        "identity",
+        "squared",
+        "standard",
+    )
+
+
+def _whitened(now: Penalized) -> Penalized:
+    """Return the cost with each target scaled by the noise in it, so that one β holds for all."""
+    assert now.found is not None
+    o, scaling = now.objective, now.model.target_scaling
+    errors = o.net.forward(now.found.best.theta, o.X).y_hat - np.asarray(o.Y)
+    noise = np.sqrt(o.w @ errors**2 / o.w.sum())
+    noise = np.maximum(noise, LEAST_NOISE * noise.max())
+    share = noise / np.exp(np.log(noise).mean())
+    model = replace(now.model, target_scaling=replace(scaling, scale=scaling.scale * share))
+    return replace(now, model=model, objective=replace(o, Y=np.asarray(o.Y) / share))
+
+
+def _with_tails(now: Penalized, search: Search) -> Penalized:
+    net = now.objective.net
+    if (net.output, net.loss) != ("identity", "squared"):
+        raise ConfigurationError(
+            f"noise {STUDENT!r} is that of numbers with squared loss; output {net.output!r} "
+            f"with loss {net.loss!r} has none"
+        )
+    if now.found is None:
+        near = bayes.settled(now.objective, net.initial(seed=search.seed))
+    else:
+        near = now.found.best.theta
+    tails = heavy_tails(now.objective, near)
+    objective = replace(now.objective, sample_weight=now.objective.w * tails.weights)
+    now = replace(now, objective=objective, tails=tails)
+    return now if now.found is None else _by_evidence(now, search)
+
+
+def _priors(model: Model, net: Network) -> Priors:
+    """Return a group for each column of the table, and for the other layers."""
+    of_column = np.repeat(np.arange(len(model.columns)), [len(c.inputs) for c in model.columns])
+    return priors_of(net, of_column.tolist(), model.column_names)
