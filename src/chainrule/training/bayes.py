@@ -112,7 +112,7 @@ def by_evidence(
     unit: float = 1.0,
     *,
     scheme: str = "auto",
-    n_climbs: int = CLIMBS,
+    n_climbs: int | None = None,
     n_rows: int | None = None,
     max_time: float | None = None,
     progress: Callable[[str], None] | None = None,
@@ -128,8 +128,8 @@ def by_evidence(
         Of the starts, as `minimize_from_starts` takes them.
     unit : float
         The weight that counts as one row: see `penalty`.
-    n_climbs : int
-        From how many starts it is maximized.
+    n_climbs : int, optional
+        From how many starts it is maximized; `CLIMBS` if left out.
     n_rows : int, optional
         On about how many rows, if there are more; as many as the weights need if left out.
     max_time : float, optional
@@ -149,7 +149,7 @@ def by_evidence(
     enough = max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * p // K) if n_rows is None else n_rows
     sample = _on_rows(_in_rows(objective, unit), enough, seed)
     costly = len(sample.w) * K * p * p > COSTLY
-    n = 1 if costly else n_climbs
+    n = 1 if costly else CLIMBS if n_climbs is None else n_climbs
     starts = objective.admitted(Starts(objective.net, seed, scheme).take(n))
     interrupted = Event()
 

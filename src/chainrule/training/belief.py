@@ -140,7 +140,8 @@ def believed(
         S = _without(net, posterior, X, leverage)
         widest = float(np.einsum("nkk->n", S).max())
         z = np.mean([rows.z_without for rows in each], axis=0)
-        share = _share(net, z, S, Y, w)
+        # what is less certain need not rise where the network must
+        share = 0.0 if objective.bounded else _share(net, z, S, Y, w)
         posterior = replace(posterior, share=share)
         without = net.pair.y_hat(moderated(net, z, S, share))
     posterior = replace(posterior, scores=scores, widest=widest)

@@ -23,6 +23,7 @@ from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Laplace, Priors, laplace
 from chainrule.training.blas import one_thread
 from chainrule.training.history import History
+from chainrule.training.kernels import native
 from chainrule.training.methods import choose
 from chainrule.training.minimize import Finished, descended
 from chainrule.training.objective import Objective
@@ -285,7 +286,11 @@ class Problem:
     def following(self, logs: Array, theta: Array) -> Point | None:
         """Return the minimum that a minimum becomes, None where it ends."""
         now, beta = self._now(logs)
-        if not now.hessian_costs_little or now.constrained:
+        # in Python one product with the exact Hessian costs no more than a step without it
+        worth_it = now.hessian_costs_little or (
+            not native.build() and len(theta) <= MOST_ITERATIONS["lm"]
+        )
+        if not worth_it or now.constrained:
             return self.at(logs, theta)
         settled = _settled(now, theta, beta)
         return None if settled is None else self._from(logs, *settled)
