@@ -46,6 +46,16 @@ def test_several_targets_keep_their_shape():
     assert both.votes(X[:2], X).shape == (2, 2, 80, 2)
 
 
+def test_votes_are_in_the_units_of_both_targets():
+    both = np.column_stack([Y, X[:, 0] * X[:, 1] + Y])
+    one, other = (
+        NetworkRegressor(**SMALL, alpha=0.1).fit(X, both * [1.0, unit]).votes(X[:2], X)
+        for unit in (1.0, 1024.0)
+    )
+    assert other[:, 0, :, 1] == pytest.approx(one[:, 0, :, 1] / 1024.0, rel=1e-5, abs=1e-9)
+    assert other[:, 1, :, 0] == pytest.approx(one[:, 1, :, 0] * 1024.0, rel=1e-5, abs=1e-6)
+
+
 def test_rows_far_away_are_named(fitted):
     far = np.vstack([X[:2], [[9.0, 0.0, 0.0]]])
     assert fitted.is_far(far).tolist() == [False, False, True]
@@ -105,6 +115,9 @@ def test_the_best_input_is_found_within_the_data(fitted):
     assert given.prediction < best.prediction
     with pytest.raises(ConfigurationError, match="there is no input 'z'"):
         fitted.best_input({"z": 1.0})
+    for value in (np.nan, np.inf):
+        with pytest.raises(ConfigurationError, match=r"'x1' is given as .*; give a finite"):
+            fitted.best_input({"x1": value})
     with pytest.raises(ConfigurationError, match="there is no output 'z'"):
         fitted.best_input(target="z")
 

@@ -126,6 +126,8 @@ def best_input(
             raise ConfigurationError(
                 f"there is no input {name!r}; the inputs are {', '.join(map(repr, names))}"
             )
+        if not np.isfinite(value):
+            raise ConfigurationError(f"input {name!r} is given as {value}; give a finite number")
         low[names.index(name)] = high[names.index(name)] = float(value)
     groups = [
         [names.index(name) for name in column.inputs]
