@@ -63,3 +63,4 @@ def one_climb_in_python(request, monkeypatch):
     """Look for the evidence from one start where that takes ten times longer; not for documents."""
     if not native.build() and "test_docs" not in request.node.nodeid:
         monkeypatch.setattr(bayes, "CLIMBS", 1)
+        monkeypatch.setattr(bayes, "BEGINNINGS", 1)

@@ -40,6 +40,7 @@ from chainrule.tables.encoding import ColumnType
 from chainrule.tables.scaling import Scaling
 from chainrule.tables.table import KINDS
 from chainrule.tables.targets import Label
+from chainrule.training.evidence import ENDS
 from chainrule.training.model import Model
 from chainrule.training.objective import decay_of
 from chainrule.training.optimizers.stopping import SENTENCES
@@ -389,7 +390,7 @@ def _scores(content: Any) -> None:
 
 def _evidence(content: Any) -> None:
     lists = {"groups", "alpha", "gamma", "weights", "steps"}
-    others = {"beta", "ended", "climbs", "rows", "log_evidence"}
+    others = {"beta", "ended", "within", "climbs", "rows", "log_evidence"}
     spec = object_with(content, "evidence", lists | others)
     n = len(list_of(spec["groups"], "groups", a_name))
     for key in ("alpha", "gamma"):
@@ -400,7 +401,9 @@ def _evidence(content: Any) -> None:
         raise ValueError("the evidence needs a number of weights for each group, and a step")
     for key in ("beta", "log_evidence"):
         number(0 if spec[key] is None else spec[key], key)
-    a_name(spec["ended"])
+    number(spec["within"], "within")
+    if a_name(spec["ended"]) not in ENDS:
+        raise ValueError(f"the evidence has ended as {spec['ended']!r}, which is unknown")
     for key in ("climbs", "rows"):
         whole(spec[key], key)
 

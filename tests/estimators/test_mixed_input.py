@@ -133,7 +133,7 @@ def test_warm_start_does_not_forget_what_has_been_changed():
 
 @pytest.mark.filterwarnings("ignore:stalled")
 def test_warm_start_goes_on_when_more_is_asked_for():
-    model = NetworkRegressor(warm_start=True, tol=1e-2, **ONE).fit(X, Y)
+    model = NetworkRegressor(warm_start=True, tol=1e-2, alpha=0.01, **ONE).fit(X, Y)
     rough = model.loss_
     model.set_params(tol=1e-9).fit(X, Y)
     assert model.loss_ < rough

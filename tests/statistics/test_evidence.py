@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.linear_model import BayesianRidge
 
 from chainrule import Network, Objective, minimize
-from chainrule.statistics.evidence import Priors, laplace
+from chainrule.statistics.evidence import Priors, laplace, slope
 from chainrule.training import evidence
 from chainrule.training.evidence import maximize, priors_of
 
@@ -93,14 +93,16 @@ def test_its_slope_is_that_of_its_differences(rng, layers, options):
     beta = 8.0 if net.loss == "squared" else 1.0
     alpha = rng.uniform(0.5, 3.0, len(priors))
     found, theta = at(objective, priors, alpha, beta, net.initial(0))
-    steps = np.eye(len(alpha) + 1)[: len(found.slope)] * 1e-4
+    now = replace(objective, alpha=priors.spread(alpha) / beta)
+    slopes = slope(now, theta, priors, beta, net.loss == "squared" and Y.size, found)
+    steps = np.eye(len(alpha) + 1)[: len(slopes)] * 1e-4
     for j, step in enumerate(steps):
         up, down = (
             at(objective, priors, alpha * np.exp(s * step[:-1]), beta * np.exp(s * step[-1]), theta)
             for s in (1.0, -1.0)
         )
         difference = (up[0].log_evidence - down[0].log_evidence) / 2e-4
-        assert found.slope[j] == pytest.approx(difference, rel=1e-4, abs=1e-5)
+        assert slopes[j] == pytest.approx(difference, rel=1e-4, abs=1e-5)
 
 
 def test_the_highest_is_where_bayesian_ridge_finds_it(rng, monkeypatch):
@@ -147,10 +149,10 @@ def test_what_is_maximized_has_the_slope_of_its_differences(rng, monkeypatch):
     logs = np.append(np.log(rng.uniform(0.5, 20.0, 4)), 2.0)  # far from usual
     monkeypatch.setitem(evidence.MOST_ITERATIONS, "lm", 10_000)  # on the way they are cut short
     theta = problem.at(logs, net.initial(0)).theta
-    _, slope = problem.height(problem.at(logs, theta))
+    point = problem.at(logs, theta)
     for j, step in enumerate(1e-3 * np.eye(5)):
-        up, down = (problem.height(problem.at(logs + s * step, theta))[0] for s in (1, -1))
-        assert slope[j] == pytest.approx((up - down) / 2e-3, rel=1e-3, abs=5e-3)
+        up, down = (problem.at(logs + s * step, theta).height for s in (1, -1))
+        assert point.slope[j] == pytest.approx((up - down) / 2e-3, rel=1e-3, abs=5e-3)
 
 
 def test_output_biases_that_have_a_prior_are_seen(rng):

@@ -1,12 +1,14 @@
 """The penalty by the evidence, sizes by it, and what is known after training."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from chainrule import ConfigurationError, Network, Objective
-from chainrule.training import bayes, belief, growth
+from chainrule import ConfigurationError, Network, Objective, TrainingError
+from chainrule.statistics.evidence import laplace
+from chainrule.training import bayes, belief, evidence, growth, penalty
 from chainrule.training.belief import believed
 from chainrule.training.evidence import priors_of
 from chainrule.training.train import train
@@ -265,3 +267,139 @@ def test_tails_are_those_of_numbers(rng):
     net = Network([2, 2, 1], output="exp")
     with pytest.raises(ConfigurationError, match="noise 'student' is that of numbers"):
         fit(X, np.exp(Y), net, noise="student")
+
+
+# ---------------------------------------------------------------- equations, one by one
+
+
+def test_widths_of_rows_without_themselves_are_those_of_refits(rng):
+    """Of a linear fit: r/(1 - h) for the error, σ² (1 + h/(1 - h)) for its variance."""
+    X, n = rng.standard_normal((12, 2)), 12
+    Y = X @ [[1.0], [-2.0]] + 0.3 * rng.standard_normal((n, 1))
+    net = Network([2, 1])
+    objective = Objective(net, X, Y, 1e-9)
+    theta = bayes.settled(objective, np.zeros(3))
+    known = believed(objective, [theta], unit=1.0, once=np.ones(n), noise="constant").posterior
+    A = np.column_stack([X, np.ones(n)])
+    h = np.einsum("ij,jk,ik->i", A, np.linalg.inv(A.T @ A), A)
+    r = Y[:, 0] - A @ np.linalg.lstsq(A, Y[:, 0], rcond=None)[0]
+    of_weights, of_noise = r @ r / (n - 3), np.mean(r**2 / (1 - h))
+    assert known.noise.variance == pytest.approx(of_noise)
+    scores = np.abs(r) / (1 - h) / np.sqrt(of_weights * h / (1 - h) + of_noise)
+    assert known.scores[:, 0] == pytest.approx(np.sort(scores), rel=1e-6)
+    assert known.widest == pytest.approx((of_weights * h / (1 - h)).max() / of_noise, rel=1e-6)
+
+
+def test_mirror_images_are_counted(rng):
+    X, Y = wave(rng)
+    found = growth.grown(
+        lambda hidden: Objective(Network([2, hidden, 1]), X, Y), lambda of: priors_of(of.net), 0
+    )
+    for size in found.tried:
+        images = math.factorial(size.differ) * 2**size.differ
+        height = size.penalty.best.log_evidence + np.log(images)
+        assert size.log_evidence == pytest.approx(height, abs=1e-9)
+
+
+def test_the_noise_to_begin_with_is_the_most_probable(rng, monkeypatch):
+    """With γ as it is, the slope of evidence and prior along ln β is 0."""
+    monkeypatch.setattr(evidence, "UNUSUAL_NOISE", 0.5)
+    monkeypatch.setattr(evidence, "SAME", 1e-6)
+    X, Y = wave(rng, n=60, noise=0.1)
+    o = Objective(Network([2, 4, 1]), X, Y)
+    point = evidence.Problem(o, priors_of(o.net)).beginning(o.net.initial(0))
+    beta, usual = np.exp(point.logs[-1]), point.problem.usual[-1]
+    error = float(np.sum((Y - o.net.forward(point.theta, X).y_hat) ** 2))
+    of_prior = (point.logs[-1] - usual) / 0.5**2
+    assert abs(of_prior) > 1.0
+    slope = 0.5 * (60 - point.laplace.n_effective) - 0.5 * beta * error - of_prior
+    assert slope == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_evidence_of_one_level_is_that_of_a_network_that_sees_nothing(rng):
+    rows, squares = rng.uniform(0.5, 2.0, 40), rng.uniform(0.1, 3.0, 40)
+    net = Network([1, 1], output="exp")
+    objective = Objective(net, np.zeros((40, 1)), 1 / squares[:, None], 1.0, 0.5 * rows * squares)
+    priors = priors_of(net)
+    theta = bayes.settled(objective.with_decay(priors.spread(np.ones(1))), np.zeros(2))
+    known = laplace(objective, theta, priors, 1.0, 0.0)
+    level = belief._evidence_of_one_level(0.5 * rows @ squares, 0.5 * rows.sum())
+    assert known.log_evidence == pytest.approx(level)
+
+
+def test_few_rows_are_not_thought_to_have_less_noise_than_was_assumed():
+    X, Y = np.array([[0.3, 1.0], [0.5, 0.2], [1.0, 0.4]]), np.array([[0.75], [0.82], [0.93]])
+    trained = fit(X, Y, Network([2, 3, 1]))
+    share = trained.model.posterior.noise.variance / 1.0  # targets are scaled
+    assert share >= penalty.NOISE_OF_FEW * (1 - 1e-12)
+
+
+# ---------------------------------------------------------------- Ctrl-C
+
+
+def interrupting(monkeypatch, times):
+    """Let Ctrl-C come while the search waits for its threads the n-th time."""
+    calls = iter(range(1, 10_000))
+
+    def wait(tasks):
+        if next(calls) in times:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(bayes, "wait", wait)
+
+
+@pytest.mark.parametrize("network", [Network([2, 4, 1]), lambda hidden: Network([2, hidden, 1])])
+def test_an_interrupt_keeps_what_was_found_of_the_penalty(rng, monkeypatch, network):
+    interrupting(monkeypatch, {2})
+    trained = fit(*wave(rng), network)
+    assert trained.fit.termination.name == "interrupted"
+    assert trained.restarts.cut_short.name == "interrupted"
+    assert trained.fit.cost < 0.9 * trained.model.training["baseline_cost"]
+    assert trained.model.training["evidence"]["ended"] == "interrupted"
+    assert trained.model.posterior is None
+
+
+def test_an_interrupt_in_a_larger_size_keeps_the_smaller(rng, monkeypatch):
+    interrupting(monkeypatch, {5})
+    trained = fit(*wave(rng), lambda hidden: Network([2, hidden, 1]))
+    assert trained.fit.termination.name == "interrupted"
+    assert [size["hidden"] for size in trained.model.training["sizes"]] == [1, 2, 3]
+
+
+def test_an_interrupt_before_anything_is_found_is_one(rng, monkeypatch):
+    def never(*_):
+        raise TrainingError("nothing yet")
+
+    interrupting(monkeypatch, {1})
+    monkeypatch.setattr(evidence.Problem, "beginning", never)
+    with pytest.raises(KeyboardInterrupt):
+        fit(*wave(rng), Network([2, 4, 1]))
+
+
+def test_an_interrupt_of_what_comes_after_the_fit_keeps_the_fit(rng, monkeypatch):
+    X, Y = wave(rng)
+    penalty_found = bayes.by_evidence
+
+    def by_evidence(objective, *rest, **options):
+        if objective.net.output == "exp":  # of the noise
+            raise KeyboardInterrupt
+        return penalty_found(objective, *rest, **options)
+
+    monkeypatch.setattr(bayes, "by_evidence", by_evidence)
+    trained = fit(X, Y, Network([2, 4, 1]))
+    assert trained.fit.converged
+    assert trained.model.training["no_posterior"] == "it was interrupted"
+
+
+@pytest.mark.parametrize(("most_rows", "searches"), [(60, 4), (1_000, 3)])
+def test_the_penalty_of_a_size_is_looked_for_again_only_on_more_rows(
+    rng, monkeypatch, most_rows, searches
+):
+    monkeypatch.setattr(growth, "MOST_ROWS", most_rows)
+    monkeypatch.setattr(growth, "SIZES", (1, 2, 3))
+    of, seen = bayes.by_evidence, []
+    monkeypatch.setattr(bayes, "by_evidence", lambda *a, **k: seen.append(a) or of(*a, **k))
+    X, Y = wave(rng, n=200)
+    trained = fit(X, Y, lambda hidden: Network([2, hidden, 1]), noise="constant")
+    assert trained.model.training["evidence"]["rows"] == 200
+    assert len(seen) == searches

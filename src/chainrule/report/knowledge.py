@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.statistics.influence import HIGH
+from chainrule.training.evidence import ENDS
 from chainrule.training.model import Model
 
 MOST_GROUPS = 40
 WIDEST_NAME = 30  # characters
-ENDS_OF_EVIDENCE = {
-    "converged": "converged to a thousandth of a nat",
-    "edge": "as high as the minimum goes that was followed",
-    "max_iter": "not converged",
-    "time_limit": "out of time",
-}
 
 
 def evidence_lines(found: dict[str, Any]) -> Iterable[str]:
@@ -29,9 +24,11 @@ def evidence_lines(found: dict[str, Any]) -> Iterable[str]:
         f"evidence     {shown}; the data determine γ = {learned:.1f} of the {weights} weights that "
         "have a prior"
     )
-    how = ENDS_OF_EVIDENCE.get(found["ended"], found["ended"])
-    where = f"the highest of {found['climbs']} climbs on {found['rows']} rows"
-    yield f"             {how} after {len(found['steps']) - 1} steps, {where}"
+    how = ENDS[found["ended"]]
+    how += f" to {found['within']:.2g} nats" if found["ended"] == "converged" else ""
+    n, steps = found["climbs"], len(found["steps"]) - 1
+    where = "from one minimum" if n == 1 else f"the highest of those from {n} minima"
+    yield f"             {how} after {steps} steps, {where}, on {found['rows']} rows"
     rows = list(zip(found["groups"], found["alpha"], found["gamma"], found["weights"], strict=True))
     yield f"{'priors':<12} {'':<20} {'alpha':>10} {'γ':>7} {'weights':>8}"
     for name, alpha, gamma, n in rows[:MOST_GROUPS]:

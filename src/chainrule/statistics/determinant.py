@@ -42,15 +42,64 @@ def slope_of_log_determinant(
     W, b = net.weights(theta)
     trace = chain_rule.forward(X, W, b, net.functions)
     z_L = trace.z[net.n_layers]
-    n, K = z_L.shape
-    dz = chain_rule.jacobian(np.broadcast_to(np.eye(K), (n, K, K)), trace, W, b, net.functions)
-    turned = (dz.reshape(n * K, -1) @ inverse).reshape(dz.shape)  # A⁻¹ dz
-    directions = (w[:, None, None] * net.pair.curvature(z_L, Y)) @ turned
-    slopes = _slopes_of_curvature(net, z_L, Y, w, turned @ dz.swapaxes(1, 2))
-    total: Array = 0.5 * np.einsum("nk,nkp->p", slopes, dz)
-    for k in range(K):
-        total += _bent(net, theta, trace, k, directions[:, k])
-    return total
+    B = _backwards(net, trace, W)
+    turned = _turned(net, trace, B, inverse)
+    z_dot, a_dot = _forwards(net, trace, W, turned)
+    slopes = _slopes_of_curvature(net, z_L, Y, w, z_dot[net.n_layers])
+    weights = w[:, None, None] * net.pair.curvature(z_L, Y)
+    # u is linear in A⁻¹ dz, and so is what changes along it
+    z_dot, a_dot = ({l: weights @ of for l, of in dots.items()} for dots in (z_dot, a_dot))
+    u = {l: np.einsum("nkl,nlij->nkij", weights, turned[f"W[{l}]"]) for l in W if l > 1}
+    total = chain_rule.backward(0.5 * slopes, trace, W, b, net.functions).vector
+    return np.asarray(total + _bent(net, trace, W, B, u, z_dot, a_dot))
+
+
+def _backwards(net: Network, trace: chain_rule.Trace, W: chain_rule.Matrices) -> dict[int, Array]:
+    """Return dz[L]/dz[l] of each row, (n, K, d[l])."""
+    n, K = trace.y_hat.shape
+    B: dict[int, Array] = {net.n_layers: np.broadcast_to(np.eye(K), (n, K, K))}
+    for l in range(net.n_layers - 1, 1, -1):
+        B[l] = B[l + 1] @ W[l].T * net.functions[l].prime(trace.z[l])[:, None, :]
+    return B
+
+
+def _turned(
+    net: Network, trace: chain_rule.Trace, B: dict[int, Array], inverse: Array
+) -> dict[str, Array]:
+    """Return A⁻¹ dz of each row and output, block by block as θ is, (n, K, ...).
+
+    dz is an outer product in each block: with its factors one after the other a row costs p² for
+    all outputs together.
+    """
+    n, K = trace.y_hat.shape
+    turned = np.zeros((n, K, len(inverse)))
+    for name, block in net.blocks().items():
+        start, end = chain_rule.ends(int(name[2:-1]), net.n_layers)
+        columns = inverse[block].reshape(*net.shapes()[name], -1)
+        turned += B[end] @ (np.tensordot(trace.a[start], columns, 1) if name[0] == "W" else columns)
+    return {
+        name: turned[..., block].reshape(n, K, *net.shapes()[name])
+        for name, block in net.blocks().items()
+    }
+
+
+def _forwards(
+    net: Network, trace: chain_rule.Trace, W: chain_rule.Matrices, along: dict[str, Array]
+) -> tuple[dict[int, Array], dict[int, Array]]:
+    """Return how z[2..L] and a[2..L-1] change along directions of each row, (n, K, d[l])."""
+    z_dot: dict[int, Array] = {}
+    a_dot: dict[int, Array] = {}
+    for l in range(1, net.n_layers):
+        z_dot[l + 1] = _each(trace.a[l][:, None], along[f"W[{l}]"])
+        if l > 1:
+            z_dot[l + 1] += a_dot[l] @ W[l]
+        if f"b[{l}]" in along:
+            z_dot[l + 1] += along[f"b[{l}]"]
+        if l == net.n_layers - 1:
+            z_dot[l + 1] += _each(trace.a[1][:, None], along["W[0]"]) if "W[0]" in along else 0.0
+        else:
+            a_dot[l + 1] = net.functions[l + 1].prime(trace.z[l + 1])[:, None] * z_dot[l + 1]
+    return z_dot, a_dot
 
 
 def _slopes_of_curvature(net: Network, z_L: Array, Y: Array, w: Array, spread: Array) -> Array:
@@ -64,47 +113,37 @@ def _slopes_of_curvature(net: Network, z_L: Array, Y: Array, w: Array, spread: A
     return np.asarray(w[:, None] * slopes)
 
 
-def _bent(net: Network, theta: Array, trace: chain_rule.Trace, k: int, ways: Array) -> Array:
-    """Return Σ_i H_ik u_i, (p,), with u_i the way of row i."""
-    W, _ = net.weights(theta)
-    z, a, f, L = trace.z, trace.a, net.functions, net.n_layers
-    n, blocks = len(ways), net.blocks()
-    along = {name: ways[:, block].reshape(n, *net.shapes()[name]) for name, block in blocks.items()}
-
-    # a dot over a quantity is its change along the direction of the row
-    z_dot: dict[int, Array] = {}
-    a_dot = {1: np.zeros_like(a[1])}
-    for l in range(1, L):
-        z_dot[l + 1] = a_dot[l] @ W[l] + _each(a[l], along[f"W[{l}]"])
-        if f"b[{l}]" in along:
-            z_dot[l + 1] += along[f"b[{l}]"]
-        if l == L - 1 and "W[0]" in along:
-            z_dot[L] += _each(a[1], along["W[0]"])
-        if l + 1 < L:
-            a_dot[l + 1] = f[l + 1].prime(z[l + 1]) * z_dot[l + 1]
-
-    delta = {L: np.zeros_like(z[L])}
-    delta[L][:, k] = 1.0
-    delta_dot = {L: np.zeros_like(z[L])}
+def _bent(
+    net: Network,
+    trace: chain_rule.Trace,
+    W: chain_rule.Matrices,
+    B: dict[int, Array],
+    u: dict[int, Array],
+    z_dot: dict[int, Array],
+    a_dot: dict[int, Array],
+) -> Array:
+    """Return Σ_i Σ_k H_ik u_ik, (p,)."""
+    L, f = net.n_layers, net.functions
+    change = {L: np.zeros_like(B[L])}  # of B along u
     parts = {}
-    for l in sorted(W, reverse=True):
-        start, end = chain_rule.ends(l, L)
-        parts[f"W[{l}]"] = a_dot[start].T @ delta[end] + a[start].T @ delta_dot[end]
-        if f"b[{l}]" in along:
-            parts[f"b[{l}]"] = delta_dot[l + 1].sum(axis=0)
+    for l in range(L - 1, 0, -1):
+        if net.bias:
+            parts[f"b[{l}]"] = change[l + 1].sum(axis=(0, 1))
+        parts[f"W[{l}]"] = trace.a[l].T @ change[l + 1].sum(axis=1)
         if l > 1:
-            back = delta[l + 1] @ W[l].T
-            back_dot = delta_dot[l + 1] @ W[l].T
-            back_dot += _each(delta[l + 1], along[f"W[{l}]"].swapaxes(1, 2))
-            prime = f[l].prime(z[l])
-            delta[l] = back * prime
-            delta_dot[l] = back_dot * prime + back * _second(f[l], z[l]) * z_dot[l]
-    return np.concatenate([parts[name].ravel() for name in blocks])
+            parts[f"W[{l}]"] += np.tensordot(a_dot[l], B[l + 1], ((0, 1), (0, 1)))
+            prime, second = f[l].prime(trace.z[l]), _second(f[l], trace.z[l])
+            back_dot = change[l + 1] @ W[l].T + _each(B[l + 1], u[l].swapaxes(2, 3))
+            change[l] = back_dot * prime[:, None]
+            change[l] += B[l + 1] @ W[l].T * second[:, None] * z_dot[l]
+    if 0 in W:  # z[L] is linear in it
+        parts["W[0]"] = np.zeros(net.shapes()["W[0]"])
+    return np.concatenate([parts[name].ravel() for name in net.blocks()])
 
 
 def _each(rows: Array, matrices: Array) -> Array:
-    """Return each row times the matrix of that row, (n, columns)."""
-    return np.asarray((rows[:, None, :] @ matrices)[:, 0, :])
+    """Return each row times the matrix of that row, (n, K, columns)."""
+    return np.asarray((rows[:, :, None, :] @ matrices)[:, :, 0, :])
 
 
 def _second(f: Activation, z: Array) -> Array:

@@ -75,8 +75,6 @@ class Laplace:
         γ: all of them, with those of no group.
     covariance : ndarray (p, p)
         A⁻¹, of the weights.
-    slope : ndarray (groups + 1,)
-        Of the log evidence with respect to ln α, and to ln β if that is not 1.
     cost : float
         J there.
     """
@@ -85,7 +83,6 @@ class Laplace:
     gamma: Array
     n_effective: float
     covariance: Array
-    slope: Array
     cost: float
 
 
@@ -95,8 +92,6 @@ def laplace(
     priors: Priors,
     beta: float,
     n_numbers: float,
-    exact: Array | None = None,
-    slope: bool = True,
 ) -> Laplace:
     """Return the Laplace approximation around a minimum of the objective.
 
@@ -111,10 +106,6 @@ def laplace(
         1 where the loss is the logarithm of a probability.
     n_numbers : float
         N, how many numbers were measured; 0 where β is 1 by nature.
-    exact : ndarray (p, p), optional
-        The Hessian of the objective, if it is known.
-    slope : bool
-        Whether the slope is needed; it is NaN if not.
 
     Raises
     ------
@@ -123,27 +114,46 @@ def laplace(
     """
     J, _, H = objective.evaluate(theta, 2)
     alpha = beta * objective.decay
-    pull = alpha * theta
     free = ~objective.is_held(theta)
     gauge = _gauge(objective)
     covariance, log_determinant = _inverse(_of_free(beta * H + gauge, free))
     covariance -= gauge
     covariance[~free] = 0.0  # a weight that is held is known
-    of_data = beta * J - 0.5 * float(pull @ theta)
     determined = free - alpha * np.diag(covariance)
-    gamma, n_effective = priors.sums(determined), float(determined.sum())
-    size = priors.sums(pull * theta)
     drawn = alpha[(priors.of >= 0) & free]
     log_evidence = 0.5 * float(np.log(drawn).sum()) - beta * J - 0.5 * log_determinant
     if n_numbers:
         log_evidence += 0.5 * n_numbers * float(np.log(beta / (2.0 * np.pi)))
-    rise = np.append(0.5 * (gamma - size), 0.5 * (n_numbers - n_effective) - of_data)
-    if slope:
-        rise -= _of_determinant(objective, theta, priors, beta, covariance, pull * free, exact)
-    else:
-        rise[:] = np.nan
-    rise = rise if n_numbers else rise[:-1]
-    return Laplace(log_evidence, gamma, n_effective, covariance, rise, J)
+    return Laplace(log_evidence, priors.sums(determined), float(determined.sum()), covariance, J)
+
+
+def slope(
+    objective: Any,
+    theta: Array,
+    priors: Priors,
+    beta: float,
+    n_numbers: float,
+    known: Laplace,
+    exact: Array | None = None,
+) -> Array:
+    """Return the slope of the log evidence with ln α, and with ln β where that is not 1.
+
+    Parameters
+    ----------
+    objective, theta, priors, beta, n_numbers
+        As `laplace` took them.
+    known : Laplace
+        What it made of them.
+    exact : ndarray (p, p), optional
+        The Hessian of the objective, if it is known.
+    """
+    pull = beta * objective.decay * theta
+    of_data = beta * known.cost - 0.5 * float(pull @ theta)
+    of_alpha = 0.5 * (known.gamma - priors.sums(pull * theta))
+    rise = np.append(of_alpha, 0.5 * (n_numbers - known.n_effective) - of_data)
+    pull = pull * ~objective.is_held(theta)
+    rise -= _of_determinant(objective, theta, priors, beta, known.covariance, pull, exact)
+    return rise if n_numbers else rise[:-1]
 
 
 def inverse_root(objective: Any, theta: Array) -> Array:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import linalg
@@ -22,9 +22,10 @@ from scipy import linalg
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.initialisation import Starts
+from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Priors, laplace
 from chainrule.training.blas import one_thread
-from chainrule.training.evidence import TOLERANCE, Evidence, Problem, maximize
+from chainrule.training.evidence import TOLERANCE, Evidence, Point, Problem, Step, climbed
 from chainrule.training.kernels import native
 from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
@@ -33,10 +34,15 @@ from chainrule.training.optimizers.stopping import limits
 
 MOST_WEIGHTS = 2_000
 FEWEST_ROWS = 10
-CLIMBS = 3
+BEGINNINGS, CLIMBS = 3, 2  # minima at which it is looked at, and from which it is maximized
+SAME_HEIGHT = 1e-3  # nats
 ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000
 PERCENT = 0.01
+INTERRUPTED = "interrupted"
 COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
+
+
+T = TypeVar("T")
 
 
 def impossible(objective: Objective, unit: float = 1.0) -> str | None:
@@ -65,7 +71,7 @@ class Penalty:
     unit : float
         The weight that counts as one row.
     n_climbs, n_rows : int
-        From how many starts, and on how many rows, it was found.
+        From how many minima, and on how many rows, it was found.
     """
 
     priors: Priors
@@ -74,6 +80,11 @@ class Penalty:
     n_climbs: int
     n_rows: int
     noisy: bool = field(repr=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C has ended the search: it is what had been found."""
+        return self.best.ended == INTERRUPTED
 
     @property
     def decay(self) -> Array:
@@ -85,7 +96,7 @@ class Penalty:
         now = _in_rows(objective, self.unit).with_decay(self.decay / self.unit)
         n_numbers = Problem(now, self.priors).n_numbers
         try:
-            known = laplace(now, theta, self.priors, self.best.beta, n_numbers, slope=False)
+            known = laplace(now, theta, self.priors, self.best.beta, n_numbers)
         except linalg.LinAlgError:
             return float("nan")
         return known.log_evidence
@@ -99,6 +110,7 @@ class Penalty:
             "gamma": self.best.laplace.gamma.tolist(),
             "weights": self.priors.sums(np.ones(len(self.priors.of))).astype(int).tolist(),
             "ended": self.best.ended,
+            "within": self.best.within,
             "steps": [step.log_evidence for step in self.best.steps],
             "climbs": self.n_climbs,
             "rows": self.n_rows,
@@ -112,7 +124,6 @@ def by_evidence(
     unit: float = 1.0,
     *,
     scheme: str = "auto",
-    n_climbs: int | None = None,
     n_rows: int | None = None,
     max_time: float | None = None,
     progress: Callable[[str], None] | None = None,
@@ -128,10 +139,8 @@ def by_evidence(
         Of the starts, as `minimize_from_starts` takes them.
     unit : float
         The weight that counts as one row: see `penalty`.
-    n_climbs : int, optional
-        From how many starts it is maximized; `CLIMBS` if left out.
     n_rows : int, optional
-        On about how many rows, if there are more; as many as the weights need if left out.
+        On about how many rows, if there are more; as many as `rows_enough` says if left out.
     max_time : float, optional
         Seconds after which what has been found is taken.
     progress : callable, optional
@@ -142,47 +151,64 @@ def by_evidence(
     TrainingError
         If it was not found from any start.
     KeyboardInterrupt
-        At Ctrl-C: there is nothing yet that could be kept.
+        At a Ctrl-C before anything was found; later it ends the search, and what was found is kept.
     """
     until = np.inf if max_time is None else time.monotonic() + max_time
     p, K = objective.net.n_parameters, objective.net.layers[-1]
-    enough = max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * p // K) if n_rows is None else n_rows
+    enough = rows_enough(objective.net) if n_rows is None else n_rows
     sample = _on_rows(_in_rows(objective, unit), enough, seed)
     costly = len(sample.w) * K * p * p > COSTLY
-    n = 1 if costly else CLIMBS if n_climbs is None else n_climbs
-    starts = objective.admitted(Starts(objective.net, seed, scheme).take(n))
+    starts = objective.admitted(
+        Starts(objective.net, seed, scheme).take(1 if costly else BEGINNINGS)
+    )
     interrupted = Event()
 
     def halt() -> str | None:
         if interrupted.is_set():
-            return "interrupted"
+            return INTERRUPTED
         return "time_limit" if time.monotonic() > until else None
 
-    def climbed(r: int) -> Evidence | None:
-        def watch(step: Any) -> None:
-            if progress is not None:
-                found = f"log evidence {step.log_evidence:.6g} nats"
-                progress(f"priors from start {r + 1} of {n}: {found}, γ = {step.n_effective:.1f}")
+    problem = Problem(sample, priors)
 
+    def begun(r: int) -> Point | None:
         try:
-            return maximize(sample, starts[r], priors, watch=watch, halt=halt)
+            return None if halt() and r else problem.beginning(starts[r])
         except TrainingError:
             return None
 
+    def ended(r: int) -> Evidence:
+        def watch(step: Step) -> None:
+            if progress is not None:
+                found = f"log evidence {step.log_evidence:.6g} nats"
+                progress(
+                    f"priors, climb {r + 1} of {len(points)}: {found}, γ = {step.n_effective:.1f}"
+                )
+
+        return climbed(points[r], watch=watch, halt=halt)
+
     with one_thread():
-        found = _side_by_side(climbed, n, interrupted)
-    highest = [e for e in found if e is not None and np.isfinite(e.log_evidence)]
-    if not highest:
-        raise TrainingError(
-            "the evidence was not found: the curvature of the cost is not positive at any minimum; "
-            'give alpha as a number, or "rule"'
-        )
-    best = max(highest, key=lambda e: e.log_evidence)
+        points = _distinct(_side_by_side(begun, len(starts), interrupted))[:CLIMBS]
+        if not points and interrupted.is_set():
+            raise KeyboardInterrupt
+        if not points:
+            raise TrainingError(
+                "the evidence was not found: the curvature of the cost is not positive at any "
+                'minimum; give alpha as a number, or "rule"'
+            )
+        found = _side_by_side(ended, len(points), interrupted)
+    best = max(found, key=lambda e: e.log_evidence)
+    if interrupted.is_set():
+        best = replace(best, ended=INTERRUPTED)
     # so that rounding errors on the way are forgotten
     alpha, beta = _rounded(best.alpha), float(_rounded(np.array(best.beta)))
     best = replace(best, alpha=alpha, beta=beta)
     noisy = objective.net.loss == "squared"
-    return Penalty(priors, best, unit, len(highest), len(sample.w), noisy)
+    return Penalty(priors, best, unit, len(found), len(sample.w), noisy)
+
+
+def rows_enough(net: Network) -> int:
+    """Return how many rows tell the priors of a network."""
+    return max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * net.n_parameters // net.layers[-1])
 
 
 def settled(objective: Objective, theta: Array) -> Array:
@@ -191,18 +217,25 @@ def settled(objective: Objective, theta: Array) -> Array:
     return descended(objective, theta, chosen, limits(TOLERANCE, None, None)).theta
 
 
-def _side_by_side(work: Callable[[int], Any], n: int, interrupted: Event) -> Sequence[Any]:
-    """Return what work makes of 0, 1, ..., n-1, each on a thread of its own."""
-    threads = native.threads()
-    if n == 1 or threads == 1 or not native.build():
-        return [work(r) for r in range(n)]
+def _distinct(points: Sequence[Point | None]) -> list[Point]:
+    """Return the points at which different minima were found, the highest first."""
+    kept: list[Point] = []
+    for point in sorted((of for of in points if of is not None), key=lambda of: -of.height):
+        if not kept or kept[-1].height - point.height > SAME_HEIGHT:
+            kept.append(point)
+    return kept
+
+
+def _side_by_side(work: Callable[[int], T], n: int, interrupted: Event) -> list[T]:
+    """Return what work makes of 0, 1, ..., n-1, on threads; at Ctrl-C what it has made of them."""
+    threads = native.threads() if native.build() else 1
     with native.at_most(max(1, threads // n)), ThreadPoolExecutor(min(n, threads)) as pool:
         tasks = [pool.submit(copy_context().run, work, r) for r in range(n)]
         try:
-            return [task.result() for task in tasks]
+            wait(tasks)
         except KeyboardInterrupt:
             interrupted.set()
-            raise
+    return [task.result() for task in tasks]
 
 
 def _rounded(values: Array) -> Array:

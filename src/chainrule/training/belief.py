@@ -19,7 +19,7 @@ from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import inverse_root
-from chainrule.statistics.influence import LEAST_LEFT, influence
+from chainrule.statistics.influence import LEAST_LEFT, Influence, influence
 from chainrule.statistics.posterior import Noise, Posterior, moderated, spread, thinned, uncertainty
 from chainrule.training import bayes
 from chainrule.training.evidence import priors_of
@@ -91,77 +91,107 @@ def believed(
     seed : int
         Of the networks for it.
     """
-    net, X, Y, w = objective.net, np.asarray(objective.X), np.asarray(objective.Y), objective.w
-    squared, K, counts = net.loss == "squared", net.layers[-1], w / once
-    roots, each, variances = [], [], []
-    for theta in minima:
-        root = _root(objective, theta)
-        if root is None:
-            continue
-        rows = influence(net, theta, X, Y, once, root)
-        n_numbers = float(w.sum()) / unit * K
-        free = max(n_numbers - float(counts @ rows.leverage), LEAST_SHARE * n_numbers)
-        error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / unit
-        variances.append((error / free if variance is None else variance) if squared else 1.0)
-        roots.append((theta, root))
-        each.append(rows)
-    if not roots:
+    net, X, w = objective.net, np.asarray(objective.X), objective.w
+    counts = w / once
+    found = (_minimum(objective, theta, unit, once, variance) for theta in minima)
+    known = [minimum for minimum in found if minimum is not None]
+    if not known:
         return None
-    thetas = np.array([theta for theta, _ in roots])
-    scaled = np.array(
-        [np.sqrt(of * unit) * root for of, (_, root) in zip(variances, roots, strict=True)]
-    )
-    without = np.mean([net.pair.y_hat(rows.z_without) for rows in each], axis=0)
-    y_hat = np.mean([net.pair.y_hat(rows.z) for rows in each], axis=0)
-    leverage = np.mean([rows.leverage for rows in each], axis=0)
+    leverage = np.mean([of.rows.leverage for of in known], axis=0)
+    # what is less certain without the row: as much as of its information was its own
+    left = np.maximum(1.0 - leverage / net.layers[-1], LEAST_LEFT)
     posterior = Posterior(
-        thetas,
-        scaled,
+        np.array([of.theta for of in known]),
+        np.array([np.sqrt(of.variance * unit) * of.root for of in known]),
         None,
-        np.empty((0, K)),
+        np.empty((0, net.layers[-1])),
         max(1, round(float(counts.sum()))),
         X.min(axis=0),
         X.max(axis=0),
         np.inf,
     )
-    if net.loss != "cross_entropy":
-        squares = (Y - y_hat) * (Y - without)
-        kind = noise if squared else "constant"
-        found = None if net.loss == "poisson" else _noise(X, squares, w / unit, kind, seed)
-        if found is not None:
-            found = replace(found, variance=found.variance * stretch)
-        posterior = replace(posterior, noise=found)
-        of_y_hat, of_noise = posterior.variances(net, X)
-        of_y_hat = of_y_hat / np.maximum(1.0 - leverage / K, LEAST_LEFT)[:, None]
-        scores = thinned(np.abs(Y - without) / np.sqrt(of_y_hat + of_noise), counts)
-        widest = float(uncertainty(of_y_hat, of_noise).max())
+    if net.loss == "cross_entropy":
+        posterior, without = _of_classes(objective, posterior, known, left)
     else:
-        scores = np.empty((0, K))
-        S = _without(net, posterior, X, leverage)
-        widest = float(np.einsum("nkk->n", S).max())
-        z = np.mean([rows.z_without for rows in each], axis=0)
-        # what is less certain need not rise where the network must
-        share = 0.0 if objective.bounded else _share(net, z, S, Y, w)
-        posterior = replace(posterior, share=share)
-        without = net.pair.y_hat(moderated(net, z, S, share))
-    posterior = replace(posterior, scores=scores, widest=widest)
-    distance = np.mean([r.distance for r in each], axis=0) / np.sqrt(np.mean(variances) * unit)
-    return Belief(
-        posterior,
-        leverage,
-        without,
-        distance,
-        float(counts @ each[0].leverage),
-        variances[0] * unit,
+        y_hat, without = (
+            np.mean([net.pair.y_hat(z) for z in each], axis=0)
+            for each in ([of.rows.z for of in known], [of.rows.z_without for of in known])
+        )
+        if net.loss != "poisson":  # which says itself how noise depends on ŷ
+            Y, squared = np.asarray(objective.Y), net.loss == "squared"
+            squares = (Y - y_hat) * (Y - without)
+            least = variance if squared and variance is not None else 0.0
+            kind = noise if squared else "constant"
+            of_rows = _noise(X, squares, w / unit, least, kind, seed)
+            of_rows = replace(of_rows, variance=of_rows.variance * stretch)
+            posterior = replace(posterior, noise=of_rows)
+        posterior = _scored(posterior, objective, without, left, counts)
+    distance = np.mean([of.rows.distance for of in known], axis=0)
+    distance = distance / np.sqrt(np.mean([of.variance for of in known]) * unit)
+    n_effective = float(counts @ known[0].rows.leverage)
+    return Belief(posterior, leverage, without, distance, n_effective, known[0].variance * unit)
+
+
+@dataclass(frozen=True, eq=False)
+class _Minimum:
+    """One of those that predict together: R, what rows do to it, the variance of the noise."""
+
+    theta: Array
+    root: Array
+    rows: Influence
+    variance: float
+
+
+def _minimum(
+    objective: Objective, theta: Array, unit: float, once: Array, variance: float | None
+) -> _Minimum | None:
+    """Return what is known around one minimum, None where the curvature is not positive."""
+    net, w = objective.net, objective.w
+    root = _root(objective, theta)
+    if root is None:
+        return None
+    rows = influence(net, theta, np.asarray(objective.X), np.asarray(objective.Y), once, root)
+    if net.loss != "squared":
+        return _Minimum(theta, root, rows, 1.0)
+    if variance is None:
+        n_numbers = float(w.sum()) / unit * net.layers[-1]
+        free = max(n_numbers - float(w / once @ rows.leverage), LEAST_SHARE * n_numbers)
+        error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / unit
+        variance = error / free
+    return _Minimum(theta, root, rows, variance)
+
+
+def _scored(
+    posterior: Posterior, objective: Objective, without: Array, left: Array, counts: Array
+) -> Posterior:
+    """Return the posterior with the errors of rows by fits without them, and how certain it was."""
+    net, X, Y = objective.net, np.asarray(objective.X), np.asarray(objective.Y)
+    of_y_hat, of_noise = posterior.variances(net, X)
+    of_y_hat = of_y_hat / left[:, None]
+    scores = thinned(np.abs(Y - without) / np.sqrt(of_y_hat + of_noise), counts)
+    return replace(posterior, scores=scores, widest=float(uncertainty(of_y_hat, of_noise).max()))
+
+
+def _of_classes(
+    objective: Objective, posterior: Posterior, known: list[_Minimum], left: Array
+) -> tuple[Posterior, Array]:
+    """Return the posterior of classes, and the probabilities of rows by fits without them."""
+    net, X, Y = objective.net, np.asarray(objective.X), np.asarray(objective.Y)
+    S = np.mean(
+        [
+            spread(net, of.theta, root, X)[1]
+            for of, root in zip(known, posterior.roots, strict=True)
+        ],
+        axis=0,
     )
-
-
-def _without(net: Network, posterior: Posterior, X: Array, leverage: Array) -> Array:
-    """Return the covariance of z for rows by fits without them, (n, K, K), the mean over minima."""
-    pairs = zip(posterior.theta, posterior.roots, strict=True)
-    S = np.mean([spread(net, theta, root, X)[1] for theta, root in pairs], axis=0)
-    left = np.maximum(1.0 - leverage / net.layers[-1], LEAST_LEFT)
-    return np.asarray(S / left[:, None, None])
+    S = S / left[:, None, None]
+    z = np.mean([of.rows.z_without for of in known], axis=0)
+    # what is less certain need not rise where the network must
+    share = 0.0 if objective.bounded else _share(net, z, S, Y, objective.w)
+    widest = float(np.einsum("nkk->n", S).max())
+    return replace(posterior, share=share, widest=widest), net.pair.y_hat(
+        moderated(net, z, S, share)
+    )
 
 
 def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
@@ -184,9 +214,9 @@ def _root(objective: Objective, theta: Array) -> Array | None:
         return None
 
 
-def _noise(X: Array, squares: Array, rows: Array, kind: str, seed: int) -> Noise:
-    """Return the variance of the noise from squared residuals, (n, K)."""
-    mean = np.maximum(rows @ squares / rows.sum(), np.finfo(np.float64).tiny)
+def _noise(X: Array, squares: Array, rows: Array, least: float, kind: str, seed: int) -> Noise:
+    """Return the variance of the noise from squared residuals, (n, K), not less than assumed."""
+    mean = np.maximum(rows @ squares / rows.sum(), max(least, np.finfo(np.float64).tiny))
     if kind == "constant" or rows.sum() < FEWEST_FOR_VARYING:
         return Noise(mean)
     relative = np.maximum(squares / mean, LEAST_SQUARE)
@@ -200,17 +230,12 @@ def _noise(X: Array, squares: Array, rows: Array, kind: str, seed: int) -> Noise
 def _precision(X: Array, squares: Array, rows: Array, seed: int) -> tuple[Network, Array] | None:
     """Return a network for the precision of the noise, None if it is the same everywhere."""
     weights, target = 0.5 * rows * squares, 1.0 / squares[:, None]
-    # the same everywhere: only a bias, of which the evidence is known without a search
-    total = float(weights.sum())
-    level = np.log(0.5 * float(rows.sum()) / total)
-    best = -(total * np.exp(level) - 0.5 * float(rows.sum()) * level)
-    best -= 0.5 * np.log(total * np.exp(level))
-    found = None
+    best, found = _evidence_of_one_level(float(weights.sum()), 0.5 * float(rows.sum())), None
     for hidden in SIZES_OF_NOISE:
         net = Network([X.shape[1], *hidden, 1], output="exp")
         objective = Objective(net, X, target, 0.0, weights)
         try:
-            penalty = bayes.by_evidence(objective, priors_of(net), seed, n_climbs=2)
+            penalty = bayes.by_evidence(objective, priors_of(net), seed)
         except TrainingError:
             break
         theta = bayes.settled(objective.with_decay(penalty.decay), penalty.best.theta)
@@ -219,3 +244,12 @@ def _precision(X: Array, squares: Array, rows: Array, seed: int) -> tuple[Networ
             break
         best, found = height, (net, theta)
     return found
+
+
+def _evidence_of_one_level(total: float, half: float) -> float:
+    """Return that of a precision that is the same everywhere: exp of a bias with no prior.
+
+    Its cost is J = total exp(b) - half b; the curvature at its minimum is half.
+    """
+    level = np.log(half / total)
+    return float(half * level - half - 0.5 * np.log(half))

@@ -20,12 +20,11 @@ from scipy import linalg
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
-from chainrule.statistics.evidence import Laplace, Priors, laplace
+from chainrule.statistics.evidence import Laplace, Priors, laplace, slope
 from chainrule.training.blas import one_thread
-from chainrule.training.history import History
 from chainrule.training.kernels import native
 from chainrule.training.methods import choose
-from chainrule.training.minimize import Finished, descended
+from chainrule.training.minimize import descended
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import limits
 from chainrule.training.penalty import LEAST_SHARE, LOG_ODDS, NOISE_IF_UNKNOWN, SAME, WIDEST
@@ -39,10 +38,18 @@ MOST_ITERATIONS = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
 NEWTON_STEPS, SETTLED = 10, 1e-9  # nats that another step would gain
 ROUNDS = 20  # until the noise stays the same
 
-NATS, STEPS = 1e-3, 3  # converged when so many steps in a row gain less
+NATS, STEPS = 1e-4, 2  # converged when so many steps in a row gain less, for each weight determined
 MOST_STEPS = 100
 TRIALS, SHORTER, LONGEST, SUFFICIENT = 5, 0.3, 2.0, 1e-4  # of a step
 STRAIGHT = 1e-10  # cosine below which a step has taught nothing about curvature
+
+ENDS = {
+    "converged": "converged",
+    "edge": "as high as the minimum goes that was followed",
+    "max_iter": "not converged",
+    "time_limit": "out of time",
+    "interrupted": "interrupted",
+}
 
 Halt = Callable[[], str | None]
 Watcher = Callable[["Step"], None]
@@ -76,13 +83,10 @@ class Evidence:
         1 where the loss is the logarithm of a probability.
     laplace : Laplace
     ended : str
-        "converged"; "edge", where the minimum that is followed ends; "max_iter", or what `halt`
-        said.
+        One of `ENDS`: "edge" where the minimum that is followed ends; or what `halt` said.
     steps : tuple of Step
     n_evaluations : int
         Minima that were looked for.
-    first : History
-        Of the first of them, from the start.
     """
 
     priors: Priors
@@ -93,7 +97,6 @@ class Evidence:
     ended: str
     steps: tuple[Step, ...]
     n_evaluations: int
-    first: History
 
     @property
     def converged(self) -> bool:
@@ -104,6 +107,11 @@ class Evidence:
     def log_evidence(self) -> float:
         """Ln p(y | α, β), in nats."""
         return self.laplace.log_evidence
+
+    @property
+    def within(self) -> float:
+        """How many nats count as nothing."""
+        return little(self.laplace)
 
 
 def priors_of(
@@ -170,7 +178,6 @@ def maximize(
     theta: Array,
     priors: Priors | None = None,
     *,
-    like: Evidence | None = None,
     watch: Watcher | None = None,
     halt: Halt | None = None,
 ) -> Evidence:
@@ -184,43 +191,74 @@ def maximize(
         The start.
     priors : Priors, optional
         Which weights share one; `priors_of` the network if left out.
-    like : Evidence, optional
-        Whose α and β to begin with; what is usual if left out.
-    watch : callable, optional
-        Called as ``watch(step)`` after every step.
-    halt : callable, optional
-        Asked before every evaluation; what it returns is why it ends there.
+    watch, halt
+        As `climbed` takes them.
 
     Raises
     ------
     TrainingError
         If no point was found where the curvature is positive.
     """
-    priors = priors or priors_of(objective.net)
-    problem = Problem(objective, priors)
+    problem = Problem(objective, priors or priors_of(objective.net))
     with one_thread():
-        try:
-            at, first = problem.beginning(theta, like)
-        except linalg.LinAlgError:
-            raise TrainingError(
-                "the curvature of the cost is not positive at its minimum"
-            ) from None
-        climb = _Climb(problem, at, watch, halt)
-        ended = climb.run()
-    best = climb.at
-    alpha, beta = problem.split(best.logs)
-    return Evidence(
-        priors, best.theta, alpha, beta, best.laplace, ended, tuple(climb.steps), climb.n, first
-    )
+        return climbed(problem.beginning(theta), watch=watch, halt=halt)
+
+
+def climbed(at: Point, *, watch: Watcher | None = None, halt: Halt | None = None) -> Evidence:
+    """Maximize the evidence from a point.
+
+    Parameters
+    ----------
+    at : Point
+    watch : callable, optional
+        Called as ``watch(step)`` after every step.
+    halt : callable, optional
+        Asked before every step; what it returns is why it ends there.
+    """
+    climb = _Climb(at, watch, halt)
+    ended = climb.run()
+    best, priors = climb.at, at.problem.priors
+    alpha, beta = at.problem.split(best.logs)
+    steps = tuple(climb.steps)
+    return Evidence(priors, best.theta, alpha, beta, best.laplace, ended, steps, climb.n)
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """α and β, the minimum that belongs to them, and what is known there."""
+    """Ln α and ln β, the minimum of the cost that belongs to them, and what is known there."""
 
+    problem: Problem
     logs: Array
+    objective: Objective
     theta: Array
     laplace: Laplace
+    exact: Array | None = None
+
+    @cached_property
+    def height(self) -> float:
+        """What is maximized: the evidence, and how usual α and β are."""
+        off = (self.logs - self.problem.usual) / self.problem.unusual
+        return self.laplace.log_evidence - 0.5 * float(off @ off)
+
+    @cached_property
+    def slope(self) -> Array:
+        """Its slope."""
+        of, beta = self.problem, self.problem.split(self.logs)[1]
+        found = slope(
+            self.objective, self.theta, of.priors, beta, of.n_numbers, self.laplace, self.exact
+        )
+        found -= (self.logs - of.usual) / of.unusual**2
+        if of.noisy and self.logs[-1] >= of.highest:
+            found[-1] = min(found[-1], 0.0)
+        return found
+
+    @property
+    def curvature(self) -> Array:
+        """About how it curves in each direction, for the first steps."""
+        of = self.problem
+        of_data = 0.5 * self.laplace.gamma.clip(0.0)
+        of_data = np.append(of_data, [0.5 * of.n_numbers] * of.noisy)
+        return np.asarray(of_data + 1.0 / of.unusual**2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,28 +298,17 @@ class Problem:
         least = LEAST_NOISE / self.n_numbers
         return float(self.usual[-1] + np.log(NOISE_IF_UNKNOWN / least))
 
-    def height(self, point: Point) -> tuple[float, Array]:
-        """Return what is maximized, and its slope: the evidence, and how usual α and β are."""
-        off = (point.logs - self.usual) / self.unusual
-        height = point.laplace.log_evidence - 0.5 * float(off @ off)
-        slope = point.laplace.slope - off / self.unusual
-        if self.noisy and point.logs[-1] >= self.highest:
-            slope[-1] = min(slope[-1], 0.0)
-        return height, slope
-
-    def curvature(self, point: Point) -> Array:
-        """Return about how what is maximized curves in each direction, for the first steps."""
-        of_data = 0.5 * point.laplace.gamma.clip(0.0)
-        of_data = np.append(of_data, [0.5 * self.n_numbers] * self.noisy)
-        return np.asarray(of_data + 1.0 / self.unusual**2)
-
     def split(self, logs: Array) -> tuple[Array, float]:
         """Return α and β."""
         return (np.exp(logs[:-1]), float(np.exp(logs[-1]))) if self.noisy else (np.exp(logs), 1.0)
 
     def at(self, logs: Array, near: Array) -> Point:
         """Return the minimum of the cost that is found from a point, and what is known there."""
-        return self._from(logs, self._descended(logs, near).theta)
+        now, beta = self._now(logs)
+        chosen = choose("lm" if self.noisy else "auto", now, len(near))
+        in_nats = 2.0 * beta * now.scale / self.n_numbers if self.noisy else 1.0
+        rules = limits(TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name], None)
+        return self._known(logs, descended(now, near, chosen, rules).theta)
 
     def following(self, logs: Array, theta: Array) -> Point | None:
         """Return the minimum that a minimum becomes, None where it ends."""
@@ -293,46 +320,48 @@ class Problem:
         if not worth_it or now.constrained:
             return self.at(logs, theta)
         settled = _settled(now, theta, beta)
-        return None if settled is None else self._from(logs, *settled)
+        return None if settled is None else self._known(logs, *settled)
 
-    def beginning(self, theta: Array, like: Evidence | None) -> tuple[Point, History]:
-        """Return a point with the usual α, and the noise that is left by it; and how it got there.
+    def beginning(self, theta: Array) -> Point:
+        """Return the point with the usual α, and the noise that is left by it.
 
         The noise is what is unexplained, over the numbers not used up: see `penalty`.
+
+        Raises
+        ------
+        TrainingError
+            If the curvature of the cost is not positive at its minimum.
         """
-        logs = self.usual
-        if like is not None:
-            logs = np.log(np.append(like.alpha, [like.beta] * self.noisy))
-        run = self._descended(logs, theta)
-        point = self._from(logs, run.theta)
-        for _ in range(ROUNDS if self.noisy and like is None else 0):
-            free = self.n_numbers - point.laplace.n_effective
-            free = max(free, LEAST_SHARE * self.n_numbers)
-            error = 2.0 * self.objective.with_decay(np.zeros(len(theta))).cost(point.theta)
-            off = self.unusual[-1] ** -2 * (logs[-1] - self.usual[-1])
-            found = np.log(max(free - 2.0 * off, 0.5 * free) / max(error, np.finfo(float).tiny))
-            found = min(found, self.highest)
-            if abs(found - logs[-1]) < SAME:
-                break
-            logs = np.append(logs[:-1], found)
-            point = self.at(logs, point.theta)
-        return point, run.history
+        try:
+            point = self.at(self.usual, theta)
+            for _ in range(ROUNDS if self.noisy else 0):
+                found = self._noise_left(point)
+                if abs(found - point.logs[-1]) < SAME:
+                    break
+                point = self.at(np.append(point.logs[:-1], found), point.theta)
+        except linalg.LinAlgError:
+            raise TrainingError(
+                "the curvature of the cost is not positive at its minimum"
+            ) from None
+        return point
+
+    def _noise_left(self, point: Point) -> float:
+        """Return the ln β that is highest if neither the weights nor γ depend on it."""
+        free = self.n_numbers - point.laplace.n_effective
+        free = max(free, LEAST_SHARE * self.n_numbers)
+        error = 2.0 * self.objective.with_decay(np.zeros(len(point.theta))).cost(point.theta)
+        off = self.unusual[-1] ** -2 * (point.logs[-1] - self.usual[-1])
+        found = np.log(max(free - 2.0 * off, 0.5 * free) / max(error, np.finfo(float).tiny))
+        return float(min(found, self.highest))
 
     def _now(self, logs: Array) -> tuple[Objective, float]:
         alpha, beta = self.split(logs)
         return self.objective.with_decay(self.priors.spread(alpha) / beta), beta
 
-    def _descended(self, logs: Array, near: Array) -> Finished:
+    def _known(self, logs: Array, theta: Array, exact: Array | None = None) -> Point:
         now, beta = self._now(logs)
-        chosen = choose("lm" if self.noisy else "auto", now, len(near))
-        in_nats = 2.0 * beta * now.scale / self.n_numbers if self.noisy else 1.0
-        rules = limits(TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name], None)
-        return descended(now, near, chosen, rules)
-
-    def _from(self, logs: Array, theta: Array, exact: Array | None = None) -> Point:
-        now, beta = self._now(logs)
-        known = laplace(now, theta, self.priors, beta, self.n_numbers, exact)
-        return Point(logs, theta, known)
+        known = laplace(now, theta, self.priors, beta, self.n_numbers)
+        return Point(self, logs, now, theta, known, exact)
 
 
 @dataclass(eq=False)
@@ -343,7 +372,6 @@ class _Climb:
     nothing is gained there, shorter ones follow this one, as far as it goes.
     """
 
-    problem: Problem
     at: Point
     watch: Watcher | None
     halt: Halt | None
@@ -354,29 +382,28 @@ class _Climb:
 
     def run(self) -> str:
         """Climb; return how it ended."""
-        height, slope = self.problem.height(self.at)
-        B, fresh = self._first_curvature(), True
+        B, fresh, again = self._first_curvature(), True, False
         small = short = 0
         while len(self.steps) <= MOST_STEPS:
-            direction = B @ slope
-            promised = 0.5 * float(slope @ direction)
-            if promised < NATS:
+            direction = B @ self.at.slope
+            promised = 0.5 * float(self.at.slope @ direction)
+            if promised < little(self.at.laplace):
                 return "converged"
             if self.halt is not None and (why := self.halt()):
                 return why
-            trials, there = self._higher(height, direction, promised)
+            trials, there = self._higher(direction, promised, jump=not again)
             if there is None:
                 if fresh:
                     return "edge"
-                B, fresh = self._first_curvature(), True
+                B, fresh, again = self._first_curvature(), True, True
                 continue
-            before, (height, new_slope) = height, self.problem.height(there)
-            B = _updated(B, there.logs - self.at.logs, slope - new_slope)
-            self.at, slope, fresh = there, new_slope, False
+            gained = there.height - self.at.height
+            B = _updated(B, there.logs - self.at.logs, self.at.slope - there.slope)
+            self.at, fresh, again = there, False, False
             self.steps.append(self._step())
             if self.watch is not None:
                 self.watch(self.steps[-1])
-            small = small + 1 if height - before < NATS else 0
+            small = small + 1 if gained < little(self.at.laplace) else 0
             short = short + 1 if trials > 2 else 0
             if small == STEPS:
                 return "converged"
@@ -384,36 +411,42 @@ class _Climb:
                 return "edge"
         return "max_iter"
 
-    def _higher(self, height: float, direction: Array, promised: float) -> tuple[int, Point | None]:
+    def _higher(self, direction: Array, promised: float, jump: bool) -> tuple[int, Point | None]:
         """Return how many steps were tried along a direction, and a point that is higher."""
         t = min(1.0, LONGEST / float(np.abs(direction).max()))
         for trial in range(TRIALS):
             self.n += 1
-            there = self._attempt(self.at.logs + t * direction, jump=trial == 0)
-            wanted = height + SUFFICIENT * t * 2.0 * promised
-            if there is not None and self.problem.height(there)[0] >= wanted:
+            there = self._attempt(self.at.logs + t * direction, jump=jump and trial == 0)
+            wanted = self.at.height + SUFFICIENT * t * 2.0 * promised
+            if there is not None and there.height >= wanted:
                 return trial + 1, there
             t *= SHORTER
         return TRIALS, None
 
     def _attempt(self, logs: Array, jump: bool) -> Point | None:
         """Return the point at other α and β, None where there is none."""
-        if self.problem.noisy:
-            logs[-1] = min(logs[-1], self.problem.highest)
+        problem = self.at.problem
+        if problem.noisy:
+            logs[-1] = min(logs[-1], problem.highest)
         try:
-            there = self.problem.following(logs, self.at.theta)
+            there = problem.following(logs, self.at.theta)
             if there is None and jump:
-                there = self.problem.at(logs, self.at.theta)
+                there = problem.at(logs, self.at.theta)
         except (linalg.LinAlgError, TrainingError):
             return None
         return there
 
     def _first_curvature(self) -> Array:
-        return np.diag(1.0 / self.problem.curvature(self.at))
+        return np.diag(1.0 / self.at.curvature)
 
     def _step(self) -> Step:
         known = self.at.laplace
         return Step(known.log_evidence, known.n_effective, known.cost)
+
+
+def little(known: Laplace) -> float:
+    """Return how many nats are not worth another step."""
+    return NATS * max(1.0, known.n_effective)
 
 
 def _updated(B: Array, s: Array, y: Array) -> Array:
@@ -430,8 +463,8 @@ def _updated(B: Array, s: Array, y: Array) -> Array:
 
 def _settled(objective: Objective, theta: Array, beta: float) -> tuple[Array, Array] | None:
     """Return the minimum that Newton's steps lead to, and its Hessian; None if one goes astray."""
+    J, g = objective.evaluate(theta, 1)
     for _ in range(NEWTON_STEPS):
-        J, g = objective.evaluate(theta, 1)
         H = objective.hessian(theta)
         try:
             factor = linalg.cho_factor(H, check_finite=False)
@@ -440,7 +473,9 @@ def _settled(objective: Objective, theta: Array, beta: float) -> tuple[Array, Ar
         step = linalg.cho_solve(factor, g, check_finite=False)
         if 0.5 * beta * float(g @ step) < SETTLED:
             return theta, H
-        if not objective.cost(theta - step) < J:
+        before = J
+        J, g = objective.evaluate(theta - step, 1)
+        if not J < before:
             return None
         theta = theta - step
     return None

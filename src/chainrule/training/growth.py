@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,6 @@ from chainrule.training.objective import Objective
 SIZES = (1, 2, 3, 5, 8, 12, 18, 27, 40)
 PATIENCE = 2  # sizes that gain nothing
 NATS = 3.0  # strong evidence: a ratio of 20 (Kass & Raftery 1995, JASA 90:773)
-CLIMBS = 2
 MOST_ROWS = 5_000
 MOST_WORK = 5e8  # multiplications for second derivatives
 ODD = ("tanh", "identity")
@@ -43,6 +42,8 @@ class Size:
         In nats, mirror images counted.
     idle : tuple of str
         Units that do nothing, or what another one does.
+    penalty : Penalty or None
+        For which that is the evidence, None if it was not found.
     """
 
     hidden: int
@@ -50,6 +51,7 @@ class Size:
     weights: int
     log_evidence: float
     idle: tuple[str, ...]
+    penalty: bayes.Penalty | None = field(default=None, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -62,6 +64,15 @@ class Size:
         }
 
 
+@dataclass(frozen=True)
+class Grown:
+    """The size that was chosen, all that were tried in turn, and whether Ctrl-C has ended it."""
+
+    chosen: Size
+    tried: tuple[Size, ...]
+    interrupted: bool
+
+
 def grown(
     objective_of: Callable[[int], Objective],
     priors_of: Callable[[Objective], Priors],
@@ -70,8 +81,8 @@ def grown(
     *,
     max_time: float | None = None,
     progress: Callable[[str], None] | None = None,
-) -> tuple[int, tuple[Size, ...]]:
-    """Return the number of hidden units, and the sizes that were tried in turn.
+) -> Grown:
+    """Return the number of hidden units that the evidence is highest for.
 
     Parameters
     ----------
@@ -95,7 +106,7 @@ def grown(
     """
     until = np.inf if max_time is None else time.monotonic() + max_time
     tried: list[Size] = []
-    worse = 0
+    worse, interrupted = 0, False
     for hidden in SIZES:
         objective = objective_of(hidden)
         if (reason := bayes.impossible(objective, unit)) and not tried:
@@ -106,30 +117,37 @@ def grown(
             break
         if progress is not None:
             progress(f"{hidden} hidden units")
-        size = _tried(objective, hidden, priors_of(objective), seed, unit)
+        try:
+            size = _tried(objective, hidden, priors_of(objective), seed, unit)
+        except KeyboardInterrupt:
+            if not tried:
+                raise
+            interrupted = True
+            break
         best = max((one.log_evidence for one in tried), default=-np.inf)
         tried.append(size)
+        interrupted = size.penalty is not None and size.penalty.interrupted
         worse = 0 if size.log_evidence > best + NATS else worse + 1
-        if worse == PATIENCE:
+        if worse == PATIENCE or interrupted:
             break
     best = max(size.log_evidence for size in tried)
     chosen = next(size for size in tried if size.log_evidence >= best - NATS)
     # units that do nothing are taken away, if the evidence has no objection
-    smaller = chosen.differ
-    if 1 <= smaller < chosen.hidden and smaller not in {size.hidden for size in tried}:
+    smaller, known = chosen.differ, {size.hidden for size in tried}
+    if 1 <= smaller < chosen.hidden and smaller not in known and not interrupted:
         objective = objective_of(smaller)
         size = _tried(objective, smaller, priors_of(objective), seed, unit)
         tried.append(size)
         chosen = size if size.log_evidence > chosen.log_evidence - NATS else chosen
-    if not np.isfinite(chosen.log_evidence):
+    if chosen.penalty is None:
         raise TrainingError("the evidence was not found for any size; give the number of units")
-    return chosen.hidden, tuple(tried)
+    return Grown(chosen, tuple(tried), interrupted)
 
 
 def _tried(objective: Objective, hidden: int, priors: Priors, seed: int, unit: float) -> Size:
     net = objective.net
     try:
-        found = bayes.by_evidence(objective, priors, seed, unit, n_climbs=CLIMBS, n_rows=MOST_ROWS)
+        found = bayes.by_evidence(objective, priors, seed, unit, n_rows=MOST_ROWS)
     except TrainingError:
         return Size(hidden, hidden, net.n_parameters, -np.inf, ())
     idle = idle_units(net, found.best.theta, np.asarray(objective.X))
@@ -138,7 +156,7 @@ def _tried(objective: Objective, hidden: int, priors: Priors, seed: int, unit: f
     if net.hidden[0] in ODD:
         mirrored += differ * np.log(2.0)
     height = found.best.log_evidence + mirrored
-    return Size(hidden, differ, net.n_parameters, height, tuple(map(str, idle)))
+    return Size(hidden, differ, net.n_parameters, height, tuple(map(str, idle)), found)
 
 
 def _work(objective: Objective) -> float:

@@ -47,6 +47,8 @@ class Penalized:
     sizes : tuple of Size
         That were tried.
     tails : HeavyTails or None
+    interrupted : bool
+        Whether Ctrl-C has ended the search: it is what had been found.
     """
 
     model: Model
@@ -58,6 +60,7 @@ class Penalized:
     reason: str | None = None
     sizes: tuple[growth.Size, ...] = ()
     tails: HeavyTails | None = None
+    interrupted: bool = False
 
     @property
     def judge(self) -> Callable[[Array], float] | None:
@@ -140,8 +143,16 @@ def penalized(
             f"alpha is {alpha!r}; give numbers of at least 0, {EVIDENCE!r} or {RULE!r}"
         )
     now = start if sizes is None else _of_best_size(start, alpha, search, sizes)
-    now = _with_alpha(now, alpha, search)
-    return _with_tails(now, search) if noise == STUDENT else now
+    if now.found is None:
+        now = _with_alpha(now, alpha, search)
+    try:
+        if _can_be_whitened(now):
+            now = _by_evidence(_whitened(now), search)
+        return _with_tails(now, search) if noise == STUDENT and not now.interrupted else now
+    except KeyboardInterrupt:
+        if now.found is None:
+            raise
+        return replace(now, interrupted=True)
 
 
 def _of_best_size(
@@ -152,13 +163,19 @@ def _of_best_size(
             f"how many hidden units are needed is found with alpha {EVIDENCE!r}, and no fixed "
             "weights; leave these out, or give the number of units"
         )
-    hidden, tried = growth.grown(
+    found = growth.grown(
         sizes, lambda of: _priors(start.model, of.net), search.seed, start.unit, **search.options
     )
-    objective = sizes(hidden)
+    objective = sizes(found.chosen.hidden)
     theta = np.zeros(objective.net.n_parameters)
     model = replace(start.model, network=objective.net, theta=theta)
-    return replace(start, model=model, objective=objective, sizes=tried)
+    now = replace(
+        start, model=model, objective=objective, sizes=found.tried, interrupted=found.interrupted
+    )
+    of_size = found.chosen.penalty
+    assert of_size is not None
+    again = of_size.n_rows < min(len(objective.w), bayes.rows_enough(objective.net))
+    return now if again and not now.interrupted else _with(now, of_size)
 
 
 def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:
@@ -167,8 +184,7 @@ def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:
         return replace(now, alpha=alpha, objective=now.objective.with_decay(decay_of(net, alpha)))
     reason = bayes.impossible(now.objective, now.unit)
     if alpha == EVIDENCE and reason is None:
-        now = _by_evidence(now, search)
-        return _by_evidence(_whitened(now), search) if _can_be_whitened(now) else now
+        return _by_evidence(now, search)
     found, variance, why = penalty.by_rule(now.objective, search.seed, now.unit, search.left)
     return replace(
         now,
@@ -184,11 +200,17 @@ def _by_evidence(now: Penalized, search: Search) -> Penalized:
     found = bayes.by_evidence(
         now.objective, priors, search.seed, now.unit, scheme=search.scheme, **search.options
     )
+    return _with(replace(now, interrupted=found.interrupted), found)
+
+
+def _with(now: Penalized, found: bayes.Penalty) -> Penalized:
     objective = now.objective.with_decay(found.decay)
     return replace(now, alpha=found.decay, found=found, objective=objective)
 
 
 def _can_be_whitened(now: Penalized) -> bool:
+    if now.found is None or now.interrupted:
+        return False
     net, kind = now.objective.net, now.model.target_scaling.kind
     return net.layers[-1] > 1 and (net.output, net.loss, kind) == (
         "identity",

@@ -29,7 +29,7 @@ from chainrule.training.minimize import CUT_SHORT, Fit, concluded, walked
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.optimizers.stopping import Limits, Termination, limits
-from chainrule.training.recorder import Callback
+from chainrule.training.recorder import Callback, Recorder
 from chainrule.training.starts import Restart, Restarts
 
 Progress = Callable[[str], None]
@@ -119,6 +119,21 @@ def minimize_from_starts(
     with one_thread():
         task = _Task(objective, theta, n_restarts, chosen, rules, progress, kept)
         return way(replace(task, validation=validation, watch=watch, take_up=take_up, judge=judge))
+
+
+def stopped_at(objective: Objective, theta: Array, start: Array, why: str) -> Restarts:
+    """Return what is known of a minimization that Ctrl-C has ended at a point.
+
+    Raises
+    ------
+    TrainingError
+        If the cost is not lower there than at the start.
+    """
+    recorder = Recorder(objective, start, ())
+    recorder.accept(theta)
+    recorder.termination = Termination("interrupted", why)
+    fit = concluded(objective, recorder, choose("auto", objective, len(theta)))
+    return Restarts(fit, (_summary(fit),), 0, recorder.termination, theta=theta[None, :])
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from chainrule.training.model import Model
 from chainrule.training.objective import Objective, require_finite
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.penalized import EVIDENCE, Penalized, Search, penalized
-from chainrule.training.restarts import minimize_from_starts
+from chainrule.training.restarts import minimize_from_starts, stopped_at
 from chainrule.training.starts import Restarts
 
 ROWS_FOR_A_CHECK = 200
@@ -189,11 +189,17 @@ def train(
     if watch is not None:
         see = watch
         options["watch"] = lambda r, theta, row: see(r, replace(model, theta=theta), row)
-    restarts = minimize_from_starts(objective, n_restarts, seed, **options)
+    if task.interrupted and task.found is not None:
+        begin = objective.admitted(model.network.initial(seed=seed))
+        why = "while the penalty was looked for"
+        restarts = stopped_at(objective, task.found.best.theta, begin, why)
+    else:
+        restarts = minimize_from_starts(objective, n_restarts, seed, **options)
     model = replace(model, theta=restarts.best.theta)
     record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
     minima = _predicting(restarts, ensemble)
-    belief, why_not = _belief(task, minima, rows, noise, seed, stopped=len(aside.w) > 0)
+    stopped = len(aside.w) > 0 or task.interrupted
+    belief, why_not = _belief(task, minima, rows, noise, seed, stopped)
     if belief is None:
         record["no_posterior"] = why_not
     else:
@@ -270,7 +276,17 @@ def _belief(
             None,
             f"second derivatives of {net.n_parameters:,} weights on {n:,} rows take too long",
         )
-    belief = believed(
+    try:
+        belief = _believed(task, minima, rows, noise, seed)
+    except KeyboardInterrupt:
+        return None, "it was interrupted"
+    return belief, "the curvature of its cost is not positive"
+
+
+def _believed(
+    task: Penalized, minima: list[Array], rows: _Rows, noise: str, seed: int
+) -> Belief | None:
+    return believed(
         task.objective,
         minima,
         unit=task.unit,
@@ -280,7 +296,6 @@ def _belief(
         stretch=1.0 if task.tails is None else task.tails.stretch,
         seed=seed,
     )
-    return belief, "the curvature of its cost is not positive"
 
 
 def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:

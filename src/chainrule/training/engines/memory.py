@@ -8,6 +8,7 @@ The native kernel has blocks of its own, by the same rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from chainrule.training.kernels import native, reference
 
 Kernel = Callable[[Network, Array, Array, Array, Array, int], Evaluation]
 
-NUMBERS_AT_ONCE = 2_000_000  # of a Jacobian
+NUMBERS_AT_ONCE = 300_000  # of a Jacobian
 BLOCK_ROWS = 1024
 CUBE_ROOT_OF_EPS = float(np.finfo(np.float64).eps) ** (1 / 3)
 
@@ -67,13 +68,16 @@ def slope_of_log_determinant(
 ) -> Array:
     """Return d(½ ln |A|)/dθ, (p,), of all rows: see `statistics.determinant`."""
     size = max(1, NUMBERS_AT_ONCE // (net.n_parameters * net.layers[-1]))
-    total = np.zeros_like(theta)
-    for i in range(0, len(X), size):
-        rows = slice(i, i + size)
-        total += determinant.slope_of_log_determinant(
-            net, theta, X[rows], Y[rows], w[rows], inverse
-        )
-    return total
+    parts = [slice(i, i + size) for i in range(0, len(X), size)]
+
+    def of(rows: slice) -> Array:
+        return determinant.slope_of_log_determinant(net, theta, X[rows], Y[rows], w[rows], inverse)
+
+    threads = native.threads()
+    if threads == 1 or len(parts) == 1:
+        return sum(map(of, parts), np.zeros_like(theta))
+    with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+        return sum(pool.map(of, parts), np.zeros_like(theta))
 
 
 def _difference_of_gradients(
