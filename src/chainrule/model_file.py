@@ -335,10 +335,14 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
         size = object_with(size, "size", {"hidden", "differ", "weights", "log_evidence", "idle"})
         for key in ("hidden", "differ", "weights"):
             whole(size[key], key)
-        number(size["log_evidence"], "log_evidence"), list_of(size["idle"], "idle", a_name)
+        number(0 if size["log_evidence"] is None else size["log_evidence"], "log_evidence")
+        list_of(size["idle"], "idle", a_name)
     if "tails" in spec:
-        for key, value in object_with(spec["tails"], "tails", {"degrees", "least"}).items():
-            number(value, key)
+        tails = object_with(spec["tails"], "tails", {"degrees", "least", "scale", "most", "theta"})
+        for key in ("scale", "theta"):
+            list_of(tails[key], key, lambda value: number(value, "tails"))
+        for key in ("degrees", "least", "most"):
+            number(tails[key], key)
     if "known" in spec:
         _known(spec["known"])
     a_name(spec.get("no_posterior", "-"))

@@ -161,3 +161,37 @@ def test_rows_are_named_as_they_are_in_the_table(run, table, tmp_path):
     known = json.loads(run("fit", other, *options, "--out", tmp_path / "m").out)["known"]
     assert known["influential"][0]["row"] == 51
     assert not {row["row"] for row in known["influential"]} & set(range(11, 31))
+
+
+def test_other_rows_than_those_that_were_learned_are_noticed(run, fitted, table, tmp_path):
+    assert run("influence", fitted, table).err == ""
+    few = tmp_path / "few.csv"
+    few.write_text("\n".join(table.read_text().splitlines()[:31]) + "\n")
+    done = run("influence", fitted, few)
+    assert done.code == 0
+    assert "these are not the rows that" in done.err
+
+
+def test_rows_with_heavy_tails_have_the_leverage_they_had(run, table, tmp_path):
+    text = table.read_text().splitlines()
+    for i in range(5, 55, 12):  # far off
+        x, kind, y = text[i].split(",")
+        text[i] = f"{x},{kind},{float(y) + 15}"
+    table.write_text("\n".join(text) + "\n")
+    out = tmp_path / "student.json"
+    done = run("fit", table, "--target", "y", "--hidden", 3, "--noise", "student", "--out", out)
+    gamma = json.loads(out.read_text())["training"]["known"]["gamma"]
+    assert done.code == 0
+    shown = run("influence", out, table, "--json")
+    assert (shown.code, shown.err) == (0, "")
+    leverage = json.loads(shown.out)["leverage"]
+    assert sum(leverage) == pytest.approx(gamma)
+    assert max(leverage[i - 1] for i in range(5, 55, 12)) < 0.1 * max(leverage)
+    assert run("influence", out, table, "--row", 2).code == 0
+
+
+def test_more_cannot_predict_together_than_there_are(run, table, tmp_path):
+    options = ("--ensemble", 4, "--restarts", 3, "--out", tmp_path / "m.json")
+    done = run("fit", table, "--target", "y", *options)
+    assert done.code == 2
+    assert "ensemble is 4, and there are only 3 starts" in done.err

@@ -194,3 +194,14 @@ def test_auto_finds_a_size_and_refuses_what_does_not_go_with_it():
         NetworkRegressor("auto", warm_start=True).fit(X, Y)
     with pytest.raises(ConfigurationError, match='a sequence of them, or "auto"'):
         NetworkRegressor("many").fit(X, Y)
+
+
+def test_votes_of_heavy_tails_need_the_targets_too():
+    far = Y.copy()
+    far[::15] += 20.0
+    model = NetworkRegressor(**SMALL, noise="student").fit(X, far)
+    with pytest.raises(ConfigurationError, match="those that were learned too"):
+        model.votes(X, X)
+    at_home = np.diag(model.votes(X, X, y=far))
+    assert at_home == pytest.approx(model.leverage_)
+    assert at_home[::15].max() < 0.2 * at_home.max()

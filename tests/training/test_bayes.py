@@ -6,7 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chainrule import ConfigurationError, Network, Objective, TrainingError
+from chainrule import (
+    ConfigurationError,
+    Network,
+    Objective,
+    TrainingError,
+    load_model,
+    save_model,
+)
+from chainrule.report.summary import summary
 from chainrule.statistics.evidence import laplace
 from chainrule.training import bayes, belief, evidence, growth, penalty
 from chainrule.training.belief import believed
@@ -403,3 +411,22 @@ def test_the_penalty_of_a_size_is_looked_for_again_only_on_more_rows(
     trained = fit(X, Y, lambda hidden: Network([2, hidden, 1]), noise="constant")
     assert trained.model.training["evidence"]["rows"] == 200
     assert len(seen) == searches
+
+
+def test_a_size_whose_evidence_is_not_found_is_shown_and_kept(rng, monkeypatch, tmp_path):
+    of = bayes.by_evidence
+
+    def by_evidence(objective, *rest, **options):
+        if objective.net.layers[1:] == (2, 1):
+            raise TrainingError("not found")
+        return of(objective, *rest, **options)
+
+    monkeypatch.setattr(bayes, "by_evidence", by_evidence)
+    model = fit(*wave(rng), lambda hidden: Network([2, hidden, 1]), noise="constant").model
+    assert [size["log_evidence"] is None for size in model.training["sizes"]][:3] == [
+        False,
+        True,
+        False,
+    ]
+    save_model(model, tmp_path / "m.json")
+    assert "  2    not found" in summary(load_model(tmp_path / "m.json"))

@@ -10,12 +10,13 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule._errors import DataError
 from chainrule.cli._input import inputs_of, model_and_table, reading_options, targets_of
-from chainrule.cli._output import say, say_json
+from chainrule.cli._output import note, say, say_json
 from chainrule.heart.network import row_weights
 from chainrule.statistics.influence import HIGH
 from chainrule.tables.reading import Format
 from chainrule.training import insight
-from chainrule.training.model import Model
+
+SAME = 1e-3  # of γ
 
 
 @click.command(name="influence")
@@ -54,28 +55,33 @@ def command(
     w = np.ones(len(data)) if weight is None else row_weights(data.numbers([weight])[:, 0], len(X))
     if row is None:
         found = insight.of_rows(trained, X, Y, w)
+        learned, here = trained.training["known"]["gamma"], float(found.leverage.sum())
+        if np.sum(w > 0) != trained.training["rows"] or abs(here - learned) > SAME * learned:
+            note(
+                f"these are not the rows that {model} was fitted to: their leverages add up to "
+                f"{here:.2f}, and not to γ = {learned:.2f}; shown is what they would say"
+            )
         order = np.argsort(-found.distance, kind="stable")
         columns: dict[str, Any] = {
             "leverage": found.leverage.tolist(),
             "distance": found.distance.tolist(),
             "without": found.without.tolist(),
         }
-        lines = _row_lines(trained, found, Y, order[:top])
+        lines = _row_lines(found, Y, order[:top])
     else:
         if not 1 <= row <= len(data):
             raise DataError(f"--row {row} does not exist; {data.source} has rows 1 to {len(data)}")
+        w = w * insight.counts_of_tails(trained, X, Y)
         votes = insight.votes(trained, X[row - 1 : row], X, w)[0, 0, :, 0]
         columns = {"row": row, "votes": votes.tolist()}
-        lines = _vote_lines(trained, votes, Y, row, top)
+        lines = _vote_lines(trained.target_names[0], votes, Y, row, top)
     if as_json:
         say_json(columns)
     else:
         say("\n".join(lines))
 
 
-def _row_lines(
-    model: Model, found: insight.OfRows, Y: Array, order: np.ndarray[Any, Any]
-) -> list[str]:
+def _row_lines(found: insight.OfRows, Y: Array, order: np.ndarray[Any, Any]) -> list[str]:
     lines = [
         f"leverages add up to γ = {found.leverage.sum():.2f}",
         f"{'row':>6} {'leverage':>9} {'moves the weights by':>22} {'target':>12} {'by others':>12}",
@@ -89,11 +95,10 @@ def _row_lines(
     return lines
 
 
-def _vote_lines(model: Model, votes: Array, Y: Array, row: int, top: int) -> list[str]:
+def _vote_lines(target: str, votes: Array, Y: Array, row: int, top: int) -> list[str]:
     order = np.argsort(-np.abs(votes), kind="stable")[:top]
     lines = [
-        f"votes for the {model.target_names[0]} of row {row}; all {len(votes)} add up to "
-        f"{votes.sum():.4f}",
+        f"votes for the {target} of row {row}; all {len(votes)} add up to {votes.sum():.4f}",
         f"{'row':>6} {'vote':>9} {'target':>12}",
     ]
     return lines + [f"{i + 1:>6} {votes[i]:>9.4f} {Y[i, 0]:>12.6g}" for i in order]

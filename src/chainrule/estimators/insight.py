@@ -103,7 +103,13 @@ class InsightMixin:
         found = insight.derivatives(self.model_, self._inputs(X))
         return found[:, 0] if found.shape[1] == 1 else found
 
-    def votes(self, X: Any, learned: Any, sample_weight: ArrayLike | None = None) -> Array:
+    def votes(
+        self,
+        X: Any,
+        learned: Any,
+        sample_weight: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+    ) -> Array:
         """Return how far each prediction follows each target that was learned.
 
         Parameters
@@ -114,6 +120,8 @@ class InsightMixin:
             The rows that it was fitted to.
         sample_weight : array_like (n,), optional
             As it was given to `fit`.
+        y : array_like (n,) or (n, targets), optional
+            Their targets: only noise "student" asks for them.
 
         Returns
         -------
@@ -123,7 +131,9 @@ class InsightMixin:
         """
         check_is_fitted(self)
         inputs = self._inputs(learned)
+        Y = None if y is None else np.asarray(y, dtype=np.float64).reshape(len(inputs), -1)
         weights = row_weights(sample_weight, len(inputs))
+        weights = weights * insight.counts_of_tails(self.model_, inputs, Y)
         found = insight.votes(self.model_, self._inputs(X), inputs, weights)
         return found[:, 0, :, 0] if found.shape[1] == 1 else found
 

@@ -39,14 +39,16 @@ def evidence_lines(found: dict[str, Any]) -> Iterable[str]:
 
 def size_lines(sizes: list[dict[str, Any]], chosen: int) -> Iterable[str]:
     """Return the sizes that were tried, with a bar for how far each is below the best."""
-    best = max(size["log_evidence"] for size in sizes)
-    lowest = min(size["log_evidence"] for size in sizes)
+    heights = [size["log_evidence"] for size in sizes if size["log_evidence"] is not None]
+    lowest, range_of = min(heights), max(max(heights) - min(heights), 1e-300)
     yield "units        log evidence, mirror images counted"
     for size in sorted(sizes, key=lambda size: int(size["hidden"])):
-        share = (size["log_evidence"] - lowest) / max(best - lowest, 1e-300)
-        what = "   chosen" if size["hidden"] == chosen else ""
-        bar = "▇" * round(1 + 30 * share)
-        yield f"             {size['hidden']:>3} {size['log_evidence']:>12.2f} {bar}{what}"
+        what, height = "   chosen" if size["hidden"] == chosen else "", size["log_evidence"]
+        if height is None:
+            yield f"             {size['hidden']:>3}    not found"
+            continue
+        bar = "▇" * round(1 + 30 * (height - lowest) / range_of)
+        yield f"             {size['hidden']:>3} {height:>12.2f} {bar}{what}"
         for unit in size["idle"][:3]:
             yield f"                 {unit}"
 

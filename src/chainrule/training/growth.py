@@ -59,7 +59,7 @@ class Size:
             "hidden": self.hidden,
             "differ": self.differ,
             "weights": self.weights,
-            "log_evidence": self.log_evidence,
+            "log_evidence": self.log_evidence if np.isfinite(self.log_evidence) else None,
             "idle": list(self.idle),
         }
 

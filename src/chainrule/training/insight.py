@@ -13,6 +13,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 from chainrule.statistics import influence, sensitivity
 from chainrule.training.model import Model
+from chainrule.training.robust import counted
 
 CANDIDATES, FOLLOWED = 2_000, 10  # of inputs tried for the best one
 MOST_ROWS = 2_000  # for mean slopes
@@ -54,6 +55,20 @@ def votes(model: Model, X: Array, learned: Array, w: Array) -> Array:
     return np.asarray(found * scale[:, None, None] / scale)
 
 
+def counts_of_tails(model: Model, X: Array, Y: Array | None) -> Array:
+    """Return what rows that were learned count, (n,): 1, but for noise with heavy tails."""
+    if "tails" not in model.training:
+        return np.ones(len(X))
+    if Y is None:
+        raise ConfigurationError(
+            "noise 'student' lets rows count by their targets; give those that were learned too"
+        )
+    A, B = model.input_scaling.transform(X), model.target_scaling.transform(Y)
+    tails = model.training["tails"]
+    errors = model.network.forward(np.array(tails["theta"]), A).y_hat - B
+    return counted(errors, tails["degrees"], np.array(tails["scale"])) / float(tails["most"])
+
+
 @dataclass(frozen=True, eq=False)
 class OfRows:
     """What every row does to the best network.
@@ -76,7 +91,8 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
     net = model.network
     root, variance = model.known().roots[0], model.training["known"]["variance"]
     A, B = model.input_scaling.transform(X), model.target_scaling.transform(Y)
-    found = influence.influence(net, model.theta, A, B, w, root / np.sqrt(variance))
+    counts = w * counts_of_tails(model, X, Y)
+    found = influence.influence(net, model.theta, A, B, counts, root / np.sqrt(variance))
     without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
     return OfRows(found.leverage, found.distance / np.sqrt(variance), without)
 

@@ -33,14 +33,29 @@ class HeavyTails:
         What each row counts, 1 for one that is as near as most.
     degrees : float
         ν.
+    scale : ndarray (K,)
+        σ of each target.
+    most : float
+        What most rows would count by the equation, which is 1 here.
+    theta : ndarray (p,)
+        The minimum whose errors they are of.
     """
 
     weights: Array
     degrees: float
+    scale: Array
+    most: float
+    theta: Array
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is known of them as plain data."""
-        return {"degrees": self.degrees, "least": float(self.weights.min())}
+        return {
+            "degrees": self.degrees,
+            "least": float(self.weights.min()),
+            "scale": self.scale.tolist(),
+            "most": self.most,
+            "theta": self.theta.tolist(),
+        }
 
     @property
     def stretch(self) -> float:
@@ -62,17 +77,24 @@ def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
     for _ in range(ROUNDS):
         errors = objective.net.forward(theta, objective.X).y_hat - np.asarray(objective.Y)
         scale = np.array([_scale_and_degrees(column, objective.w)[0] for column in errors.T])
-        squares = (errors / scale) ** 2
         degrees = _scale_and_degrees((errors / scale).ravel(), np.repeat(objective.w, len(scale)))[
             1
         ]
         before = weights
-        weights = (degrees + len(scale)) / (degrees + squares.sum(axis=1))
-        weights = weights / float(np.quantile(weights, 0.75))  # of most rows it is 1
+        weights = counted(errors, degrees, scale)
+        most = float(np.quantile(weights, 0.75))
+        weights = weights / most
+        of_theta = theta
         if np.abs(weights - before).max() < SAME:
             break
         theta = bayes.settled(replace(objective, sample_weight=objective.w * weights), theta)
-    return HeavyTails(weights, degrees)
+    return HeavyTails(weights, degrees, scale, most, of_theta)
+
+
+def counted(errors: Array, degrees: float, scale: Array) -> Array:
+    """Return what rows count with errors (n, K): (ν + K) / (ν + Σ (r/σ)²)."""
+    squares = np.sum((errors / scale) ** 2, axis=1)
+    return np.asarray((degrees + len(scale)) / (degrees + squares))
 
 
 def _scale_and_degrees(errors: Array, w: Array) -> tuple[float, float]:

@@ -138,10 +138,16 @@ def train(
     DataError
         If no input varies, a target does not, or the output cannot reach it.
     ConfigurationError
-        If a function of your own has a derivative that is wrong.
+        If a function of your own has a derivative that is wrong, or more are to predict together
+        than there are starts.
     TrainingError
         If every start failed.
     """
+    if ensemble > n_restarts:
+        raise ConfigurationError(
+            f"ensemble is {ensemble}, and there are only {n_restarts} starts; give as many starts, "
+            "or a smaller ensemble"
+        )
     network_of, signs_of = network, signs if callable(signs) else lambda _: signs
     network = network if isinstance(network, Network) else network(growth.SIZES[0])
     rows, aside = _rows(X, Y, network, sample_weight, once, row_numbers, validation)
