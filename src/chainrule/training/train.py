@@ -143,7 +143,7 @@ def train(
     TrainingError
         If every start failed.
     """
-    if ensemble > n_restarts:
+    if ensemble > n_restarts >= 1:
         raise ConfigurationError(
             f"ensemble is {ensemble}, and there are only {n_restarts} starts; give as many starts, "
             "or a smaller ensemble"
