@@ -79,12 +79,13 @@ def test_of_a_tiny_network_it_is_the_integral_over_its_weights(rng):
         ([2, 3, 1], {"output": "sigmoid"}),
         ([2, 2, 3], {"output": "softmax"}),
         ([2, 3, 2, 1], {}),
+        ([12, 3, 3], {"output": "softmax", "skip": True}),
     ],
 )
 def test_its_slope_is_that_of_its_differences(rng, layers, options):
     net = Network(layers, **options)
-    X = rng.standard_normal((40, 2))
-    z = np.tanh(X @ rng.standard_normal((2, layers[-1])) * 2) + 0.2 * rng.standard_normal(
+    X = rng.standard_normal((40, layers[0]))
+    z = np.tanh(X @ rng.standard_normal((layers[0], layers[-1])) * 2) + 0.2 * rng.standard_normal(
         (40, layers[-1])
     )
     Y = {"identity": z, "sigmoid": (z > 0).astype(float)}.get(net.output)

@@ -22,6 +22,7 @@ from chainrule.heart.network import Network
 
 STEP = 1e-100  # of a complex step, which loses no digit
 DIFFERENCE = 6e-6  # of a central difference
+MANY = 20  # multiplications that are worth one number written down
 
 
 def slope_of_log_determinant(
@@ -66,21 +67,35 @@ def _backwards(net: Network, trace: chain_rule.Trace, W: chain_rule.Matrices) ->
 def _turned(
     net: Network, trace: chain_rule.Trace, B: dict[int, Array], inverse: Array
 ) -> dict[str, Array]:
-    """Return A⁻¹ dz of each row and output, block by block as θ is, (n, K, ...).
-
-    dz is an outer product in each block: with its factors one after the other a row costs p² for
-    all outputs together.
-    """
+    """Return A⁻¹ dz of each row and output, block by block as θ is, (n, K, ...)."""
     n, K = trace.y_hat.shape
-    turned = np.zeros((n, K, len(inverse)))
-    for name, block in net.blocks().items():
+    turned, blocks, shapes = np.zeros((n, K, len(inverse))), net.blocks(), net.shapes()
+    for name, block in blocks.items():
         start, end = chain_rule.ends(int(name[2:-1]), net.n_layers)
-        columns = inverse[block].reshape(*net.shapes()[name], -1)
-        turned += B[end] @ (np.tensordot(trace.a[start], columns, 1) if name[0] == "W" else columns)
-    return {
-        name: turned[..., block].reshape(n, K, *net.shapes()[name])
-        for name, block in net.blocks().items()
-    }
+        columns, a = inverse[block], trace.a[start]
+        if name[0] == "b":
+            turned += B[end] @ columns
+        elif _in_turn(net, start):
+            turned += B[end] @ np.tensordot(a, columns.reshape(*shapes[name], -1), 1)
+        else:
+            dz = a[:, None, :, None] * B[end][:, :, None, :]
+            turned += (dz.reshape(n * K, -1) @ columns).reshape(turned.shape)
+    return {name: turned[..., block].reshape(n, K, *shapes[name]) for name, block in blocks.items()}
+
+
+def _in_turn(net: Network, start: int) -> bool:
+    """Return whether A⁻¹ is better multiplied by one factor of dz after the other.
+
+    dz is an outer product of a and B. With a first, a row costs p² for all outputs together, but
+    there is more to write down.
+    """
+    return (net.layers[-1] - 1) * net.layers[start - 1] > MANY
+
+
+def numbers_of_row(net: Network) -> int:
+    """Return how many numbers the slope needs for a row, so that there are not too many at once."""
+    in_turn = [net.layers[l] for l in range(1, net.n_layers) if _in_turn(net, l)]
+    return net.n_parameters * max([net.layers[-1], *in_turn])
 
 
 def _forwards(

@@ -19,7 +19,7 @@ from chainrule.training.kernels import native, reference
 
 Kernel = Callable[[Network, Array, Array, Array, Array, int], Evaluation]
 
-NUMBERS_AT_ONCE = 300_000  # of a Jacobian
+NUMBERS_AT_ONCE = 300_000  # of second derivatives
 BLOCK_ROWS = 1024
 CUBE_ROOT_OF_EPS = float(np.finfo(np.float64).eps) ** (1 / 3)
 
@@ -67,7 +67,7 @@ def slope_of_log_determinant(
     net: Network, theta: Array, X: Array, Y: Array, w: Array, inverse: Array
 ) -> Array:
     """Return d(½ ln |A|)/dθ, (p,), of all rows: see `statistics.determinant`."""
-    size = max(1, NUMBERS_AT_ONCE // (net.n_parameters * net.layers[-1]))
+    size = max(1, NUMBERS_AT_ONCE // determinant.numbers_of_row(net))
     parts = [slice(i, i + size) for i in range(0, len(X), size)]
 
     def of(rows: slice) -> Array:
