@@ -12,15 +12,18 @@ DIRECTIONS = 40
 STEP = 1e-4  # of a standard deviation of the weights
 
 
-def derivatives(net: Network, theta: Array, X: Array) -> Array:
-    """Return dŷ/dx of each row, (n, K, d[1]), in the scale of the network.
+ALL = slice(None)
+
+
+def derivatives(net: Network, theta: Array, X: Array, outputs: slice = ALL) -> Array:
+    """Return dŷ/dx of each row for all or some outputs, (n, K, d[1]), in the scale of the network.
 
     The chain rule once more, from the outputs back to the inputs.
     """
     W, b = net.weights(theta)
     trace = chain_rule.forward(X, W, b, net.functions)
     L = net.n_layers
-    slope = net.pair.slope(trace.z[L])
+    slope = net.pair.slope(trace.z[L])[:, outputs]
     B = slope
     for l in range(L - 1, 0, -1):
         B = B @ W[l].T
@@ -29,12 +32,15 @@ def derivatives(net: Network, theta: Array, X: Array) -> Array:
     return np.asarray(B + slope @ W[0].T if 0 in W else B)
 
 
-def mean_slopes(net: Network, theta: Array, X: Array, w: Array) -> Array:
+def mean_slopes(net: Network, theta: Array, X: Array, w: Array, outputs: slice = ALL) -> Array:
     """Return the mean of |dŷ/dx| over rows, (K, d[1])."""
-    return np.asarray(np.einsum("n,nkd->kd", w / w.sum(), np.abs(derivatives(net, theta, X))))
+    slopes = np.abs(derivatives(net, theta, X, outputs))
+    return np.asarray(np.einsum("n,nkd->kd", w / w.sum(), slopes))
 
 
-def error_of_mean_slopes(net: Network, theta: Array, root: Array, X: Array, w: Array) -> Array:
+def error_of_mean_slopes(
+    net: Network, theta: Array, root: Array, X: Array, w: Array, outputs: slice = ALL
+) -> Array:
     """Return the standard error of `mean_slopes` that comes of the weights, (K, d[1]).
 
     By differences along random directions of the posterior, always the same ones; there are
@@ -42,8 +48,8 @@ def error_of_mean_slopes(net: Network, theta: Array, root: Array, X: Array, w: A
     """
     draws = np.random.default_rng(0).standard_normal((DIRECTIONS, len(theta))) @ root.T
     changes = [
-        (mean_slopes(net, theta + STEP * draw, X, w) - mean_slopes(net, theta - STEP * draw, X, w))
-        / (2.0 * STEP)
+        mean_slopes(net, theta + STEP * draw, X, w, outputs)
+        - mean_slopes(net, theta - STEP * draw, X, w, outputs)
         for draw in draws
     ]
-    return np.asarray(np.sqrt(np.mean(np.square(changes), axis=0)))
+    return np.asarray(np.sqrt(np.mean(np.square(changes), axis=0)) / (2.0 * STEP))

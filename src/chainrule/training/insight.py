@@ -17,6 +17,7 @@ from chainrule.training.robust import counted
 
 CANDIDATES, FOLLOWED = 2_000, 10  # of inputs tried for the best one
 MOST_ROWS = 2_000  # for mean slopes
+FIRST = slice(1)
 
 
 def derivatives(model: Model, X: Array) -> Array:
@@ -237,10 +238,12 @@ def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, float]]:
     net, known = model.network, model.posterior
     rows = slice(None) if len(X) <= MOST_ROWS else slice(None, None, len(X) // MOST_ROWS + 1)
     scaled, w = model.input_scaling.transform(X)[rows], w[rows]
-    slopes = sensitivity.mean_slopes(net, model.theta, scaled, w)[0]
+    slopes = sensitivity.mean_slopes(net, model.theta, scaled, w, FIRST)[0]
     errors = np.zeros_like(slopes)
     if known is not None:
-        errors = sensitivity.error_of_mean_slopes(net, model.theta, known.roots[0], scaled, w)[0]
+        errors = sensitivity.error_of_mean_slopes(
+            net, model.theta, known.roots[0], scaled, w, FIRST
+        )[0]
     units, spread = _units(model)[0], model.target_scaling.scale[0]
     return {
         name: {
