@@ -40,6 +40,7 @@ INSIDE_TRAINING = [
     ["belief", "growth"],
     ["model"],
     ["insight", "penalized"],
+    ["best"],
     ["train"],
 ]
 # where loading late keeps starting light

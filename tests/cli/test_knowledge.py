@@ -128,12 +128,20 @@ def test_influence_names_rows_and_votes(run, fitted, table):
 
 
 def test_the_best_input(run, fitted):
-    done = run("best", fitted, "--fix", "kind=a=1", "--fix", "kind=b=0")
+    done = run("best", fitted, "--fix", "kind=a")
     assert done.code == 0
     assert done.out.startswith("highest y: ")
+    assert "  kind                 a   given" in done.out
+    twice = run("best", fitted, "--fix", "kind=a", "--fix", "kind=b")
+    assert "--fix kind is given twice" in twice.err
+    assert "far from the rows" in run("best", fitted, "--fix", "x=1e7").err
     found = json.loads(run("best", fitted, "--minimize", "--json").out)
     assert found["inputs"]["x"] == pytest.approx(-np.pi / 4, abs=0.3)
-    for wrong, words in (("x", "is not NAME=NUMBER"), ("z=1", "there is no input 'z'")):
+    for wrong, words in (
+        ("x", "is not NAME=VALUE"),
+        ("z=1", "there is no column 'z'"),
+        ("kind=c", "it is one of 'a', 'b'"),
+    ):
         bad = run("best", fitted, "--fix", wrong)
         assert bad.code == 2
         assert words in bad.err

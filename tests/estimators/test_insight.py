@@ -113,7 +113,7 @@ def test_the_best_input_is_found_within_the_data(fitted):
     assert given.inputs["x2"] == 0.0
     assert given.inputs["x1"] == pytest.approx(-np.pi / 2, abs=0.3)
     assert given.prediction < best.prediction
-    with pytest.raises(ConfigurationError, match="there is no input 'z'"):
+    with pytest.raises(ConfigurationError, match="there is no column 'z'"):
         fitted.best_input({"z": 1.0})
     for value in (np.nan, np.inf):
         with pytest.raises(ConfigurationError, match=r"'x1' is given as .*; give a finite"):
@@ -127,8 +127,41 @@ def test_of_categories_one_is_best():
     y = frame.x + frame.kind.map({"a": 0.0, "b": 5.0, "c": 1.0})
     model = NetworkRegressor(**SMALL).fit(frame, y)
     best = model.best_input()
-    assert [best.inputs[f"kind={k}"] for k in "abc"] == [0.0, 1.0, 0.0]
-    assert model.best_input({"kind=c": 1.0, "kind=b": 0.0, "kind=a": 0.0}).prediction < 4.5
+    assert best.inputs["kind"] == "b"
+    assert model.best_input({"kind": "c"}).prediction < 4.5
+    with pytest.raises(ConfigurationError, match="'kind' is given as 'd'; it is one of 'a', 'b'"):
+        model.best_input({"kind": "d"})
+
+
+def test_the_best_input_is_a_row_that_a_table_can_hold():
+    rng = np.random.default_rng(8)
+    x, sown = rng.uniform(0, 4, 120), np.datetime64("2023-03-01") + rng.integers(0, 90, 120)
+    frame = pd.DataFrame({"x": x, "sown": sown, "wet": rng.uniform(size=120) < 0.5})
+    frame.loc[::7, "x"] = np.nan
+    days = (sown - np.datetime64("2023-03-01")).astype(float)
+    y = np.where(np.isnan(frame.x), 6.0, -((x - 2) ** 2)) - 0.05 * days + 2.0 * frame.wet
+    model = NetworkRegressor(**SMALL, missing="indicator").fit(frame, y)
+    best = model.best_input()
+    assert set(best.inputs) == {"x", "sown", "wet"}
+    assert best.inputs["x"] == pytest.approx(2.0, abs=0.5)  # and is not missing
+    assert best.inputs["wet"] == "true"
+    assert best.inputs["sown"] <= "2023-03-10"
+    assert not best.far
+    later = model.best_input({"sown": "2023-05-20", "wet": False})
+    assert (later.inputs["sown"], later.inputs["wet"]) == ("2023-05-20", "false")
+    assert later.prediction < best.prediction
+    assert model.best_input({"x": 1e6}).far
+    for given in ({"wet": 0.3}, {"sown": "soon"}, {"x": "much"}):
+        with pytest.raises(ConfigurationError, match="is given as"):
+            model.best_input(given)
+
+
+def test_the_best_input_of_either_class():
+    model = NetworkClassifier(**SMALL).fit(X, np.where(X[:, 0] > 0, "yes", "no"))
+    yes, no = (model.best_input(target=f"p(class={word})") for word in ("yes", "no"))
+    assert yes.inputs["x1"] > 0.5
+    assert no.inputs["x1"] < -0.5
+    assert min(yes.prediction, no.prediction) > 0.9
 
 
 def test_what_is_known_is_saved(fitted, tmp_path):

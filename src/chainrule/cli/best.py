@@ -6,8 +6,8 @@ import click
 
 from chainrule._errors import ConfigurationError
 from chainrule.cli._input import model_from
-from chainrule.cli._output import say, say_json
-from chainrule.training.insight import Best, best_input
+from chainrule.cli._output import note, say, say_json
+from chainrule.training.best import Best, best_input
 
 
 @click.command(name="best")
@@ -16,7 +16,7 @@ from chainrule.training.insight import Best, best_input
     "--fix",
     "fixed",
     multiple=True,
-    help="An input that is given, as NAME=NUMBER; may be given several times.",
+    help="A column that is given, as NAME=VALUE in the words of the table; several may be.",
 )
 @click.option("--minimize", is_flag=True, help="Look for the lowest prediction instead.")
 @click.option("--target", help="Which target, or p(target=class); the first if left out.")
@@ -26,42 +26,40 @@ def command(
 ) -> None:
     """Find the inputs, within the range of the data, for which MODEL predicts the most.
 
-    Inputs that end at an edge of their range are named: beyond it might be better still, but no
-    row says so.
+    What ± says is how far a new row may be off, noise included. Inputs that end at an edge of their
+    range are named: beyond it might be better still, but no row says so.
     """
     trained = model_from(model)
-    given = dict(map(_pair, fixed))
+    given = _given(fixed, trained.column_names)
     found = best_input(trained, given, minimize=minimize, target=0 if target is None else target)
     name = trained.output_names[0] if target is None else target
+    if found.far:
+        note("this is far from the rows that were learned: what is said of it is extrapolated")
     if as_json:
-        say_json(
-            {
-                "target": name,
-                "prediction": found.prediction,
-                "std": found.std,
-                "inputs": found.inputs,
-                "at_edge": list(found.at_edge),
-                "fixed": given,
-            }
-        )
+        say_json({"target": name, **vars(found), "fixed": given})
         return
     say("\n".join(_lines(found, name, given, "lowest" if minimize else "highest")))
 
 
-def _lines(found: Best, name: str, given: dict[str, float], which: str) -> list[str]:
-    sure = "" if found.std is None else f" ± {found.std:.4g}"
+def _lines(found: Best, name: str, given: dict[str, str], which: str) -> list[str]:
+    sure = "" if found.std is None else f"; a new row there ± {found.std:.4g}"
     lines = [f"{which} {name}: {found.prediction:.6g}{sure}"]
     for title, value in found.inputs.items():
+        shown = value if isinstance(value, str) else f"{value:.6g}"
         what = "   given" if title in given else "   end of its range" * (title in found.at_edge)
-        lines.append(f"  {title:<20} {value:.6g}{what}")
+        lines.append(f"  {title:<20} {shown}{what}")
     return lines
 
 
-def _pair(text: str) -> tuple[str, float]:
-    name, equals, value = text.rpartition("=")
-    try:
-        return name, float(value if equals else "")
-    except ValueError:
-        raise ConfigurationError(
-            f"--fix {text!r} is not NAME=NUMBER; write --fix sleep=8, say"
-        ) from None
+def _given(fixed: tuple[str, ...], columns: tuple[str, ...]) -> dict[str, str]:
+    """Return what is given for each column; the name of one may have an = in it."""
+    given: dict[str, str] = {}
+    for text in fixed:
+        ends = [i for i, letter in enumerate(text) if letter == "="]
+        if not ends:
+            raise ConfigurationError(f"--fix {text!r} is not NAME=VALUE; write --fix sleep=8, say")
+        end = next((i for i in ends if text[:i] in columns), ends[0])
+        name, value = text[:end], text[end + 1 :]
+        if given.setdefault(name, value) != value:
+            raise ConfigurationError(f"--fix {name} is given twice, as {given[name]} and {value}")
+    return given

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule._contracts import Array
 from chainrule.heart.network import row_weights
 from chainrule.training import insight
-from chainrule.training.insight import Best
+from chainrule.training.best import Best, best_input
 from chainrule.training.model import Model
 from chainrule.training.train import Trained
 
@@ -144,7 +144,7 @@ class InsightMixin:
 
     def best_input(
         self,
-        fixed: Mapping[str, float] | None = None,
+        fixed: Mapping[str, Any] | None = None,
         *,
         minimize: bool = False,
         target: int | str = 0,
@@ -153,15 +153,21 @@ class InsightMixin:
 
         Parameters
         ----------
-        fixed : mapping of str to float, optional
-            Inputs that are given, by the names in `model_.input_names`.
+        fixed : mapping of str to float or str, optional
+            Columns that are given, by the names in `model_.column_names`.
         minimize : bool, default False
             Whether to look for the lowest prediction.
         target : int or str, default 0
             Which output, by its place or name.
+
+        Returns
+        -------
+        Best
+            `inputs` by column, `prediction`, the `std` of a new row there, the columns that are
+            `at_edge` of their range, and whether it is `far` from the rows that were learned.
         """
         check_is_fitted(self)
-        return insight.best_input(self.model_, fixed or {}, minimize=minimize, target=target)
+        return best_input(self.model_, dict(fixed or {}), minimize=minimize, target=target)
 
     def _remember_what_is_known(self, trained: Trained) -> None:
         known = _of_training(trained)
