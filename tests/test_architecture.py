@@ -36,7 +36,7 @@ INSIDE_TRAINING = [
     ["penalty"],
     ["evidence"],
     ["bayes"],
-    ["robust"],
+    ["robust", "left_out"],
     ["belief", "growth"],
     ["model"],
     ["insight", "penalized"],

@@ -417,7 +417,8 @@ def _known(content: Any) -> None:
     spec = object_with(content, "known", required, optional={"coverage"})
     for name, of in object_of(spec["relevance"], "relevance").items():
         a_name(name)
-        for key, value in object_with(of, "relevance", {"slope", "error", "of_spread"}).items():
+        keys = {"effect", "effect_error", "slope", "error", "of_spread"}
+        for key, value in object_with(of, "relevance", keys).items():
             number(value, key)
     _scores(spec["scores"])
     for key in ("gamma", "leverage", "coverage", "variance"):

@@ -11,9 +11,10 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule._strict_json import list_of, number, numbers, object_with, whole
 from chainrule.heart.network import Network
-from chainrule.statistics.posterior import Noise, Posterior
+from chainrule.statistics.posterior import Noise, Posterior, Precision
 
 _MOST_MINIMA, _MOST_UNITS = 10_000, 1_000
+_LARGEST = 1e100  # of a scaled input
 _NUMBER = np.dtype("<f8")
 
 
@@ -21,13 +22,19 @@ def posterior_as_dict(posterior: Posterior) -> dict[str, Any]:
     """Return it as plain data; the first minimum is that of the model and left out."""
     upper = np.triu_indices(posterior.theta.shape[1])
     noise = posterior.noise
-    networks = () if noise is None else noise.networks
+    precision = () if noise is None else noise.precision
     return {
         "others": posterior.theta[1:].tolist(),
         "roots": [_packed(root[upper]) for root in posterior.roots],
         "noise": None if noise is None else noise.variance.tolist(),
         "precision": [
-            {"hidden": list(net.layers[1:-1]), "theta": theta.tolist()} for net, theta in networks
+            {
+                "hidden": list(of.network.layers[1:-1]),
+                "theta": of.theta.tolist(),
+                "least": of.least,
+                "most": of.most,
+            }
+            for of in precision
         ],
         "scores": posterior.scores.tolist(),
         "rows": posterior.n_rows,
@@ -59,29 +66,39 @@ def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
         if len(precision) not in (0, K):
             raise ValueError("the posterior needs a network for the noise in each output, or none")
         noise = Noise(numbers(spec["noise"], (K,), "noise"), tuple(precision))
-        if np.any(noise.variance < 0.0):
-            raise ValueError("a variance of the noise is negative")
+        if np.any(noise.variance <= 0.0):
+            raise ValueError("a variance of the noise is not positive")
+    elif net.loss == "squared":
+        raise ValueError("the noise is missing")
     scores = list_of(spec["scores"], "scores", lambda row: numbers(row, (K,), "scores"))
+    if (len(scores) == 0) != (net.loss == "cross_entropy"):
+        raise ValueError("scores belong to targets that are numbers")
+    lowest, highest = (numbers(spec[name], (d,), name) for name in ("lowest", "highest"))
+    if np.any(lowest > highest) or np.any(np.abs([lowest, highest]) > _LARGEST):
+        raise ValueError("the range of an input is none")
     return Posterior(
         np.array([theta, *others]),
         np.array(roots),
         noise,
         np.array(scores).reshape(-1, K),
         max(1, whole(spec["rows"], "rows")),
-        numbers(spec["lowest"], (d,), "lowest"),
-        numbers(spec["highest"], (d,), "highest"),
+        lowest,
+        highest,
         number(spec["widest"], "widest"),
         min(max(number(spec["share"], "share"), 0.0), 1.0),
     )
 
 
-def _precision(content: Any, d: int) -> tuple[Network, Array]:
-    spec = object_with(content, "precision", {"hidden", "theta"})
+def _precision(content: Any, d: int) -> Precision:
+    spec = object_with(content, "precision", {"hidden", "theta", "least", "most"})
     hidden = list_of(spec["hidden"], "hidden", lambda n: whole(n, "hidden"))
     if sum(hidden) > _MOST_UNITS:
         raise ValueError("the network of the noise is too large")
     net = Network([d, *hidden, 1], output="exp")
-    return net, numbers(spec["theta"], (net.n_parameters,), "theta")
+    least, most = number(spec["least"], "least"), number(spec["most"], "most")
+    if not 0.0 < least <= most:
+        raise ValueError(f"a precision from {least} to {most} is none")
+    return Precision(net, numbers(spec["theta"], (net.n_parameters,), "theta"), least, most)
 
 
 def _packed(values: Array) -> str:

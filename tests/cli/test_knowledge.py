@@ -64,7 +64,7 @@ def test_classes_have_no_intervals_and_say_so(run, table, tmp_path):
     assert run("fit", table, "--target", "kind", "--restarts", 2, "--out", path).code == 0
     done = run("predict", path, table, "--interval", 0.9)
     assert done.code == 2
-    assert "are classes: how sure it is, their probabilities say" in done.err
+    assert "learns probabilities: how sure it is, they say themselves" in done.err
     shown = run("show", path).out
     assert "left out     kind: accuracy" in shown
     best = json.loads(run("best", path, "--target", "p(kind=b)", "--json").out)
@@ -83,7 +83,7 @@ def test_the_page_says_what_is_known(run, fitted):
         "priors ",
         "noise        y: standard deviation",
         "coverage     ± 1.96 standard deviations would have held",
-        "inputs say   mean |d y / d input|",
+        "inputs say   mean d y / d input ± error, of a word",
         "rows say     leverage",
     ):
         assert words in shown

@@ -34,7 +34,7 @@ def test_predictions_come_with_a_standard_deviation_and_an_interval(fitted):
     narrow = np.subtract(*fitted.predict_interval(X, coverage=0.5)[::-1])
     assert np.all(narrow < upper - lower)
     assert np.mean((lower < Y) & (upper > Y)) > 0.9
-    with pytest.raises(ConfigurationError, match=r"coverage is 95; it must be between 0 and 1"):
+    with pytest.raises(ConfigurationError, match="coverage is 95; it must be a number"):
         fitted.predict_interval(X, coverage=95)
 
 
@@ -81,6 +81,7 @@ def test_fitted_attributes_about_what_is_known(fitted):
     relevance = fitted.relevance_
     assert relevance["x1"]["of_spread"] > relevance["x2"]["of_spread"]
     assert relevance["x2"]["of_spread"] > 5 * relevance["x3"]["of_spread"]
+    assert relevance["x2"]["effect"] == pytest.approx(1.0, abs=3 * relevance["x2"]["effect_error"])
     assert relevance["x2"]["slope"] == pytest.approx(1.0, abs=3 * relevance["x2"]["error"] + 0.1)
 
 
@@ -188,7 +189,7 @@ def test_classes_know_how_sure_they_are_by_their_probabilities():
         model.loo_scores_["class"]["log_loss"]
         > model.model_.training["scores"]["class"]["log_loss"]
     )
-    with pytest.raises(ConfigurationError, match="are classes"):
+    with pytest.raises(ConfigurationError, match="learns probabilities"):
         model.model_.certainty(X)
 
 
@@ -238,3 +239,99 @@ def test_votes_of_heavy_tails_need_the_targets_too():
     at_home = np.diag(model.votes(X, X, y=far))
     assert at_home == pytest.approx(model.leverage_)
     assert at_home[::15].max() < 0.2 * at_home.max()
+
+
+def test_effects_of_words_are_those_against_the_others():
+    frame = pd.DataFrame({"x": X[:, 0], "kind": RNG.choice(["a", "b", "c"], 80)})
+    y = frame.x + frame.kind.map({"a": -2.0, "b": 3.0, "c": -1.0}) + 0.1 * RNG.standard_normal(80)
+    found = NetworkRegressor(hidden_layer_sizes=()).fit(frame, y).relevance_
+    for word, effect in {"a": -2.0, "b": 3.0, "c": -1.0}.items():
+        of = found[f"kind={word}"]
+        assert of["effect"] == pytest.approx(effect, abs=0.2)
+        assert of["effect_error"] < 0.1
+    assert found["x"]["effect"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_an_input_that_does_nothing_is_within_two_errors_about_as_often_as_it_should():
+    beyond = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        A = rng.standard_normal((60, 3))
+        y = np.sin(2 * A[:, 0]) + A[:, 1] + 0.3 * rng.standard_normal(60)
+        of = NetworkRegressor(**SMALL, random_state=seed).fit(A, y).relevance_["x3"]
+        beyond += abs(of["effect"]) > 2 * of["effect_error"]
+    assert beyond <= 5
+
+
+def test_derivatives_of_probabilities_are_those_of_probabilities():
+    rng = np.random.default_rng(5)
+    A = rng.standard_normal((50, 2))
+    model = NetworkClassifier(**SMALL).fit(A, A[:, 0] + rng.standard_normal(50) > 0)
+    assert model.model_.posterior.share > 0.0  # so that they are not those of the network alone
+    found = model.derivatives(A[:5])
+    for j in range(2):
+        step = 1e-5 * np.eye(2)[j]
+        up, down = (model.predict_proba(A[:5] + s * step)[:, 1] for s in (1, -1))
+        assert found[:, j] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-8)
+
+
+def test_far_from_all_rows_is_far_for_classes_too():
+    rng = np.random.default_rng(6)
+    x = rng.standard_normal(150)
+    A = np.column_stack([x, x + 0.05 * rng.standard_normal(150)])
+    y = A[:, 0] + 0.5 * rng.standard_normal(150)
+    away = [[-1.5, 1.5], [1.5, -1.5]]  # within the range of either, where there is no row
+    for model in (NetworkRegressor(**SMALL).fit(A, y), NetworkClassifier(**SMALL).fit(A, y > 0)):
+        assert model.is_far(away).all()
+        assert model.is_far(A).mean() < 0.05
+
+
+def test_one_row_far_away_hides_no_other():
+    rng = np.random.default_rng(7)
+    A = np.append(rng.standard_normal((100, 1)), [[30.0]], axis=0)
+    y = np.tanh(A[:, 0]) + 0.1 * rng.standard_normal(101)
+    assert NetworkRegressor(**SMALL).fit(A, y).is_far([[15.0], [20.0]]).all()
+
+
+def test_a_column_that_was_always_the_same_is_far_when_it_is_not():
+    A = np.column_stack([X[:, 0], np.full(80, 5.0)])
+    model = NetworkRegressor(**SMALL).fit(A, Y)
+    assert model.is_far([[0.0, 500.0], [0.0, 5.0]]).tolist() == [True, False]
+
+
+def test_however_far_a_row_is_nothing_is_infinite():
+    rng = np.random.default_rng(9)
+    A = rng.uniform(2, 12, (120, 1))
+    y = 10 + A[:, 0] + (0.1 + 0.3 * A[:, 0]) * rng.standard_normal(120)
+    model = NetworkRegressor(**SMALL).fit(A, y)
+    assert model.model_.posterior.noise.precision
+    inside = model.predict(A, return_std=True)[1]
+    with pytest.warns(UserWarning, match="are far from those"):
+        _, std = model.predict([[1e7], [-1e7]], return_std=True)
+    assert np.all(std < 1e3 * inside.max())
+
+
+def test_shares_learned_as_probabilities_are_kept_and_have_no_interval(tmp_path):
+    share = 1 / (1 + np.exp(-X[:, 0]))
+    model = NetworkRegressor((3,), output_activation="sigmoid").fit(X, share)
+    save_model(model, tmp_path / "m.json")
+    assert load_model(tmp_path / "m.json").predict(X)[:, 0] == pytest.approx(model.predict(X))
+    if model.model_.network.loss == "cross_entropy":
+        with pytest.raises(ConfigurationError, match="learns probabilities"):
+            model.predict_interval(X)
+
+
+@pytest.mark.parametrize("coverage", ["a", None, [0.9], np.array([0.5, 0.9]), 1 - 1e-16, np.nan])
+def test_a_coverage_is_a_number_between_0_and_1(fitted, coverage):
+    with pytest.raises(ConfigurationError, match="coverage is"):
+        fitted.predict_interval(X, coverage)
+
+
+def test_counts_are_never_less_than_none():
+    rng = np.random.default_rng(10)
+    A = rng.standard_normal((100, 1))
+    counts = rng.poisson(np.exp(0.5 * A[:, 0] - 0.5))
+    model = NetworkRegressor((2,), output_activation="exp", loss="poisson").fit(A, counts)
+    lower, upper = model.predict_interval(A)
+    assert lower.min() == 0.0
+    assert np.mean(upper >= counts) > 0.9

@@ -15,7 +15,8 @@ from chainrule import (
     save_model,
 )
 from chainrule.report.summary import summary
-from chainrule.statistics.evidence import laplace
+from chainrule.statistics.evidence import inverse_root, laplace
+from chainrule.statistics.posterior import moderated
 from chainrule.training import bayes, belief, evidence, growth, penalty
 from chainrule.training.belief import believed
 from chainrule.training.evidence import priors_of
@@ -167,16 +168,16 @@ def test_noise_that_varies_is_found(rng):
     X, Y, sd = known(rng)
     model = fit(X, Y, Network([1, 4, 1])).model
     noise = model.posterior.noise
-    assert noise.networks
+    assert noise.precision
     found = np.sqrt(noise.at(model.input_scaling.transform(X))) * model.target_scaling.scale
     assert np.abs(np.log(found / sd)).max() < 0.5
-    assert not fit(X, Y, Network([1, 4, 1]), noise="constant").model.posterior.noise.networks
+    assert not fit(X, Y, Network([1, 4, 1]), noise="constant").model.posterior.noise.precision
 
 
 def test_noise_that_does_not_vary_is_left_alone(rng):
     X, Y, _ = known(rng, "constant")
     noise = fit(X, Y, Network([1, 4, 1])).model.posterior.noise
-    assert not noise.networks
+    assert not noise.precision
 
 
 @pytest.mark.parametrize("ensemble", [1, 3])
@@ -430,3 +431,58 @@ def test_a_size_whose_evidence_is_not_found_is_shown_and_kept(rng, monkeypatch, 
     ]
     save_model(model, tmp_path / "m.json")
     assert "  2    not found" in summary(load_model(tmp_path / "m.json"))
+
+
+def test_rows_that_decide_by_themselves_are_asked_by_fits_without_them(rng):
+    X = rng.uniform(-2, 2, (8, 1))
+    Y = np.sin(2 * X) + 0.3 * rng.standard_normal((8, 1))
+    net = Network([1, 4, 1])
+    objective = Objective(net, X, Y, 1e-3)
+    theta = bayes.settled(objective, net.initial(0))
+    known = believed(objective, [theta], unit=1.0, once=np.ones(8), noise="constant")
+    alone = np.flatnonzero(known.leverage > 0.7)
+    assert len(alone) > 2
+    for i in alone:
+        others = np.arange(8) != i
+        without = bayes.settled(Objective(net, X[others], Y[others], 1e-3), theta)
+        assert known.without[i] == pytest.approx(net.forward(without, X[[i]]).y_hat[0], rel=1e-4)
+
+
+def test_a_fit_through_all_rows_does_not_say_that_it_is_certain(rng):
+    held = []
+    for _ in range(6):
+        X = rng.uniform(-2, 2, (60, 1))
+        Y = np.sin(2 * X) + 0.3 * rng.standard_normal((60, 1))
+        model = fit(X[:20], Y[:20], Network([1, 10, 1]), alpha=1e-6).model
+        if model.posterior is None:
+            assert "fitted whatever they say" in model.training["no_posterior"]
+            continue
+        lower, upper = model.interval(model.certainty(X[20:]), 0.9)
+        held.append(np.mean((lower <= Y[20:]) & (Y[20:] <= upper)))
+    assert np.mean(held) > 0.75
+
+
+def test_of_a_softmax_with_a_fixed_weight_as_much_is_known_as_without(rng):
+    X = rng.standard_normal((60, 2))
+    Y = np.eye(3)[np.digitize(X[:, 0] + 0.5 * rng.standard_normal(60), [-0.5, 0.5])]
+    net = Network([2, 3, 3], output="softmax")
+    free = Objective(net, X, Y, 0.5)
+    theta = bayes.settled(free, net.initial(0))
+    fixed = np.full(net.n_parameters, np.nan)
+    fixed[0] = theta[0]
+    held = Objective(net, X, Y, 0.5, None, fixed)
+    errors = [np.sqrt(np.sum(inverse_root(o, theta) ** 2, axis=1)) for o in (free, held)]
+    biases = net.blocks()["b[2]"]
+    assert errors[1][0] == 0.0
+    assert errors[1][biases] == pytest.approx(errors[0][biases], rel=0.2)
+    # nothing is added along what the cost does not see
+    seen = np.linalg.pinv(free.evaluate(theta, 2).H)
+    assert errors[0] == pytest.approx(np.sqrt(np.diag(seen)), rel=1e-2)
+
+
+def test_a_softmax_of_two_is_as_sure_as_a_sigmoid():
+    z, S = np.array([[1.0, -1.0]]), np.array([[[2.0, -1.0], [-1.0, 3.0]]])
+    two = moderated(Network([1, 2], output="softmax"), z, S, 1.0)
+    of_difference = S[0, 0, 0] + S[0, 1, 1] - 2 * S[0, 0, 1]
+    one = moderated(Network([1, 1], output="sigmoid"), np.array([[2.0]]), [[[of_difference]]], 1.0)
+    assert two[0, 0] - two[0, 1] == pytest.approx(one[0, 0])

@@ -55,7 +55,7 @@ def command(
     w = np.ones(len(data)) if weight is None else row_weights(data.numbers([weight])[:, 0], len(X))
     if row is None:
         found = insight.of_rows(trained, X, Y, w)
-        learned, here = trained.training["known"]["gamma"], float(found.leverage.sum())
+        learned, here = trained.training["known"]["gamma"], found.gamma
         if np.sum(w > 0) != trained.training["rows"] or abs(here - learned) > SAME * learned:
             note(
                 f"these are not the rows that {model} was fitted to: their leverages add up to "
@@ -83,7 +83,7 @@ def command(
 
 def _row_lines(found: insight.OfRows, Y: Array, order: np.ndarray[Any, Any]) -> list[str]:
     lines = [
-        f"leverages add up to γ = {found.leverage.sum():.2f}",
+        f"leverages add up to γ = {found.gamma:.2f}",
         f"{'row':>6} {'leverage':>9} {'moves the weights by':>22} {'target':>12} {'by others':>12}",
     ]
     for i in order:

@@ -132,8 +132,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     loo_scores_ : dict
         How good these are.
     relevance_ : dict of str to dict
-        Of each input the mean of |dŷ/dx| as `slope`, its `error`, and both for a standard
-        deviation of the input as `of_spread`.
+        Of each input: `effect` with its `effect_error`, the mean of dŷ/dx (of a word of a category
+        against its other words); `slope` with its `error`, the mean of |dŷ/dx|, which is never 0;
+        `of_spread`, that slope for one standard deviation of the input.
     model_ : Model
         All that is needed to predict: `chainrule.save_model(regressor.model_, path)`.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_

@@ -78,19 +78,20 @@ def _noise_lines(model: Model) -> Iterator[str]:
     if posterior.noise is None:
         return
     sd = np.sqrt(posterior.noise.variance) * model.target_scaling.scale
-    how = ", differs from row to row" if posterior.noise.networks else ""
+    how = ", differs from row to row" if posterior.noise.precision else ""
     for k, name in enumerate(model.target_names):
         yield f"{'noise' if k == 0 else '':<12} {name}: standard deviation {sd[k]:.4g}{how}"
 
 
 def _relevance_lines(model: Model, relevance: dict[str, dict[str, float]]) -> Iterator[str]:
     name = model.output_names[0]
-    yield f"{'inputs say':<12} mean |d {name} / d input| ± error, and for one scale of the input"
+    words = ", of a word against its others" if any("=" in title for title in relevance) else ""
+    yield f"{'inputs say':<12} mean d {name} / d input ± error{words}; mean | | for one scale of it"
     ordered = sorted(relevance.items(), key=lambda item: -item[1]["of_spread"])
     for title, of in ordered[:MOST_GROUPS]:
         yield (
-            f"             {title[:WIDEST_NAME]:<20} {of['slope']:>10.4g} ± {of['error']:<9.3g} "
-            f"{of['of_spread']:>10.4g}"
+            f"             {title[:WIDEST_NAME]:<20} {of['effect']:>10.4g} ± "
+            f"{of['effect_error']:<9.3g} {of['of_spread']:>10.4g}"
         )
     if len(ordered) > MOST_GROUPS:
         yield f"             … {len(ordered) - MOST_GROUPS} more"

@@ -30,6 +30,7 @@ from scipy.sparse import linalg as sparse
 from chainrule._contracts import Array
 
 ROUNDING = 1e-13  # of the mean of the diagonal of A, added to it
+STEEP = 1e3  # of the trace of A
 CLOSE, PRODUCTS = 1e-4, 30  # of conjugate gradients
 
 
@@ -166,8 +167,9 @@ def inverse_root(objective: Any, theta: Array) -> Array:
     LinAlgError
         If G + D is not positive definite.
     """
-    free = ~objective.is_held(theta)
-    A = _of_free(objective.evaluate(theta, 2).H + _gauge(objective), free)
+    free, H = ~objective.is_held(theta), objective.evaluate(theta, 2).H
+    # along what the cost does not see, so steep that it adds nothing to the errors of weights
+    A = _of_free(H + STEEP * float(np.trace(H)) * _gauge(objective), free)
     root: Array = linalg.solve_triangular(_factor(A), np.eye(len(A)), check_finite=False)
     root[~free] = 0.0
     return root

@@ -52,6 +52,11 @@ class Influence:
     distance: Array
 
 
+def taken_once(w: Array) -> Array:
+    """Return the weight of each row taken once: whole numbers say how often, others how much."""
+    return np.ones(len(w)) if not np.any(w % 1.0) else w
+
+
 def jacobians(net: Network, theta: Array, X: Array) -> Iterator[tuple[slice, Array, Array]]:
     """Yield blocks of rows with their z, (n, K), and dz/dθ, (n, K, p)."""
     W, b = net.weights(theta)

@@ -31,6 +31,31 @@ BEYOND = 0.05  # of the range of an input that counts as within it
 
 
 @dataclass(frozen=True, eq=False)
+class Precision:
+    """How the precision of noise depends on the inputs, in units of one over its mean variance.
+
+    Attributes
+    ----------
+    network : Network
+        With an exp output.
+    theta : ndarray
+    least, most : float
+        What it was for rows that were learned: no other is said to be noisier, or less so.
+    """
+
+    network: Network
+    theta: Array
+    least: float
+    most: float
+
+    def at(self, X: Array) -> Array:
+        """Return it for each row, (n,)."""
+        with np.errstate(over="ignore", under="ignore"):
+            y_hat = self.network.forward(self.theta, X).y_hat[:, 0]
+        return np.asarray(np.clip(y_hat, self.least, self.most))
+
+
+@dataclass(frozen=True, eq=False)
 class Noise:
     """The variance of what cannot be predicted, in the scale of the network.
 
@@ -38,20 +63,18 @@ class Noise:
     ----------
     variance : ndarray (K,)
         The mean.
-    networks : tuple of (Network, ndarray)
-        For each output a network whose exp output is the precision, in units of one over the mean
-        variance; none where noise is the same everywhere.
+    precision : tuple of Precision
+        For each output; none where noise is the same everywhere.
     """
 
     variance: Array
-    networks: tuple[tuple[Network, Array], ...] = ()
+    precision: tuple[Precision, ...] = ()
 
     def at(self, X: Array) -> Array:
         """Return it for each row, (n, K)."""
-        if not self.networks:
+        if not self.precision:
             return np.broadcast_to(self.variance, (len(X), len(self.variance)))
-        precision = [net.forward(theta, X).y_hat[:, 0] for net, theta in self.networks]
-        return np.asarray(self.variance / np.column_stack(precision))
+        return np.asarray(self.variance / np.column_stack([of.at(X) for of in self.precision]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +97,7 @@ class Posterior:
     lowest, highest : ndarray (d,)
         Of each input, in the scale of the network.
     widest : float
-        The largest variance of ŷ for a row without itself: see `uncertainty`.
+        How uncertain the most uncertain row was without itself: see `uncertainty`.
     share : float
         s, of classes.
     """
@@ -121,14 +144,27 @@ class Posterior:
         noise = said[0] if self.noise is None else self.noise.at(X)
         return inside + between, noise
 
+    def uncertainty(self, net: Network, X: Array) -> Array:
+        """Return how little is known of each row, (n,).
+
+        The variance of ŷ in units of the noise, summed over outputs; of classes that of the log
+        odds.
+        """
+        if net.loss != "cross_entropy":
+            of_y_hat, noise = self.variances(net, X)
+            return np.asarray((of_y_hat / np.maximum(noise, np.finfo(np.float64).tiny)).sum(axis=1))
+        pairs = zip(self.theta, self.roots, strict=True)
+        S = np.mean([spread(net, theta, root, X)[1] for theta, root in pairs], axis=0)
+        return np.asarray(np.einsum("nkk->n", _centred(net, S)))
+
     def is_far(self, net: Network, X: Array) -> NDArray[np.bool_]:
         """Return which rows are far from what was learned from, (n,).
 
-        Beyond the range of an input, or where ŷ is less certain than for any row without itself.
+        Beyond the range of an input, or where less is known than of any row without itself.
         """
         room = BEYOND * (self.highest - self.lowest) + 1e-9
         outside = np.any((X < self.lowest - room) | (X > self.highest + room), axis=1)
-        return np.asarray(outside | (uncertainty(*self.variances(net, X)) > self.widest))
+        return np.asarray(outside | (self.uncertainty(net, X) > self.widest))
 
     def multiplier(self, coverage: float) -> Array:
         """Return how many standard deviations to either side cover so many of the rows, (K,)."""
@@ -149,12 +185,24 @@ def _z(net: Network, theta: Array, X: Array) -> Array:
 
 
 def moderated(net: Network, z: Array, S: Array, share: float) -> Array:
-    """Return log odds that allow for a share of their variance, (n, K)."""
-    if net.output == "softmax":  # it does not see what all z have in common
+    """Return log odds that allow for a share of their variance, (n, K).
+
+    Of a softmax what counts are differences: their variance is about that of z around the mean of
+    all z times 2 K / (K - 1), as it is exactly if all z are equally uncertain, or K is 2.
+    """
+    variance = np.einsum("nkk->nk", _centred(net, S))
+    if net.output == "softmax":
         z = z - z.mean(axis=1, keepdims=True)
-        S = S - S.mean(axis=1, keepdims=True)
-        S = S - S.mean(axis=2, keepdims=True)
-    return np.asarray(z / np.sqrt(1.0 + share * np.pi / 8.0 * np.einsum("nkk->nk", S)))
+        variance = variance * 2.0 * net.layers[-1] / (net.layers[-1] - 1.0)
+    return np.asarray(z / np.sqrt(1.0 + share * np.pi / 8.0 * variance))
+
+
+def _centred(net: Network, S: Array) -> Array:
+    """Return the covariance of z, of a softmax without what all z have in common, not seen."""
+    if net.output != "softmax":
+        return S
+    S = S - S.mean(axis=1, keepdims=True)
+    return np.asarray(S - S.mean(axis=2, keepdims=True))
 
 
 def spread(net: Network, theta: Array, root: Array, X: Array) -> tuple[Array, Array]:
@@ -165,11 +213,6 @@ def spread(net: Network, theta: Array, root: Array, X: Array) -> tuple[Array, Ar
         moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
         z[rows], S[rows] = z_here, moved @ moved.swapaxes(1, 2)
     return z, S
-
-
-def uncertainty(of_y_hat: Array, noise: Array) -> Array:
-    """Return the variance of ŷ in units of the noise, summed over outputs, (n,)."""
-    return np.asarray((of_y_hat / np.maximum(noise, np.finfo(np.float64).tiny)).sum(axis=1))
 
 
 def thinned(magnitudes: Array, counts: Array) -> Array:

@@ -32,24 +32,44 @@ def derivatives(net: Network, theta: Array, X: Array, outputs: slice = ALL) -> A
     return np.asarray(B + slope @ W[0].T if 0 in W else B)
 
 
-def mean_slopes(net: Network, theta: Array, X: Array, w: Array, outputs: slice = ALL) -> Array:
-    """Return the mean of |dŷ/dx| over rows, (K, d[1])."""
-    slopes = np.abs(derivatives(net, theta, X, outputs))
-    return np.asarray(np.einsum("n,nkd->kd", w / w.sum(), slopes))
+def mean_slopes(
+    net: Network,
+    theta: Array,
+    X: Array,
+    w: Array,
+    outputs: slice = ALL,
+    contrasts: Array | None = None,
+) -> Array:
+    """Return the means of dŷ/dx and of |dŷ/dx| over rows, (2, K, d[1]).
+
+    Parameters
+    ----------
+    contrasts : ndarray (d[1], d[1]), optional
+        What the means of dŷ/dx are multiplied by: for inputs of which only differences count.
+    """
+    slopes = derivatives(net, theta, X, outputs)
+    signed, size = (np.einsum("n,nkd->kd", w / w.sum(), of) for of in (slopes, np.abs(slopes)))
+    return np.array([signed if contrasts is None else signed @ contrasts, size])
 
 
 def error_of_mean_slopes(
-    net: Network, theta: Array, root: Array, X: Array, w: Array, outputs: slice = ALL
+    net: Network,
+    theta: Array,
+    root: Array,
+    X: Array,
+    w: Array,
+    outputs: slice = ALL,
+    contrasts: Array | None = None,
 ) -> Array:
-    """Return the standard error of `mean_slopes` that comes of the weights, (K, d[1]).
+    """Return the standard errors of `mean_slopes` that come of the weights, (2, K, d[1]).
 
     By differences along random directions of the posterior, always the same ones; there are
     `DIRECTIONS` of them, so that it is known to about a tenth.
     """
     draws = np.random.default_rng(0).standard_normal((DIRECTIONS, len(theta))) @ root.T
-    changes = [
-        mean_slopes(net, theta + STEP * draw, X, w, outputs)
-        - mean_slopes(net, theta - STEP * draw, X, w, outputs)
-        for draw in draws
-    ]
+
+    def at(theta: Array) -> Array:
+        return mean_slopes(net, theta, X, w, outputs, contrasts)
+
+    changes = [at(theta + STEP * draw) - at(theta - STEP * draw) for draw in draws]
     return np.asarray(np.sqrt(np.mean(np.square(changes), axis=0)) / (2.0 * STEP))

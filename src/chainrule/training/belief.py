@@ -19,12 +19,20 @@ from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import inverse_root
-from chainrule.statistics.influence import LEAST_LEFT, Influence, influence
-from chainrule.statistics.posterior import Noise, Posterior, moderated, spread, thinned, uncertainty
+from chainrule.statistics.influence import HIGH, LEAST_LEFT, Influence
+from chainrule.statistics.posterior import (
+    Noise,
+    Posterior,
+    Precision,
+    moderated,
+    spread,
+    thinned,
+)
 from chainrule.training import bayes
 from chainrule.training.evidence import priors_of
+from chainrule.training.left_out import left_out
 from chainrule.training.objective import Objective
-from chainrule.training.penalty import LEAST_SHARE
+from chainrule.training.penalty import FEW_ROWS, LEAST_SHARE
 from chainrule.training.robust import STUDENT
 
 NOISE = ("varying", "constant", STUDENT)
@@ -68,10 +76,12 @@ def believed(
     once: Array,
     variance: float | None = None,
     noise: str = "varying",
-    stretch: float = 1.0,
+    of_noise: Array | None = None,
     seed: int = 0,
 ) -> Belief | None:
     """Return what is known around minima, None where the curvature is not positive.
+
+    Or where too many rows are fitted whatever they say.
 
     Parameters
     ----------
@@ -86,8 +96,8 @@ def believed(
         Of the noise; what is left unexplained, over the numbers not used up, if left out.
     noise : {"varying", "constant"}
         Whether noise may differ from row to row.
-    stretch : float
-        The variance of the noise over that which the weights of rows leave of it.
+    of_noise : ndarray (K,), optional
+        Its variance in each target, if that is known.
     seed : int
         Of the networks for it.
     """
@@ -98,7 +108,7 @@ def believed(
     if not known:
         return None
     leverage = np.mean([of.rows.leverage for of in known], axis=0)
-    # what is less certain without the row: as much as of its information was its own
+    # what is less certain without the row: by as much of what is known as it has said itself
     left = np.maximum(1.0 - leverage / net.layers[-1], LEAST_LEFT)
     posterior = Posterior(
         np.array([of.theta for of in known]),
@@ -120,12 +130,19 @@ def believed(
         if net.loss != "poisson":  # which says itself how noise depends on ŷ
             Y, squared = np.asarray(objective.Y), net.loss == "squared"
             squares = (Y - y_hat) * (Y - without)
-            least = variance if squared and variance is not None else 0.0
+            few = squared and variance is not None and counts.sum() < FEW_ROWS
+            least = variance if few and variance is not None else 0.0
             kind = noise if squared else "constant"
-            of_rows = _noise(X, squares, w / unit, least, kind, seed)
-            of_rows = replace(of_rows, variance=of_rows.variance * stretch)
+            if of_noise is None:
+                of_rows = _noise(X, squares, w / unit, least, kind, seed)
+            else:
+                of_rows = Noise(of_noise)
             posterior = replace(posterior, noise=of_rows)
-        posterior = _scored(posterior, objective, without, left, counts)
+        posterior = replace(posterior, scores=_scores(posterior, objective, without, left, counts))
+    # a row that decides by itself is no measure of how little is known of others
+    usual = leverage <= HIGH * net.layers[-1]
+    uncertainty = posterior.uncertainty(net, X) / left
+    posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
     distance = np.mean([of.rows.distance for of in known], axis=0)
     distance = distance / np.sqrt(np.mean([of.variance for of in known]) * unit)
     n_effective = float(counts @ known[0].rows.leverage)
@@ -145,12 +162,14 @@ class _Minimum:
 def _minimum(
     objective: Objective, theta: Array, unit: float, once: Array, variance: float | None
 ) -> _Minimum | None:
-    """Return what is known around one minimum, None where the curvature is not positive."""
+    """Return what is known around one minimum, None where that is nothing."""
     net, w = objective.net, objective.w
     root = _root(objective, theta)
     if root is None:
         return None
-    rows = influence(net, theta, np.asarray(objective.X), np.asarray(objective.Y), once, root)
+    rows = left_out(objective, theta, once, root)
+    if rows is None:
+        return None
     if net.loss != "squared":
         return _Minimum(theta, root, rows, 1.0)
     if variance is None:
@@ -161,15 +180,13 @@ def _minimum(
     return _Minimum(theta, root, rows, variance)
 
 
-def _scored(
+def _scores(
     posterior: Posterior, objective: Objective, without: Array, left: Array, counts: Array
-) -> Posterior:
-    """Return the posterior with the errors of rows by fits without them, and how certain it was."""
-    net, X, Y = objective.net, np.asarray(objective.X), np.asarray(objective.Y)
-    of_y_hat, of_noise = posterior.variances(net, X)
-    of_y_hat = of_y_hat / left[:, None]
-    scores = thinned(np.abs(Y - without) / np.sqrt(of_y_hat + of_noise), counts)
-    return replace(posterior, scores=scores, widest=float(uncertainty(of_y_hat, of_noise).max()))
+) -> Array:
+    """Return the errors of rows by fits without them, in standard deviations: see `Posterior`."""
+    of_y_hat, of_noise = posterior.variances(objective.net, np.asarray(objective.X))
+    std = np.sqrt(of_y_hat / left[:, None] + of_noise)
+    return thinned(np.abs(np.asarray(objective.Y) - without) / std, counts)
 
 
 def _of_classes(
@@ -188,10 +205,7 @@ def _of_classes(
     z = np.mean([of.rows.z_without for of in known], axis=0)
     # what is less certain need not rise where the network must
     share = 0.0 if objective.bounded else _share(net, z, S, Y, objective.w)
-    widest = float(np.einsum("nkk->n", S).max())
-    return replace(posterior, share=share, widest=widest), net.pair.y_hat(
-        moderated(net, z, S, share)
-    )
+    return replace(posterior, share=share), net.pair.y_hat(moderated(net, z, S, share))
 
 
 def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
@@ -220,15 +234,16 @@ def _noise(X: Array, squares: Array, rows: Array, least: float, kind: str, seed:
     if kind == "constant" or rows.sum() < FEWEST_FOR_VARYING:
         return Noise(mean)
     relative = np.maximum(squares / mean, LEAST_SQUARE)
-    networks = [_precision(X, relative[:, k], rows, seed) for k in range(squares.shape[1])]
-    if all(network is None for network in networks):
+    found = [_precision(X, relative[:, k], rows, seed) for k in range(squares.shape[1])]
+    if all(of is None for of in found):
         return Noise(mean)
     flat = Network([X.shape[1], 1], output="exp")
-    return Noise(mean, tuple(n or (flat, np.zeros(flat.n_parameters)) for n in networks))
+    same = Precision(flat, np.zeros(flat.n_parameters), 1.0, 1.0)
+    return Noise(mean, tuple(of or same for of in found))
 
 
-def _precision(X: Array, squares: Array, rows: Array, seed: int) -> tuple[Network, Array] | None:
-    """Return a network for the precision of the noise, None if it is the same everywhere."""
+def _precision(X: Array, squares: Array, rows: Array, seed: int) -> Precision | None:
+    """Return how the precision of the noise varies, None if it is the same everywhere."""
     weights, target = 0.5 * rows * squares, 1.0 / squares[:, None]
     best, found = _evidence_of_one_level(float(weights.sum()), 0.5 * float(rows.sum())), None
     for hidden in SIZES_OF_NOISE:
@@ -242,7 +257,8 @@ def _precision(X: Array, squares: Array, rows: Array, seed: int) -> tuple[Networ
         height = penalty.log_evidence(objective, theta)
         if not height > best + WORTH:
             break
-        best, found = height, (net, theta)
+        y_hat = net.forward(theta, X).y_hat
+        best, found = height, Precision(net, theta, float(y_hat.min()), float(y_hat.max()))
     return found
 
 

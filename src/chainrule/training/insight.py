@@ -9,22 +9,43 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 from chainrule.statistics import influence, sensitivity
+from chainrule.statistics.influence import taken_once
+from chainrule.statistics.posterior import Posterior
+from chainrule.training.left_out import left_out
 from chainrule.training.model import Model
 from chainrule.training.robust import counted
 
 MOST_ROWS = 2_000  # for mean slopes
 FIRST = slice(1)
+DIFFERENCE = 1e-3  # of a scaled input
 
 
 def derivatives(model: Model, X: Array) -> Array:
     """Return dŷ/dx for inputs that `encoded` has made, (n, outputs, inputs), in users' units.
 
-    Of the minima that predict together, the mean; an input that is ignored has none.
+    Of the minima that predict together, the mean; an input that is ignored has none. Probabilities
+    that allow for what is not known have no short formula: theirs are differences.
     """
+    known = model.posterior
+    if known is not None and model.network.loss == "cross_entropy" and known.share > 0.0:
+        return _of_probabilities(model, known, X)
     thetas = [model.theta] if model.posterior is None else list(model.posterior.theta)
     scaled = model.input_scaling.transform(X)
     each = [sensitivity.derivatives(model.network, theta, scaled) for theta in thetas]
     return np.asarray(np.mean(each, axis=0) * _units(model))
+
+
+def _of_probabilities(model: Model, known: Posterior, X: Array) -> Array:
+    """Return dŷ/dx by central differences of the fourth order: ten digits."""
+    net, scaled = model.network, model.input_scaling.transform(X)
+    found = np.empty((len(X), net.layers[-1], scaled.shape[1]))
+    for j, step in enumerate(DIFFERENCE * np.eye(scaled.shape[1])):
+        one, two = (
+            known.outputs(net, scaled + k * step) - known.outputs(net, scaled - k * step)
+            for k in (1.0, 2.0)
+        )
+        found[:, :, j] = (8.0 * one - two) / (12.0 * DIFFERENCE)
+    return found * _units(model)
 
 
 def _units(model: Model) -> Array:
@@ -76,45 +97,76 @@ class OfRows:
         As `Influence` has them; the distance in standard deviations of what is known of weights.
     without : ndarray (n, outputs)
         What is predicted for each row by a fit without it, in users' units.
+    gamma : float
+        The sum of leverages, each as often as the row counts.
     """
 
     leverage: Array
     distance: Array
     without: Array
+    gamma: float
 
 
 def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
-    """Return what rows that were learned, as `encoded` has made them, do to the fit."""
-    net = model.network
+    """Return what rows that were learned, as `encoded` has made them, do to the fit.
+
+    Raises
+    ------
+    ConfigurationError
+        If nothing is known of the weights, or too many of these rows decide by themselves.
+    """
+    net, tails = model.network, counts_of_tails(model, X, Y)
     root, variance = model.known().roots[0], model.training["known"]["variance"]
-    A, B = model.input_scaling.transform(X), model.target_scaling.transform(Y)
-    counts = w * counts_of_tails(model, X, Y)
-    found = influence.influence(net, model.theta, A, B, counts, root / np.sqrt(variance))
+    objective = model.objective(X, Y, None, w * tails)
+    once = taken_once(w)
+    found = left_out(objective, model.theta, once * tails, root / np.sqrt(variance))
+    if found is None:
+        raise ConfigurationError("too many of these rows decide by themselves; give all of them")
     without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
-    return OfRows(found.leverage, found.distance / np.sqrt(variance), without)
+    gamma = float(w / once @ found.leverage)
+    return OfRows(found.leverage, found.distance / np.sqrt(variance), without, gamma)
 
 
 def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, float]]:
     """Return how much each input says to the first target, as plain data.
 
-    The mean of |dŷ/dx| over rows as `slope` with its `error`, in users' units; `of_spread` for a
-    standard deviation of the input, in those of the target.
+    In users' units: the mean of dŷ/dx over rows as `effect` with its `effect_error`, for words of
+    a category against the mean of all its words; the mean of |dŷ/dx| as `slope` with its `error`,
+    which is never 0 and no test of whether an input matters. `of_spread` is the slope for a
+    standard deviation of the input, in the unit of the target.
     """
     net, known = model.network, model.posterior
     rows = slice(None) if len(X) <= MOST_ROWS else slice(None, None, len(X) // MOST_ROWS + 1)
     scaled, w = model.input_scaling.transform(X)[rows], w[rows]
-    slopes = sensitivity.mean_slopes(net, model.theta, scaled, w, FIRST)[0]
-    errors = np.zeros_like(slopes)
+    given = (scaled, w, FIRST, _contrasts(model))
+    found = sensitivity.mean_slopes(net, model.theta, *given)[:, 0]
+    errors = np.zeros_like(found)
     if known is not None:
-        errors = sensitivity.error_of_mean_slopes(
-            net, model.theta, known.roots[0], scaled, w, FIRST
-        )[0]
+        errors = sensitivity.error_of_mean_slopes(net, model.theta, known.roots[0], *given)[:, 0]
     units, spread = _units(model)[0], model.target_scaling.scale[0]
+    of_spread = found[1] * spread
+    (effect, slope), (effect_error, error) = found * units, errors * units
+    columns = {
+        "effect": effect,
+        "effect_error": effect_error,
+        "slope": slope,
+        "error": error,
+        "of_spread": of_spread,
+    }
     return {
-        name: {
-            "slope": float(slopes[j] * units[j]),
-            "error": float(errors[j] * units[j]),
-            "of_spread": float(slopes[j] * spread),
-        }
+        name: {key: float(values[j]) for key, values in columns.items()}
         for j, name in enumerate(model.input_names)
     }
+
+
+def _contrasts(model: Model) -> Array:
+    """Return what takes slopes in the scale of the network less the mean of their category."""
+    found, first = np.eye(len(model.input_names)), 0
+    scale = model.input_scaling.scale
+    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
+    for column in model.columns:
+        if column.kind == "category":
+            words = slice(first, first + len(column.levels))
+            found[words, words] -= np.outer(inverse[words], scale[words]) / len(column.levels)
+        first += len(column.inputs)
+    return found

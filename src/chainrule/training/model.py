@@ -27,6 +27,8 @@ from chainrule.training.objective import Objective, require_finite
 Data = ArrayLike | Table
 """A matrix of numbers, a Table, or a data frame of any library that narwhals knows."""
 
+ROUNDING = 1e-9  # of a value, that makes no other of it
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -141,9 +143,9 @@ class Model:
             If nothing is known of it.
         """
         known = self.known()
-        if self.classes:
+        if self.network.loss == "cross_entropy":
             raise ConfigurationError(
-                "the targets of this model are classes: how sure it is, their probabilities say"
+                "this model learns probabilities: how sure it is, they say themselves"
             )
         scaled = self._scaled(X)
         of_y_hat, noise = known.variances(self.network, scaled)
@@ -152,21 +154,30 @@ class Model:
             self.outputs_of_inputs(X),
             np.sqrt(of_y_hat) * scale,
             np.sqrt(of_y_hat + noise) * scale,
-            known.is_far(self.network, scaled),
+            self.is_far(X),
         )
 
     def interval(self, certainty: Certainty, coverage: float) -> tuple[Array, Array]:
         """Return between what a target lies with so much probability, two (n, targets)."""
-        if not 0.0 < coverage < 1.0:
+        known = self.known()
+        number = isinstance(coverage, int | float | np.number)
+        if not (number and 0.0 < coverage < 1.0 and np.isfinite(known.multiplier(coverage)).all()):
             raise ConfigurationError(
-                f"coverage is {coverage!r}; it must be between 0 and 1, as 0.95 is"
+                f"coverage is {coverage!r}; it must be a number between 0 and 1, as 0.95 is"
             )
-        half = self.known().multiplier(coverage) * certainty.std
-        return certainty.mean - half, certainty.mean + half
+        half = known.multiplier(coverage) * certainty.std
+        lower = certainty.mean - half
+        if self.network.output == "exp":  # what it says is never less
+            lower = np.maximum(lower, 0.0)
+        return lower, certainty.mean + half
 
     def is_far(self, X: Array) -> NDArray[np.bool_]:
         """Return which inputs, that `encoded` has made, are far from those that were learned."""
-        return self.known().is_far(self.network, self._scaled(X))
+        same, center = self.input_scaling.ignored, self.input_scaling.center
+        # a column that never varied says nothing, and nothing is known of other values
+        other = np.abs(X - center) > ROUNDING * np.maximum(np.abs(center), 1.0)
+        other &= same & (self.input_scaling.kind == "standard")
+        return self.known().is_far(self.network, self._scaled(X)) | other.any(axis=1)
 
     def known(self) -> Posterior:
         """Return what is known of weights and noise.

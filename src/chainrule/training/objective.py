@@ -217,10 +217,11 @@ class Objective:
         A softmax does not see what is added to all of its z, as output biases can.
         """
         net = self.net
-        if net.pair.name != "softmax" or not net.bias or self.constrained:
+        if net.pair.name != "softmax" or not net.bias:
             return None
         biases = net.blocks()[f"b[{net.n_layers - 1}]"]
-        if self.decay[biases].any():
+        held = self.is_fixed if self.signs is None else self.is_fixed | (self.signs != 0)
+        if self.decay[biases].any() or held[biases].any():
             return None
         v = np.zeros(net.n_parameters)
         v[biases] = 1.0 / np.sqrt(net.layers[-1])

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 from chainrule._contracts import Array
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
 
-LEAST_BEYOND = 0.1  # of ν - 2: with ν <= 2 there is no variance, only intervals
 ROUNDS, SAME = 20, 1e-3
 STUDENT = "student"
 LEAST_DEGREES, MOST_DEGREES = 1.0, 100.0  # beyond, t is as good as normal
@@ -58,9 +57,9 @@ class HeavyTails:
         }
 
     @property
-    def stretch(self) -> float:
-        """The variance of the noise over that which is left of it by the weights."""
-        return self.degrees / max(self.degrees - 2.0, LEAST_BEYOND)
+    def variance(self) -> Array:
+        """Of a Gaussian that holds as much within one standard deviation, (K,): t may have none."""
+        return np.asarray((self.scale * stats.t.ppf(stats.norm.cdf(1.0), self.degrees)) ** 2)
 
 
 def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:

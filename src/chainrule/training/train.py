@@ -14,6 +14,7 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
+from chainrule.statistics.influence import taken_once
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
 from chainrule.tables.scaling import fit_scaling
@@ -245,8 +246,7 @@ def _rows(
     require_finite(X, "X")
     require_finite(Y, "Y")
     w = row_weights(sample_weight, len(X))
-    counts = np.ones(len(w)) if not np.any(w % 1.0) else w
-    v = counts if once is None else np.asarray(once, dtype=np.float64)
+    v = taken_once(w) if once is None else np.asarray(once, dtype=np.float64)
     number = np.arange(len(X)) if row_numbers is None else np.asarray(row_numbers)
     rows = _Rows(X, Y, w, v, number)
     held_out = np.zeros(len(w), dtype=bool) if validation is None else validation
@@ -286,7 +286,8 @@ def _belief(
         belief = _believed(task, minima, rows, noise, seed)
     except KeyboardInterrupt:
         return None, "it was interrupted"
-    return belief, "the curvature of its cost is not positive"
+    why = "the curvature of its cost is not positive, or too many rows are fitted whatever they say"
+    return belief, why
 
 
 def _believed(
@@ -299,7 +300,7 @@ def _believed(
         once=rows.once if task.tails is None else rows.once * task.tails.weights,
         variance=task.variance,
         noise=noise if task.tails is None else "constant",
-        stretch=1.0 if task.tails is None else task.tails.stretch,
+        of_noise=None if task.tails is None else task.tails.variance,
         seed=seed,
     )
 
@@ -314,7 +315,7 @@ def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
         "leverage": float(belief.leverage.max()),
         "relevance": relevance(model, rows.X, rows.w),
     }
-    if not model.classes:
+    if len(belief.posterior.scores):
         known["coverage"] = belief.posterior.covered(COVERAGE)
     order = np.argsort(-belief.distance, kind="stable")[:MOST_INFLUENTIAL]
     known["influential"] = [
