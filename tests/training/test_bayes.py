@@ -398,6 +398,7 @@ def test_an_interrupt_of_what_comes_after_the_fit_keeps_the_fit(rng, monkeypatch
     trained = fit(X, Y, Network([2, 4, 1]))
     assert trained.fit.converged
     assert trained.model.training["no_posterior"] == "it was interrupted"
+    assert trained.restarts.cut_short.name == "interrupted"
 
 
 @pytest.mark.parametrize(("most_rows", "searches"), [(60, 4), (1_000, 3)])
@@ -486,3 +487,26 @@ def test_a_softmax_of_two_is_as_sure_as_a_sigmoid():
     of_difference = S[0, 0, 0] + S[0, 1, 1] - 2 * S[0, 0, 1]
     one = moderated(Network([1, 1], output="sigmoid"), np.array([[2.0]]), [[[of_difference]]], 1.0)
     assert two[0, 0] - two[0, 1] == pytest.approx(one[0, 0])
+
+
+@pytest.mark.parametrize("network", [Network([2, 10, 1]), lambda hidden: Network([2, hidden, 1])])
+def test_without_time_for_more_the_minimum_of_the_search_is_kept(rng, network):
+    X, Y = wave(rng, n=400)
+    trained = fit(X, Y, network, max_time=0.05, n_restarts=1000)
+    assert trained.restarts.cut_short.name == "time_limit"
+    assert trained.fit.cost < trained.model.training["baseline_cost"]
+
+
+def test_a_checkpoint_belongs_to_the_same_penalty_however_much_time_there_is(rng, tmp_path):
+    X, Y = wave(rng, n=200)
+    options = {"checkpoint": tmp_path / "ck", "n_restarts": 200}
+    fit(X, Y, Network([2, 6, 1]), max_time=0.1, **options)
+    again = fit(X, Y, Network([2, 6, 1]), max_time=30.0, **options)
+    whole = fit(X, Y, Network([2, 6, 1]), n_restarts=200)
+    assert again.fit.cost == whole.fit.cost
+
+
+def test_what_is_stopped_early_predicts_alone(rng):
+    X, Y = wave(rng)
+    with pytest.raises(ConfigurationError, match="ensemble is 2, and training is stopped early"):
+        fit(X, Y, Network([2, 3, 1]), ensemble=2, validation=np.arange(120) < 20)

@@ -344,6 +344,11 @@ class NetworkEstimator(
         self._remember_what_is_known(trained)
         if fit.termination.name not in MEANT:
             warnings.warn(str(fit.termination), ConvergenceWarning, stacklevel=4)
+        cut_short = trained.restarts.cut_short
+        if cut_short is not None and fit.termination.name != cut_short.name:
+            made = f"{len(trained.restarts.runs)} of {self.n_restarts} starts"
+            remark = f"{cut_short.name} after {made} ({cut_short.inequality})"
+            warnings.warn(remark, ConvergenceWarning, stacklevel=4)
 
     def _of_targets(self) -> dict[str, Any]:
         """Return the fitted attributes that predictions need besides the model."""

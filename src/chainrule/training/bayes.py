@@ -168,7 +168,7 @@ def by_evidence(
             return INTERRUPTED
         return "time_limit" if time.monotonic() > until else None
 
-    problem = Problem(sample, priors)
+    problem = Problem(sample, priors, until)
 
     def begun(r: int) -> Point | None:
         try:

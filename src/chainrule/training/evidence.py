@@ -10,6 +10,7 @@ many are not held by it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,7 @@ TOLERANCE = 1e-9  # of the minima on the way, and for how long they are looked f
 MOST_ITERATIONS = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
 NEWTON_STEPS, SETTLED = 10, 1e-9  # nats that another step would gain
 ROUNDS = 20  # until the noise stays the same
+LEAST_TIME = 1e-3  # seconds
 
 NATS, STEPS = 1e-4, 2  # converged when so many steps in a row gain less, for each weight determined
 MOST_STEPS = 100
@@ -263,10 +265,19 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The log evidence as a function of ln α and ln β."""
+    """The log evidence as a function of ln α and ln β.
+
+    Attributes
+    ----------
+    objective : Objective
+    priors : Priors
+    until : float
+        By the monotonic clock, when no minimum is looked for any longer.
+    """
 
     objective: Objective
     priors: Priors
+    until: float = np.inf
 
     @property
     def noisy(self) -> bool:
@@ -307,7 +318,10 @@ class Problem:
         now, beta = self._now(logs)
         chosen = choose("lm" if self.noisy else "auto", now, len(near))
         in_nats = 2.0 * beta * now.scale / self.n_numbers if self.noisy else 1.0
-        rules = limits(TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name], None)
+        left = None
+        if np.isfinite(self.until):
+            left = max(self.until - time.monotonic(), LEAST_TIME)
+        rules = limits(TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name], left)
         return self._known(logs, descended(now, near, chosen, rules).theta)
 
     def following(self, logs: Array, theta: Array) -> Point | None:

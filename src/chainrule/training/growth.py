@@ -3,7 +3,7 @@
 One hidden layer grows until two sizes in a row have gained nothing that counts, and the smallest
 that is as good as the best is taken. Sizes are compared
 on the same rows, with as many mirror images of a minimum counted as there are: H units that differ
-can change places in H! ways, and where f is odd each can change its sign.
+can change places in H! ways, and where f is odd, or a sigmoid, each can change its sign.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ def grown(
     seed: int,
     unit: float = 1.0,
     *,
+    scheme: str = "auto",
     max_time: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Grown:
@@ -90,8 +91,8 @@ def grown(
         ``objective_of(hidden)``: the cost of a network of that size, with any penalty.
     priors_of : callable
         ``priors_of(objective)``: which of its weights share a prior.
-    seed : int
-        Of the starts, and of the rows that are looked at if there are very many.
+    seed, scheme
+        Of the starts, as `minimize_from_starts` takes them.
     unit : float
         The weight that counts as one row: see `penalty`.
     max_time : float, optional
@@ -107,6 +108,12 @@ def grown(
     until = np.inf if max_time is None else time.monotonic() + max_time
     tried: list[Size] = []
     worse, interrupted = 0, False
+
+    def attempt(objective: Objective, hidden: int) -> Size:
+        left = None if max_time is None else max(until - time.monotonic(), 0.0)
+        options: dict[str, Any] = {"scheme": scheme, "max_time": left}
+        return _tried(objective, hidden, priors_of(objective), seed, unit, options)
+
     for hidden in SIZES:
         objective = objective_of(hidden)
         if (reason := bayes.impossible(objective, unit)) and not tried:
@@ -118,7 +125,7 @@ def grown(
         if progress is not None:
             progress(f"{hidden} hidden units")
         try:
-            size = _tried(objective, hidden, priors_of(objective), seed, unit)
+            size = attempt(objective, hidden)
         except KeyboardInterrupt:
             if not tried:
                 raise
@@ -135,8 +142,7 @@ def grown(
     # units that do nothing are taken away, if the evidence has no objection
     smaller, known = chosen.differ, {size.hidden for size in tried}
     if 1 <= smaller < chosen.hidden and smaller not in known and not interrupted:
-        objective = objective_of(smaller)
-        size = _tried(objective, smaller, priors_of(objective), seed, unit)
+        size = attempt(objective_of(smaller), smaller)
         tried.append(size)
         chosen = size if size.log_evidence > chosen.log_evidence - NATS else chosen
     if chosen.penalty is None:
@@ -144,16 +150,25 @@ def grown(
     return Grown(chosen, tuple(tried), interrupted)
 
 
-def _tried(objective: Objective, hidden: int, priors: Priors, seed: int, unit: float) -> Size:
+def _tried(
+    objective: Objective,
+    hidden: int,
+    priors: Priors,
+    seed: int,
+    unit: float,
+    options: dict[str, Any],
+) -> Size:
     net = objective.net
     try:
-        found = bayes.by_evidence(objective, priors, seed, unit, n_rows=MOST_ROWS)
+        found = bayes.by_evidence(objective, priors, seed, unit, n_rows=MOST_ROWS, **options)
     except TrainingError:
         return Size(hidden, hidden, net.n_parameters, -np.inf, ())
     idle = idle_units(net, found.best.theta, np.asarray(objective.X))
     differ = hidden - len({unit.index for unit in idle})
     mirrored = float(special.gammaln(differ + 1.0))
-    if net.hidden[0] in ODD:
+    # the sign of a unit: f(-z) is -f(z), or 1 - f(z), and the output bias makes up for the 1
+    signs = net.hidden[0] in ODD or (net.hidden[0] == "sigmoid" and net.bias)
+    if signs and not objective.constrained:
         mirrored += differ * np.log(2.0)
     height = found.best.log_evidence + mirrored
     return Size(hidden, differ, net.n_parameters, height, tuple(map(str, idle)), found)

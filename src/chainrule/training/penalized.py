@@ -22,6 +22,7 @@ from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails
 EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
 LEAST_TIME = 1e-3  # seconds
+SHARE_OF_TIME = 0.5  # that a search may take of what is left
 
 Alpha = float | Sequence[float] | str
 
@@ -96,12 +97,16 @@ class Search:
     max_time : float or None
         Seconds for all of it and what comes after.
     progress : callable or None
+    lasting : bool
+        Whether what is found has to be the same however much time there is: the search is then as
+        long as it is.
     """
 
     seed: int
     scheme: str = "auto"
     max_time: float | None = None
     progress: Callable[[str], None] | None = None
+    lasting: bool = False
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -113,8 +118,9 @@ class Search:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What those who look need to know."""
-        return {"max_time": self.left, "progress": self.progress}
+        """What those who look need to know: the rest of the time is for what comes after."""
+        left = None if self.left is None or self.lasting else SHARE_OF_TIME * self.left
+        return {"scheme": self.scheme, "max_time": left, "progress": self.progress}
 
 
 def penalized(
@@ -197,9 +203,7 @@ def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:
 
 def _by_evidence(now: Penalized, search: Search) -> Penalized:
     priors = _priors(now.model, now.objective.net)
-    found = bayes.by_evidence(
-        now.objective, priors, search.seed, now.unit, scheme=search.scheme, **search.options
-    )
+    found = bayes.by_evidence(now.objective, priors, search.seed, now.unit, **search.options)
     return _with(replace(now, interrupted=found.interrupted), found)
 
 

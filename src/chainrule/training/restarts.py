@@ -121,8 +121,8 @@ def minimize_from_starts(
         return way(replace(task, validation=validation, watch=watch, take_up=take_up, judge=judge))
 
 
-def stopped_at(objective: Objective, theta: Array, start: Array, why: str) -> Restarts:
-    """Return what is known of a minimization that Ctrl-C has ended at a point.
+def stopped_at(objective: Objective, theta: Array, start: Array, why: Termination) -> Restarts:
+    """Return what is known of a minimization that was stopped at a point.
 
     Raises
     ------
@@ -131,9 +131,9 @@ def stopped_at(objective: Objective, theta: Array, start: Array, why: str) -> Re
     """
     recorder = Recorder(objective, start, ())
     recorder.accept(theta)
-    recorder.termination = Termination("interrupted", why)
+    recorder.termination = why
     fit = concluded(objective, recorder, choose("auto", objective, len(theta)))
-    return Restarts(fit, (_summary(fit),), 0, recorder.termination, theta=theta[None, :])
+    return Restarts(fit, (_summary(fit),), 0, why, theta=theta[None, :])
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class _Task:
     @property
     def out_of_time(self) -> Termination:
         """What it is called when the time is up."""
-        return Termination("time_limit", f"{self.rules.max_time:g} s for all starts")
+        return Termination("time_limit", f"{self.rules.max_time:.3g} s were left for all starts")
 
     @property
     def time_is_up(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._contracts import Array
-from chainrule._errors import ConfigurationError, DataError
+from chainrule._errors import ConfigurationError, DataError, TrainingError
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
@@ -149,6 +149,11 @@ def train(
             f"ensemble is {ensemble}, and there are only {n_restarts} starts; give as many starts, "
             "or a smaller ensemble"
         )
+    if ensemble > 1 and validation is not None:
+        raise ConfigurationError(
+            f"ensemble is {ensemble}, and training is stopped early: what is not a minimum says "
+            "nothing of how sure it is, and predicts alone; leave one of them out"
+        )
     network_of, signs_of = network, signs if callable(signs) else lambda _: signs
     network = network if isinstance(network, Network) else network(growth.SIZES[0])
     rows, aside = _rows(X, Y, network, sample_weight, once, row_numbers, validation)
@@ -180,7 +185,8 @@ def train(
         return Objective(net, objective.X, objective.Y, 0.0, w, None, signs_of(net))
 
     kept = {name: options[name] for name in ("scheme", "max_time", "progress") if name in options}
-    search = Search(seed, **kept)
+    # what is taken up again has to be the same task
+    search = Search(seed, **kept, lasting=options.get("checkpoint") is not None)
     unit = penalty.unit_of_weights(w) if weight_unit is None else weight_unit
     sizes = None if isinstance(network_of, Network) else of_size
     start = Penalized(model, objective, unit)
@@ -196,24 +202,49 @@ def train(
     if watch is not None:
         see = watch
         options["watch"] = lambda r, theta, row: see(r, replace(model, theta=theta), row)
-    if task.interrupted and task.found is not None:
-        begin = objective.admitted(model.network.initial(seed=seed))
-        why = "while the penalty was looked for"
-        restarts = stopped_at(objective, task.found.best.theta, begin, why)
-    else:
-        restarts = minimize_from_starts(objective, n_restarts, seed, **options)
+    restarts = _minimized(task, n_restarts, seed, options)
     model = replace(model, theta=restarts.best.theta)
     record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
     minima = _predicting(restarts, ensemble)
     stopped = len(aside.w) > 0 or task.interrupted
-    belief, why_not = _belief(task, minima, rows, noise, seed, stopped)
+    try:
+        belief, why_not = _belief(task, minima, rows, noise, seed, stopped)
+        if belief is not None:
+            model = replace(model, posterior=belief.posterior)
+            record["known"] = _known(model, belief, rows)
+    except KeyboardInterrupt:  # the minima are there
+        belief, why_not = None, "it was interrupted"
+        model = replace(model, posterior=None)
+        cut_short = Termination("interrupted", "what is known was not found")
+        restarts = replace(restarts, cut_short=cut_short)
     if belief is None:
         record["no_posterior"] = why_not
-    else:
-        model = replace(model, posterior=belief.posterior)
-        record["known"] = _known(model, belief, rows)
     record["scores"] = model.scores(X, Y, w)
     return Trained(replace(model, training=record), restarts, belief)
+
+
+def _minimized(task: Penalized, n: int, seed: int, options: dict[str, Any]) -> Restarts:
+    """Return the minima from all starts, or that of the search if there was no time for better."""
+    objective, found = task.objective, task.found
+
+    def stopped(name: str) -> Restarts:
+        assert found is not None
+        begin = objective.admitted(objective.net.initial(seed=seed))
+        why = Termination(name, "while the penalty was looked for")
+        return stopped_at(objective, found.best.theta, begin, why)
+
+    if task.interrupted:
+        return stopped("interrupted")
+    try:
+        restarts = minimize_from_starts(objective, n, seed, **options)
+    except TrainingError as error:
+        if found is None or error.reason != "time_limit":
+            raise
+        return stopped("time_limit")
+    late = restarts.best.termination.name == "time_limit"
+    if late and found is not None and objective.cost(found.best.theta) < restarts.best.cost:
+        return stopped("time_limit")
+    return restarts
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,18 +313,7 @@ def _belief(
             None,
             f"second derivatives of {net.n_parameters:,} weights on {n:,} rows take too long",
         )
-    try:
-        belief = _believed(task, minima, rows, noise, seed)
-    except KeyboardInterrupt:
-        return None, "it was interrupted"
-    why = "the curvature of its cost is not positive, or too many rows are fitted whatever they say"
-    return belief, why
-
-
-def _believed(
-    task: Penalized, minima: list[Array], rows: _Rows, noise: str, seed: int
-) -> Belief | None:
-    return believed(
+    belief = believed(
         task.objective,
         minima,
         unit=task.unit,
@@ -303,6 +323,8 @@ def _believed(
         of_noise=None if task.tails is None else task.tails.variance,
         seed=seed,
     )
+    why = "the curvature of its cost is not positive, or too many rows are fitted whatever they say"
+    return belief, why
 
 
 def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
