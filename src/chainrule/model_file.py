@@ -57,6 +57,8 @@ _MOST_LEVELS = 10_000
 _OF_NUMBERS = {"rmse", "r2", "max_error"}
 _OF_CLASSES = {"accuracy", "log_loss", "accuracy_of_constant", "log_loss_of_constant"}
 
+SMALLEST = 1e-290  # of what has to be positive
+
 
 def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a model to a file, whole or not at all.
@@ -338,11 +340,14 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
         number(0 if size["log_evidence"] is None else size["log_evidence"], "log_evidence")
         list_of(size["idle"], "idle", a_name)
     if "tails" in spec:
-        tails = object_with(spec["tails"], "tails", {"degrees", "least", "scale", "most", "theta"})
+        tails = object_with(spec["tails"], "tails", {"degrees", "scale", "most", "theta", "rows"})
         for key in ("scale", "theta"):
             list_of(tails[key], key, lambda value: number(value, "tails"))
-        for key in ("degrees", "least", "most"):
+        for key in ("degrees", "most"):
             number(tails[key], key)
+        for row in list_of(tails["rows"], "rows", lambda row: row):
+            row = object_with(row, "row", {"row", "counts"})
+            whole(row["row"], "row"), number(row["counts"], "counts")
     if "known" in spec:
         _known(spec["known"])
     a_name(spec.get("no_posterior", "-"))
@@ -370,7 +375,8 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
     for run in restarts:
         required = {"cost", "termination", "iterations", "evaluations"}
         run = object_with(run, "restart", required, optional={"log_evidence"})
-        number(run.get("log_evidence") or 0, "log_evidence")
+        height = run.get("log_evidence")
+        number(0 if height is None else height, "log_evidence")
         number(0 if run["cost"] is None else run["cost"], "cost")
         a_name(run["termination"])
         whole(run["iterations"], "iterations"), whole(run["evaluations"], "evaluations")
@@ -421,8 +427,11 @@ def _known(content: Any) -> None:
         for key, value in object_with(of, "relevance", keys).items():
             number(value, key)
     _scores(spec["scores"])
-    for key in ("gamma", "leverage", "coverage", "variance"):
-        number(spec.get(key, 0), key)
+    for key in ("gamma", "leverage", "variance"):
+        if not number(spec[key], key) > SMALLEST:
+            raise ValueError(f"{key} is {spec[key]}, and has to be positive")
+    if not 0.0 <= number(spec.get("coverage", 0), "coverage") <= 1.0:
+        raise ValueError("a coverage is a share")
     for row in list_of(spec["influential"], "influential", lambda row: row):
         keys = {"row", "leverage", "distance", "target", "without"}
         row = object_with(row, "influential row", keys)

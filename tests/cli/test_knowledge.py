@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -177,7 +178,25 @@ def test_other_rows_than_those_that_were_learned_are_noticed(run, fitted, table,
     few.write_text("\n".join(table.read_text().splitlines()[:31]) + "\n")
     done = run("influence", fitted, few)
     assert done.code == 0
-    assert "these are not the rows that" in done.err
+    assert "was fitted to 60 rows, these are 30" in done.err
+    lines = table.read_text().splitlines()
+    few.write_text("\n".join([*lines[:31], *lines[1:31]]) + "\n")
+    assert "these are not the rows that" in run("influence", fitted, few).err
+
+
+def test_rows_of_classes_are_shown_by_their_words(run, table, tmp_path):
+    lines = table.read_text().splitlines()
+    words = [
+        ",".join([*line.split(",")[:2], "lmh"[int(float(line.split(",")[2])) % 3]])
+        for line in lines[1:]
+    ]
+    table.write_text("\n".join([lines[0], *words]) + "\n")
+    out = tmp_path / "classes.json"
+    done = run("fit", table, "--target", "y", "--hidden", 2, "--restarts", 2, "--out", out)
+    assert done.code in (0, 1)
+    shown = run("influence", out if done.code == 0 else f"{out}.unconverged", table, "--top", 3)
+    assert shown.code == 0
+    assert re.search(r" [lmh] +p = [0-9.e-]+", shown.out)
 
 
 def test_rows_with_heavy_tails_have_the_leverage_they_had(run, table, tmp_path):

@@ -153,7 +153,7 @@ def test_overflow_is_a_number_not_a_warning(seed_data):
         ({"alpha": -1.0}, ConfigurationError, "alpha is -1.0; it must be a number of at least 0"),
         ({"alpha": np.nan}, ConfigurationError, "alpha is nan"),
         ({"sample_weight": [-1.0]}, DataError, "sample_weight must be finite, not negative"),
-        ({"sample_weight": [0.0]}, DataError, "not all zero"),
+        ({"sample_weight": [0.0]}, DataError, "not all be zero"),
         ({"sample_weight": [1.0, 2.0]}, DataError, r"shape \(2,\); 1 rows take \(1,\)"),
     ],
 )

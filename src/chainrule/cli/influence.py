@@ -12,9 +12,10 @@ from chainrule._errors import DataError
 from chainrule.cli._input import inputs_of, model_and_table, reading_options, targets_of
 from chainrule.cli._output import note, say, say_json
 from chainrule.heart.network import row_weights
-from chainrule.statistics.influence import HIGH
+from chainrule.report.knowledge import decides, said_of_row
 from chainrule.tables.reading import Format
 from chainrule.training import insight
+from chainrule.training.model import Model
 
 SAME = 1e-3  # of γ
 
@@ -46,20 +47,23 @@ def command(
 ) -> None:
     """Show which rows of TABLE have made MODEL what it is; TABLE is what it was fitted to.
 
-    Leverage is how far the target of a row decides its own prediction: beyond 0.7 it decides by
-    itself. A vote is how far a prediction rises if the target of a row had been higher by 1; the
-    votes of all rows add up to 1 where nothing holds the output's bias.
+    Leverage is how far the target of a row decides its own prediction: beyond 0.7, for each target,
+    it decides by itself. A vote is how far a prediction rises, about, if the target of a row had
+    been higher by 1; the votes of all rows add up to 1 where nothing holds the output's bias.
     """
     trained, data = model_and_table(model, table, written)
     X, Y = inputs_of(trained, data), targets_of(trained, data)
     w = np.ones(len(data)) if weight is None else row_weights(data.numbers([weight])[:, 0], len(X))
+    n, learned = int(np.sum(w > 0)), trained.training.get("rows")
+    if n != learned:
+        note(f"{model} was fitted to {learned} rows, these are {n}: shown is what they would say")
     if row is None:
         found = insight.of_rows(trained, X, Y, w)
-        learned, here = trained.training["known"]["gamma"], found.gamma
-        if np.sum(w > 0) != trained.training["rows"] or abs(here - learned) > SAME * learned:
+        gamma = trained.training["known"]["gamma"]
+        if n == learned and abs(found.gamma - gamma) > SAME * gamma:
             note(
                 f"these are not the rows that {model} was fitted to: their leverages add up to "
-                f"{here:.2f}, and not to γ = {learned:.2f}; shown is what they would say"
+                f"{found.gamma:.2f}, and not to γ = {gamma:.2f}; shown is what they would say"
             )
         order = np.argsort(-found.distance, kind="stable")
         columns: dict[str, Any] = {
@@ -67,7 +71,7 @@ def command(
             "distance": found.distance.tolist(),
             "without": found.without.tolist(),
         }
-        lines = _row_lines(found, Y, order[:top])
+        lines = _row_lines(trained, found, Y, order[:top])
     else:
         if not 1 <= row <= len(data):
             raise DataError(f"--row {row} does not exist; {data.source} has rows 1 to {len(data)}")
@@ -81,16 +85,18 @@ def command(
         say("\n".join(lines))
 
 
-def _row_lines(found: insight.OfRows, Y: Array, order: np.ndarray[Any, Any]) -> list[str]:
+def _row_lines(
+    model: Model, found: insight.OfRows, Y: Array, order: np.ndarray[Any, Any]
+) -> list[str]:
     lines = [
         f"leverages add up to γ = {found.gamma:.2f}",
         f"{'row':>6} {'leverage':>9} {'moves the weights by':>22} {'target':>12} {'by others':>12}",
     ]
     for i in order:
-        alone = "   decides by itself" if found.leverage[i] > HIGH * Y.shape[1] else ""
+        target, without = said_of_row(model, Y[i].tolist(), found.without[i].tolist())
         lines.append(
             f"{i + 1:>6} {found.leverage[i]:>9.3f} {found.distance[i]:>19.2f} sd "
-            f"{Y[i, 0]:>12.6g} {found.without[i, 0]:>12.6g}{alone}"
+            f"{target:>12} {without:>12}{decides(float(found.leverage[i]), model)}"
         )
     return lines
 

@@ -29,6 +29,7 @@ from chainrule.heart.outputs import Loss, Output, output
 
 MOST_LAYERS = 64
 MOST_PARAMETERS = 10**8
+LARGEST_WEIGHT = 1e15  # of a row: a larger one is no number of rows
 
 
 @dataclass(frozen=True)
@@ -365,6 +366,15 @@ def row_weights(sample_weight: ArrayLike | None, n: int) -> Array:
         raise DataError(f"sample_weight is not a list of numbers: {error}") from None
     if w.shape != (n,):
         raise DataError(f"sample_weight has shape {w.shape}; {n} rows take ({n},)")
-    if not (np.all(np.isfinite(w)) and np.all(w >= 0) and np.any(w > 0)):
-        raise DataError("sample_weight must be finite, not negative, and not all zero")
+    wrong = np.flatnonzero(~((w >= 0) & (w <= LARGEST_WEIGHT)))
+    if len(wrong):
+        raise DataError(
+            f"the weight of row {wrong[0]}, counted from 0, is {w[wrong[0]]:g}; sample_weight must "
+            f"be finite, not negative, and at most {LARGEST_WEIGHT:g}"
+        )
+    if not n or w.max() < 1.0 / LARGEST_WEIGHT:
+        raise DataError(
+            f"the largest of sample_weight is {w.max(initial=0.0):g}; they must not all be zero, "
+            f"and one at least {1.0 / LARGEST_WEIGHT:g}: how they compare is what counts"
+        )
     return w

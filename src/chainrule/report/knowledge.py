@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,22 +13,24 @@ from chainrule.training.model import Model
 
 MOST_GROUPS = 40
 WIDEST_NAME = 30  # characters
+MOST_TARGETS = 4  # of a row that are shown
 
 
-def evidence_lines(found: dict[str, Any]) -> Iterable[str]:
-    """Return what the evidence has found about priors and noise."""
+def evidence_lines(found: dict[str, Any], n_rows: int) -> Iterable[str]:
+    """Return what the evidence has found about priors and noise, the evidence that of all rows."""
     weights, learned = sum(found["weights"]), sum(found["gamma"])
     height = found["log_evidence"]
     shown = "not known" if height is None else f"{height:.2f} nats"
     yield (
-        f"evidence     {shown}; the data determine γ = {learned:.1f} of the {weights} weights that "
+        f"evidence     {shown}; the rows determine γ = {learned:.1f} of the {weights} weights that "
         "have a prior"
     )
     how = ENDS[found["ended"]]
     how += f" to {found['within']:.2g} nats" if found["ended"] == "converged" else ""
     n, steps = found["climbs"], len(found["steps"]) - 1
     where = "from one minimum" if n == 1 else f"the highest of those from {n} minima"
-    yield f"             {how} after {steps} steps, {where}, on {found['rows']} rows"
+    some = f" of {found['rows']} rows" if found["rows"] < n_rows else ""
+    yield f"             {how} after {steps} steps, {where}{some}"
     rows = list(zip(found["groups"], found["alpha"], found["gamma"], found["weights"], strict=True))
     yield f"{'priors':<12} {'':<20} {'alpha':>10} {'γ':>7} {'weights':>8}"
     for name, alpha, gamma, n in rows[:MOST_GROUPS]:
@@ -41,7 +43,7 @@ def size_lines(sizes: list[dict[str, Any]], chosen: int) -> Iterable[str]:
     """Return the sizes that were tried, with a bar for how far each is below the best."""
     heights = [size["log_evidence"] for size in sizes if size["log_evidence"] is not None]
     lowest, range_of = min(heights), max(max(heights) - min(heights), 1e-300)
-    yield "units        log evidence, mirror images counted"
+    yield "units        log evidence, mirror images counted; the fewest within 3 nats are chosen"
     for size in sorted(sizes, key=lambda size: int(size["hidden"])):
         what, height = "   chosen" if size["hidden"] == chosen else "", size["log_evidence"]
         if height is None:
@@ -60,13 +62,16 @@ def known_lines(model: Model, known: dict[str, Any]) -> Iterator[str]:
         held = f"{known['coverage']:.1%} of the rows, each by a fit without it"
         yield f"coverage     ± 1.96 standard deviations would have held {held}"
     yield from _relevance_lines(model, known["relevance"])
-    yield from _influence_lines(known["influential"], len(model.target_names))
+    yield from _influence_lines(model, known["influential"])
 
 
-def tails_lines(tails: dict[str, float]) -> Iterator[str]:
+def tails_lines(model: Model, tails: dict[str, Any]) -> Iterator[str]:
     """Return what is known of heavy tails."""
-    least = f"the row that is farthest off counts {tails['least']:.2g} of one"
-    yield f"tails        Student's t with {tails['degrees']:.3g} degrees of freedom; {least}"
+    scale = np.array(tails["scale"]) * model.target_scaling.scale
+    shown = ", ".join(f"{of:.4g}" for of in scale)
+    yield f"tails        Student's t of scale {shown} and {tails['degrees']:.3g} degrees of freedom"
+    rows = ", ".join(f"row {of['row']} ({of['counts']:.2g})" for of in tails["rows"])
+    yield f"             rows that count least: {rows}"
 
 
 def _noise_lines(model: Model) -> Iterator[str]:
@@ -79,8 +84,9 @@ def _noise_lines(model: Model) -> Iterator[str]:
         return
     sd = np.sqrt(posterior.noise.variance) * model.target_scaling.scale
     how = ", differs from row to row" if posterior.noise.precision else ""
+    what = "two thirds within ±" if "tails" in model.training else "standard deviation"
     for k, name in enumerate(model.target_names):
-        yield f"{'noise' if k == 0 else '':<12} {name}: standard deviation {sd[k]:.4g}{how}"
+        yield f"{'noise' if k == 0 else '':<12} {name}: {what} {sd[k]:.4g}{how}"
 
 
 def _relevance_lines(model: Model, relevance: dict[str, dict[str, float]]) -> Iterator[str]:
@@ -97,13 +103,35 @@ def _relevance_lines(model: Model, relevance: dict[str, dict[str, float]]) -> It
         yield f"             … {len(ordered) - MOST_GROUPS} more"
 
 
-def _influence_lines(rows: list[dict[str, Any]], n_targets: int) -> Iterator[str]:
+def _influence_lines(model: Model, rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{'rows say':<12} leverage, how far the weights move without it, target and prediction"
     for row in rows:
-        alone = "   decides by itself" if row["leverage"] > HIGH * n_targets else ""
-        target = ", ".join(f"{value:.5g}" for value in row["target"][:4])
-        without = ", ".join(f"{value:.5g}" for value in row["without"][:4])
+        alone = decides(row["leverage"], model)
+        target, without = said_of_row(model, row["target"], row["without"])
         yield (
             f"             row {row['row']:<7} {row['leverage']:>8.3f} {row['distance']:>8.2f} sd"
             f"   {target} by others {without}{alone}"
         )
+
+
+def decides(leverage: float, model: Model) -> str:
+    """Return the remark for a row that decides by itself, or nothing."""
+    return "   decides by itself" if leverage > HIGH * model.network.layers[-1] else ""
+
+
+def said_of_row(model: Model, target: Sequence[float], without: Sequence[float]) -> tuple[str, str]:
+    """Return the target of a row, and what is predicted for it by a fit without it, in words."""
+    if not model.classes:
+        target_text, without_text = (
+            ", ".join(f"{value:.6g}" for value in of[:MOST_TARGETS]) for of in (target, without)
+        )
+        return target_text, without_text
+    labels, chances = [], []
+    if len(model.classes) == 1 and len(model.classes[0]) > 2:
+        k = int(np.argmax(target))
+        labels, chances = [model.classes[0][k]], [without[k]]
+    else:
+        for of, said, p in zip(model.classes, target, without, strict=True):
+            labels.append(of[int(said >= 0.5)])
+            chances.append(p if said >= 0.5 else 1.0 - p)
+    return ", ".join(map(str, labels)), ", ".join(f"p = {p:.3g}" for p in chances)

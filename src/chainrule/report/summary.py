@@ -51,7 +51,7 @@ def _lines(model: Model) -> Iterable[str]:
         if "sizes" in record:
             yield from size_lines(record["sizes"], net.layers[1])
         if "tails" in record:
-            yield from tails_lines(record["tails"])
+            yield from tails_lines(model, record["tails"])
         if "known" in record:
             yield from known_lines(model, record["known"])
     W, b = net.weights(model.theta)
@@ -122,7 +122,7 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
         f"predicting the mean costs {record['baseline_cost']:.6g}"
     )
     if "evidence" in record:
-        yield from evidence_lines(record["evidence"])
+        yield from evidence_lines(record["evidence"], record["rows"])
     if "alpha_reason" in record:
         yield f"             alpha by rule: {record['alpha_reason']}"
     yield (

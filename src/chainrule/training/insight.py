@@ -66,11 +66,20 @@ def votes(model: Model, X: Array, learned: Array, w: Array) -> Array:
             f"output {net.output!r} with loss {net.loss!r} has no votes; of numbers that are "
             "predicted with squared loss each row has one"
         )
-    root, variance = model.known().roots[0], model.training["known"]["variance"]
+    root, variance = model.known().roots[0], _variance(model)
     A, B = (model.input_scaling.transform(of) for of in (learned, X))
     found = influence.votes(net, model.theta, A, w / variance, root, B)
     scale = model.target_scaling.scale
     return np.asarray(found * scale[:, None, None] / scale)
+
+
+def _variance(model: Model) -> float:
+    """Return that of the noise, which the covariance of the weights was multiplied by."""
+    if "known" not in model.training:
+        raise ConfigurationError(
+            "this model does not say how it was trained, so that rows cannot be judged"
+        )
+    return float(model.training["known"]["variance"])
 
 
 def counts_of_tails(model: Model, X: Array, Y: Array | None) -> Array:
@@ -116,7 +125,7 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
         If nothing is known of the weights, or too many of these rows decide by themselves.
     """
     net, tails = model.network, counts_of_tails(model, X, Y)
-    root, variance = model.known().roots[0], model.training["known"]["variance"]
+    root, variance = model.known().roots[0], _variance(model)
     objective = model.objective(X, Y, None, w * tails)
     once = taken_once(w)
     found = left_out(objective, model.theta, once * tails, root / np.sqrt(variance))

@@ -17,6 +17,7 @@ from chainrule._contracts import Array
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
 
+LEAST_SCALE = 1e-3  # of the root mean square error
 ROUNDS, SAME = 20, 1e-3
 STUDENT = "student"
 LEAST_DEGREES, MOST_DEGREES = 1.0, 100.0  # beyond, t is as good as normal
@@ -50,7 +51,6 @@ class HeavyTails:
         """Return what is known of them as plain data."""
         return {
             "degrees": self.degrees,
-            "least": float(self.weights.min()),
             "scale": self.scale.tolist(),
             "most": self.most,
             "theta": self.theta.tolist(),
@@ -76,6 +76,7 @@ def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
     for _ in range(ROUNDS):
         errors = objective.net.forward(theta, objective.X).y_hat - np.asarray(objective.Y)
         scale = np.array([_scale_and_degrees(column, objective.w)[0] for column in errors.T])
+        scale = np.maximum(scale, LEAST_SCALE * np.sqrt(np.mean(errors**2, axis=0)))
         degrees = _scale_and_degrees((errors / scale).ravel(), np.repeat(objective.w, len(scale)))[
             1
         ]

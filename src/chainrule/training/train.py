@@ -205,6 +205,11 @@ def train(
     restarts = _minimized(task, n_restarts, seed, options)
     model = replace(model, theta=restarts.best.theta)
     record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
+    if task.tails is not None:
+        least = np.argsort(task.tails.weights, kind="stable")[:MOST_INFLUENTIAL]
+        record["tails"]["rows"] = [
+            {"row": int(rows.number[i]) + 1, "counts": float(task.tails.weights[i])} for i in least
+        ]
     minima = _predicting(restarts, ensemble)
     stopped = len(aside.w) > 0 or task.interrupted
     try:
