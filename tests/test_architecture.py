@@ -34,6 +34,7 @@ INSIDE_TRAINING = [
     ["early_stopping", "starts"],
     ["restarts"],
     ["penalty"],
+    ["priors"],
     ["evidence"],
     ["bayes"],
     ["robust", "left_out"],

@@ -7,6 +7,7 @@ from sklearn.datasets import load_iris
 
 from chainrule import (
     ConfigurationError,
+    DataError,
     NetworkClassifier,
     NetworkRegressor,
     load_model,
@@ -335,3 +336,16 @@ def test_counts_are_never_less_than_none():
     lower, upper = model.predict_interval(A)
     assert lower.min() == 0.0
     assert np.mean(upper >= counts) > 0.9
+
+
+@pytest.mark.parametrize("y", [np.full(80, np.nan), Y[:50], ["a"] * 80])
+def test_targets_of_votes_are_those_of_the_rows(y):
+    model = NetworkRegressor(**SMALL, noise="student").fit(X, Y)
+    with pytest.raises(DataError):
+        model.votes(X[:2], X, y=y)
+
+
+def test_the_smallest_inputs_there_are_have_a_relevance_that_can_be_saved(tmp_path):
+    tiny = NetworkRegressor(**SMALL).fit(X * [1e-310, 1.0, 1.0], Y)
+    save_model(tiny, tmp_path / "m.json")
+    assert load_model(tmp_path / "m.json").training["known"]["relevance"]["x1"]["slope"] >= 0.0

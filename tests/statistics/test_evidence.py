@@ -10,7 +10,8 @@ from sklearn.linear_model import BayesianRidge
 from chainrule import Network, Objective, minimize
 from chainrule.statistics.evidence import Priors, laplace, slope
 from chainrule.training import evidence
-from chainrule.training.evidence import maximize, priors_of
+from chainrule.training.evidence import maximize
+from chainrule.training.priors import priors_of, usual
 
 
 @pytest.fixture
@@ -164,3 +165,13 @@ def test_output_biases_that_have_a_prior_are_seen(rng):
     found, theta = at(o, everyone, [0.7], 1.0, np.zeros(net.n_parameters))
     exact = np.linalg.inv(replace(o, alpha=0.7 * np.ones(9)).hessian(theta))
     assert found.covariance == pytest.approx(exact, rel=1e-8)
+
+
+def test_what_is_usual_does_not_depend_on_how_a_function_is_written(rng):
+    # sigmoid(z) is (1 + tanh(z/2)) / 2: with weights twice as large it is the same network
+    X, y = rng.standard_normal((30, 3)), rng.standard_normal((30, 1))
+    one, other = (
+        usual(Objective(net, X, y), priors_of(net))
+        for net in (Network([3, 4, 1]), Network([3, 4, 1], hidden="sigmoid"))
+    )
+    assert other == pytest.approx(one / 4.0)

@@ -6,7 +6,7 @@ import pytest
 from chainrule import Network, Objective, minimize
 from chainrule.statistics.evidence import inverse_root, laplace
 from chainrule.statistics.influence import influence, votes
-from chainrule.training.evidence import priors_of
+from chainrule.training.priors import priors_of
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from chainrule.statistics.evidence import inverse_root, laplace
 from chainrule.statistics.posterior import moderated
 from chainrule.training import bayes, belief, evidence, growth, penalty
 from chainrule.training.belief import believed
-from chainrule.training.evidence import priors_of
+from chainrule.training.priors import priors_of
 from chainrule.training.train import train
 
 

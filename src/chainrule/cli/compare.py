@@ -20,7 +20,12 @@ WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accur
 
 @click.command(name="compare")
 @click.argument("table")
-@click.option("--hidden", default="10", show_default=True, help="Units of the hidden layers.")
+@click.option(
+    "--hidden",
+    default="10",
+    show_default=True,
+    help="Units of the hidden layers; auto: found by the evidence, in each fold anew.",
+)
 @click.option("--alpha", default=EVIDENCE, show_default=True, help="Penalty, as of fit.")
 @click.option("--restarts", default=3, show_default=True, type=int, help="Random starts.")
 @click.option("--activation", default="tanh", show_default=True, help="Of the hidden layers.")
@@ -51,8 +56,8 @@ def command(
     if columns["weight"] is not None:
         raise DataError("compare counts every row the same; leave --weight out")
     options = {
-        "hidden_layer_sizes": widths_of(hidden),
-        "activation": activations_of(activation, len(widths_of(hidden))),
+        "hidden_layer_sizes": "auto" if hidden == "auto" else widths_of(hidden),
+        "activation": activations_of(activation, 1 if hidden == "auto" else len(widths_of(hidden))),
         "skip": skip,
         "alpha": alphas_of(alpha),
         "n_restarts": restarts,

@@ -16,6 +16,7 @@ from chainrule.heart.network import row_weights
 from chainrule.training import insight
 from chainrule.training.best import Best, best_input
 from chainrule.training.model import Model
+from chainrule.training.objective import require_finite
 from chainrule.training.train import Trained
 
 MOST_NAMED = 5
@@ -131,7 +132,10 @@ class InsightMixin:
         """
         check_is_fitted(self)
         inputs = self._inputs(learned)
-        Y = None if y is None else np.asarray(y, dtype=np.float64).reshape(len(inputs), -1)
+        Y = None
+        if y is not None:
+            Y = self.model_.network.targets(y, len(inputs))
+            require_finite(Y, "y")
         weights = row_weights(sample_weight, len(inputs))
         weights = weights * insight.counts_of_tails(self.model_, inputs, Y)
         found = insight.votes(self.model_, self._inputs(X), inputs, weights)

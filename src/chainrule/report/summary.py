@@ -170,11 +170,13 @@ def score_lines(scores: Scores, what_rows: str = "fitted") -> Iterable[str]:
     for k, (name, of) in enumerate(scores.items()):
         if "rmse" in of:
             what = f"rmse {of['rmse']:.6g}, R² {of['r2']:.6f}, largest error {of['max_error']:.6g}"
+            what += "; no better than the mean" if of["r2"] <= 0.0 else ""
         else:
             what = (
                 f"accuracy {of['accuracy']:.4f}, log loss {of['log_loss']:.4f}; always the same: "
                 f"{of['accuracy_of_constant']:.4f}, {of['log_loss_of_constant']:.4f}"
             )
+            what += "; no better" if of["log_loss"] >= of["log_loss_of_constant"] else ""
         yield f"{what_rows if k == 0 else '':<12} {name}: {what}"
 
 

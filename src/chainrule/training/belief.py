@@ -29,10 +29,10 @@ from chainrule.statistics.posterior import (
     thinned,
 )
 from chainrule.training import bayes
-from chainrule.training.evidence import priors_of
 from chainrule.training.left_out import left_out
 from chainrule.training.objective import Objective
 from chainrule.training.penalty import FEW_ROWS, LEAST_SHARE
+from chainrule.training.priors import priors_of
 from chainrule.training.robust import STUDENT
 
 NOISE = ("varying", "constant", STUDENT)

@@ -11,7 +11,7 @@ many are not held by it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,6 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
-from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Laplace, Priors, laplace, slope
 from chainrule.training.blas import one_thread
 from chainrule.training.kernels import native
@@ -28,7 +27,8 @@ from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import limits
-from chainrule.training.penalty import LEAST_SHARE, LOG_ODDS, NOISE_IF_UNKNOWN, SAME, WIDEST
+from chainrule.training.penalty import LEAST_SHARE, NOISE_IF_UNKNOWN, SAME
+from chainrule.training.priors import priors_of, usual
 
 UNUSUAL = 1.0  # standard deviation of ln α around what is usual
 UNUSUAL_NOISE = 3.0  # the same of ln β
@@ -114,65 +114,6 @@ class Evidence:
     def within(self) -> float:
         """How many nats count as nothing."""
         return little(self.laplace)
-
-
-def priors_of(
-    net: Network, inputs: Sequence[int] | None = None, names: Sequence[str] | None = None
-) -> Priors:
-    """Return a group for each input, for the hidden biases of each layer, and for its weights.
-
-    Weights to outputs that are numbers have a group for each output.
-
-    Parameters
-    ----------
-    net : Network
-    inputs : sequence of int, optional
-        The group of each input, counted from 0; each its own if left out.
-    names : sequence of str, optional
-        Of these groups.
-    """
-    of = np.full(net.n_parameters, -1, dtype=np.intp)
-    groups = np.arange(net.layers[0]) if inputs is None else np.asarray(inputs)
-    count = int(groups.max()) + 1
-    found = [f"input {k + 1}" for k in range(count)] if names is None else list(names)
-    last, K = net.n_layers - 1, net.layers[-1]
-    for name, block in net.blocks().items():
-        l = int(name[2:-1])
-        if name[0] == "W" and l <= 1:
-            of[block] = np.repeat(groups, net.shapes()[name][1])
-        elif name[0] == "W" and l == last and net.loss == "squared" and K > 1:
-            of[block] = np.tile(len(found) + np.arange(K), net.layers[l - 1])
-            found += [f"{name} to output {k + 1}" for k in range(K)]
-        elif name[0] == "W" or l < last:
-            of[block] = len(found)
-            found.append(name)
-    return Priors(tuple(found), of)
-
-
-def usual(objective: Objective, priors: Priors) -> Array:
-    """Return α for each group as the rule of `penalty` has it, (groups,)."""
-    net, share = objective.net, objective.w / objective.w.sum()
-    of_inputs, of_targets = (
-        share @ (A - share @ A) ** 2 for A in map(np.asarray, (objective.X, objective.Y))
-    )
-    widest = of_targets if net.loss == "squared" else np.full(net.layers[-1], LOG_ODDS**2)
-    precision = np.ones(net.n_parameters)  # of the prior of each weight
-    for name, block in net.blocks().items():
-        l = int(name[2:-1])
-        if name[0] == "b":
-            continue
-        d_in, d_out = net.shapes()[name]
-        enters = of_inputs if l <= 1 else np.ones(d_in)
-        leaves = widest if l in (0, net.n_layers - 1) else np.ones(d_out)
-        wide = d_in if l <= 1 else min(d_in, WIDEST)
-        precision[block] = (wide * enters[:, None] / _positive(leaves)).ravel()
-    counts = priors.sums(np.ones(net.n_parameters))
-    return _positive(priors.sums(precision) / counts)
-
-
-def _positive(values: Array) -> Array:
-    """Return the values, with 1 for those that are 0: of a column that does not vary."""
-    return np.where(values > 0.0, values, 1.0)
 
 
 def maximize(

@@ -18,6 +18,7 @@ from chainrule.training.robust import counted
 MOST_ROWS = 2_000  # for mean slopes
 FIRST = slice(1)
 DIFFERENCE = 1e-3  # of a scaled input
+LARGEST = 1e300  # in users' units
 
 
 def derivatives(model: Model, X: Array) -> Array:
@@ -50,9 +51,14 @@ def _of_probabilities(model: Model, known: Posterior, X: Array) -> Array:
 
 def _units(model: Model) -> Array:
     """Return one unit of the target over that of the input, in the scale of the network."""
-    scale = model.input_scaling.scale
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
-    return np.asarray(model.target_scaling.scale[:, None] * inverse)
+    with np.errstate(over="ignore"):
+        found = model.target_scaling.scale[:, None] * _inverse(model.input_scaling.scale)
+    return np.clip(found, -LARGEST, LARGEST)
+
+
+def _inverse(scale: Array) -> Array:
+    """Return one over it, 0 for what is ignored."""
+    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 1.0 / LARGEST)
 
 
 def votes(model: Model, X: Array, learned: Array, w: Array) -> Array:
@@ -172,7 +178,7 @@ def _contrasts(model: Model) -> Array:
     """Return what takes slopes in the scale of the network less the mean of their category."""
     found, first = np.eye(len(model.input_names)), 0
     scale = model.input_scaling.scale
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
+    inverse = _inverse(scale)
     for column in model.columns:
         if column.kind == "category":
             words = slice(first, first + len(column.levels))

@@ -14,14 +14,15 @@ from chainrule._errors import ConfigurationError
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Priors
 from chainrule.training import bayes, growth, penalty
-from chainrule.training.evidence import priors_of
 from chainrule.training.model import Model
 from chainrule.training.objective import Objective, decay_of
+from chainrule.training.priors import priors_of
 from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails
 
 EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
 LEAST_TIME = 1e-3  # seconds
+ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
 SHARE_OF_TIME = 0.5  # that a search may take of what is left
 
 Alpha = float | Sequence[float] | str
@@ -152,8 +153,11 @@ def penalized(
     if now.found is None:
         now = _with_alpha(now, alpha, search)
     try:
-        if _can_be_whitened(now):
-            now = _by_evidence(_whitened(now), search)
+        for _ in range(ROUNDS_OF_NOISE if _can_be_whitened(now) else 0):
+            share = _share_of_noise(now)
+            if now.interrupted or np.abs(np.log(share)).max() < SAME_NOISE:
+                break
+            now = _by_evidence(_whitened(now, share), search)
         return _with_tails(now, search) if noise == STUDENT and not now.interrupted else now
     except KeyboardInterrupt:
         if now.found is None:
@@ -223,14 +227,19 @@ def _can_be_whitened(now: Penalized) -> bool:
     )
 
 
-def _whitened(now: Penalized) -> Penalized:
-    """Return the cost with each target scaled by the noise in it, so that one β holds for all."""
+def _share_of_noise(now: Penalized) -> Array:
+    """Return how much noise there is in each target, (K,), of geometric mean 1."""
     assert now.found is not None
-    o, scaling = now.objective, now.model.target_scaling
+    o = now.objective
     errors = o.net.forward(now.found.best.theta, o.X).y_hat - np.asarray(o.Y)
     noise = np.sqrt(o.w @ errors**2 / o.w.sum())
     noise = np.maximum(noise, LEAST_NOISE * noise.max())
-    share = noise / np.exp(np.log(noise).mean())
+    return np.asarray(noise / np.exp(np.log(noise).mean()))
+
+
+def _whitened(now: Penalized, share: Array) -> Penalized:
+    """Return the cost with each target scaled by the noise in it, so that one β holds for all."""
+    o, scaling = now.objective, now.model.target_scaling
     model = replace(now.model, target_scaling=replace(scaling, scale=scaling.scale * share))
     return replace(now, model=model, objective=replace(o, Y=np.asarray(o.Y) / share))
 

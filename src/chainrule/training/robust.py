@@ -82,7 +82,7 @@ def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
         ]
         before = weights
         weights = counted(errors, degrees, scale)
-        most = float(np.quantile(weights, 0.75))
+        most = _quantile(weights, 0.75, objective.w)
         weights = weights / most
         of_theta = theta
         if np.abs(weights - before).max() < SAME:
@@ -99,7 +99,7 @@ def counted(errors: Array, degrees: float, scale: Array) -> Array:
 
 def _scale_and_degrees(errors: Array, w: Array) -> tuple[float, float]:
     """Return σ and ν for which errors are most probable."""
-    size = float(np.median(np.abs(errors))) or float(np.abs(errors).mean()) or 1.0
+    size = _quantile(np.abs(errors), 0.5, w) or float(np.abs(errors).mean()) or 1.0
 
     def cost(logs: Array) -> float:
         scale, nu = np.exp(logs)
@@ -111,3 +111,10 @@ def _scale_and_degrees(errors: Array, w: Array) -> tuple[float, float]:
     bounds = [(-5.0, 5.0), (np.log(LEAST_DEGREES), np.log(MOST_DEGREES))]
     found = optimize.minimize(cost, [0.4, np.log(5.0)], method="L-BFGS-B", bounds=bounds)
     return float(np.exp(found.x[0])) * size, float(np.exp(found.x[1]))
+
+
+def _quantile(values: Array, level: float, w: Array) -> float:
+    """Return the lowest value that so much of the weight does not exceed."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(w[order])
+    return float(values[order[np.searchsorted(below, level * below[-1])]])
