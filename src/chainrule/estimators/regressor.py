@@ -255,7 +255,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         """Return between what a target lies with so much probability, lower and upper ends.
 
         As wide as it has to be to hold so many of the rows that were learned, each predicted by a
-        fit without it.
+        fit without it. The penalty, the noise and the size were found with it, though: with many
+        weights for few rows new ones are held somewhat less often, 84 % instead of 90 % with 60
+        rows of 8 inputs.
 
         Parameters
         ----------
