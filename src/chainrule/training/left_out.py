@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule.statistics.influence import HIGH, Influence, influence
@@ -40,8 +41,7 @@ def left_out(objective: Objective, theta: Array, v: Array, root: Array) -> Influ
             return None
         without = bayes.settled(replace(objective, sample_weight=w), theta)
         found.z_without[i] = net.forward(without, X[i : i + 1]).z[net.n_layers][0]
-        J = np.linalg.norm(_solved(root, without - theta))
-        found.distance[i] = float(J)
+        found.distance[i] = np.linalg.norm(_solved(root, without - theta))
     return found
 
 
@@ -49,4 +49,4 @@ def _solved(root: Array, step: Array) -> Array:
     """Return R⁻¹ of a step, for the weights that are free."""
     free = np.diag(root) > 0.0
     inside = root[np.ix_(free, free)]
-    return np.asarray(np.linalg.solve(inside, step[free]))
+    return np.asarray(linalg.solve_triangular(inside, step[free]))
