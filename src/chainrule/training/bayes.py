@@ -211,10 +211,10 @@ def rows_enough(net: Network) -> int:
     return max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * net.n_parameters // net.layers[-1])
 
 
-def settled(objective: Objective, theta: Array) -> Array:
+def settled(objective: Objective, theta: Array, max_iter: int | None = None) -> Array:
     """Return the minimum near a point."""
     chosen = choose("auto", objective, len(theta))
-    return descended(objective, theta, chosen, limits(TOLERANCE, None, None)).theta
+    return descended(objective, theta, chosen, limits(TOLERANCE, max_iter, None)).theta
 
 
 def _distinct(points: Sequence[Point | None]) -> list[Point]:

@@ -12,7 +12,8 @@ from chainrule.statistics.influence import HIGH, Influence, influence
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
 
-MOST_REFITS = 50
+MOST_REFITS, MOST_ITERATIONS = 50, 100
+MOST_WORK = 3e8  # multiplications for one step of all of them
 
 
 def left_out(objective: Objective, theta: Array, v: Array, root: Array) -> Influence | None:
@@ -32,14 +33,15 @@ def left_out(objective: Objective, theta: Array, v: Array, root: Array) -> Influ
     net, X, Y = objective.net, np.asarray(objective.X), np.asarray(objective.Y)
     found = influence(net, theta, X, Y, v, root)
     alone = np.flatnonzero(found.leverage > HIGH * net.layers[-1])
-    if len(alone) > MOST_REFITS:
+    work = float(len(alone)) * Y.size * net.n_parameters**2
+    if len(alone) > MOST_REFITS or work > MOST_WORK:
         return None
     for i in alone:
         w = objective.w.copy()
         w[i] = max(w[i] - v[i], 0.0)
         if not w.any():
             return None
-        without = bayes.settled(replace(objective, sample_weight=w), theta)
+        without = bayes.settled(replace(objective, sample_weight=w), theta, MOST_ITERATIONS)
         found.z_without[i] = net.forward(without, X[i : i + 1]).z[net.n_layers][0]
         found.distance[i] = np.linalg.norm(_solved(root, without - theta))
     return found
