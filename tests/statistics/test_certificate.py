@@ -6,6 +6,7 @@ from scipy import optimize
 
 from chainrule import Network, Objective, minimize
 from chainrule._contracts import Evaluation
+from chainrule.statistics import certificate
 from chainrule.statistics.certificate import certify
 from chainrule.statistics.curvature import lowest_curvature
 from chainrule.statistics.units import idle_units
@@ -101,6 +102,44 @@ def test_a_bias_is_let_pass_only_if_the_others_gain_nothing_with_it():
     assert certify(OfBiasAndWeight(0.01, 0.2), np.zeros(2), scale=1.0).kind == "saddle"
     silent = certify(OfBiasAndWeight(-1e-12, 1e-7), np.zeros(2), scale=1.0)
     assert (silent.kind, silent.n_flat) == ("minimum", 1)
+
+
+@pytest.mark.parametrize("searched", [False, True])
+@pytest.mark.parametrize(("rising", "kind"), [(1.0, "saddle"), (-1.0, "minimum")])
+def test_a_way_down_keeps_to_the_bounds(rising, kind, searched, monkeypatch):
+    # y = w2 tanh(w1 x) with both weights >= 0 curves downward at 0 along (1, 1) if y rises with x,
+    # and along (1, -1), which the bounds forbid, if it falls
+    if searched:
+        monkeypatch.setattr(certificate, "hessian_is_affordable", lambda objective, p: False)
+    net = Network([1, 1, 1], bias=False)
+    x = np.linspace(-1.0, 1.0, 9)[:, None]
+    objective = Objective(net, x, rising * x, alpha=0.01, signs=np.ones(2))
+    assert certify(objective, np.zeros(2)).kind == kind
+    free = Objective(net, x, rising * x, alpha=0.01)
+    assert certify(free, np.zeros(2)).kind == "saddle"
+
+
+def test_a_way_down_slides_along_bounds():
+    # x'Ax/2 with x >= 0: what the bounds leave of its lowest direction (-.7, .5, .5) curves
+    # upward, (0, .5, .5), and sliding on finds (0, 0, 1)
+    class Cone:
+        bounded = True
+        A = np.array([[2.0, -1.0, 16.0], [-1.0, 2.0, -4.0], [16.0, -4.0, 3.0]])
+
+        def evaluate(self, theta, order):
+            g = self.A @ theta
+            return Evaluation(0.5 * float(theta @ g), g)
+
+        def hessian(self, theta):
+            return self.A
+
+        def project(self, theta):
+            return np.maximum(theta, 0.0)
+
+    found = certify(Cone(), np.zeros(3), scale=1.0)
+    assert found.kind == "saddle"
+    assert np.all(found.way_down >= 0.0)
+    assert found.way_down @ Cone.A @ found.way_down < 0.0
 
 
 def test_what_was_only_searched_is_not_called_certain():

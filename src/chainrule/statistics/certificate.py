@@ -21,6 +21,7 @@ from chainrule.statistics.curvature import (
     Product,
     hessian,
     hessian_is_affordable,
+    hessian_product,
     lowest_curvature,
     lowest_eigenvalue,
 )
@@ -29,6 +30,7 @@ from chainrule.statistics.units import Unit, idle_units
 # shares of the cost there is to explain
 NEGLIGIBLE = 1e-6  # a curvature that moves less is none
 PERFECT = 1e-9  # with less than this left, nothing is left
+SLIDES = 10  # along bounds
 STATIONARY = 1e-6  # a relative gradient above is none that has vanished
 
 SENTENCES = {
@@ -215,6 +217,7 @@ def _curvature(
     best: tuple[float, Array | None] = (0.0, None)
     for value, vector in zip(scaled, vectors.T, strict=True):
         if value < -zero:
+            value, vector = _within_bounds(objective, theta, alike.__matmul__, value, vector, unit)
             best = max(best, (_gain(theta, value, vector / unit), vector / unit), key=_first)
     if best[0] > PERFECT * scale:
         return _known("downward", decrement, lowest, n_flat=n_flat, gain=best[0], way_down=best[1])
@@ -263,7 +266,9 @@ def _lowest_only(objective: ObjectiveProtocol, theta: Array, scale: float) -> di
     lowest, direction = lowest_curvature(objective, theta)
     if not np.isfinite(lowest):
         return _known("unknown", np.nan, lowest)
-    gain = _gain(theta, lowest, direction)
+    product = hessian_product(objective, theta)
+    curvature, direction = _within_bounds(objective, theta, product, lowest, direction)
+    gain = _gain(theta, curvature, direction)
     if gain > PERFECT * scale:
         return _known("downward", np.nan, lowest, gain=gain, way_down=direction)
     return _known("upward", np.nan, lowest)
@@ -301,8 +306,44 @@ def _gain(theta: Array, curvature: float, direction: Array) -> float:
     A unit that nothing depends on has weights along which the cost is flat but for a trace;
     what counts is where it leads.
     """
-    reach = float(np.min(np.maximum(1.0, np.abs(theta)) / np.abs(direction)))
-    return -0.5 * curvature * reach**2
+    return -0.5 * curvature * _reach(theta, direction) ** 2
+
+
+def _reach(theta: Array, direction: Array) -> float:
+    """Return how many times the direction is as long as the weights."""
+    return float(np.min(np.maximum(1.0, np.abs(theta)) / np.abs(direction)))
+
+
+def _within_bounds(
+    objective: ObjectiveProtocol,
+    theta: Array,
+    product: Product,
+    curvature: float,
+    way: Array,
+    unit: Array | float = 1.0,
+) -> tuple[float, Array]:
+    """Return the curvature along a way down that keeps to bounds, and that way.
+
+    Where a parameter lies on its bound, half of all directions are none. Both senses of the
+    way slide along the bounds, downward, and the better one counts.
+    """
+    project = getattr(objective, "project", None)
+    if project is None or not getattr(objective, "bounded", False):
+        return curvature, way
+    found: list[tuple[float, Array]] = []
+    for v in (way, -way):
+        for _ in range(SLIDES):
+            step = v / unit
+            far = _reach(theta, step)
+            v = (project(theta + far * step) - theta) * unit / far
+            length = float(np.linalg.norm(v))
+            if not length > 0.0:
+                break
+            v = v / length
+            image = product(v)
+            found.append((float(v @ image), v))
+            v = v - image / abs(curvature)
+    return min(found, key=_first, default=(0.0, way))
 
 
 def _gauss_newton(objective: ObjectiveProtocol, theta: Array, H: Array) -> Array:
