@@ -40,7 +40,7 @@ repeats unless it is said otherwise.
 
 def main(names):
     """Run those that are named, or all, and put their sections in their places."""
-    sections = known_sections() if names else {}
+    sections = known_sections()
     for benchmark in BENCHMARKS:
         name = benchmark.__name__
         if names and name not in names:
@@ -52,9 +52,14 @@ def main(names):
             lines = [f"## {name}: not run", "", f"{missing}."]
         when = f"{datetime.date.today().isoformat()}. {machine()}"
         sections[name] = [f"<!-- {name} -->", *lines, "", when]
+        write(sections)  # at once: the next one may take an hour, and fail
+    print(RESULTS.read_text())
+
+
+def write(sections):
+    """Write what is known, in the order of the benchmarks."""
     parts = [sections[b.__name__] for b in BENCHMARKS if b.__name__ in sections]
     RESULTS.write_text(HEAD + "".join("\n" + "\n".join(part) + "\n" for part in parts))
-    print(RESULTS.read_text())
 
 
 def known_sections():

@@ -114,8 +114,32 @@ def test_the_documented_formats_are_those_written(tmp_path, monkeypatch, capsys)
         "trace-json.md": json.loads(capsys.readouterr().out),
     }
     for name, document in written.items():
-        rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / name).read_text(), re.M)
+        table = (ROOT / "docs" / name).read_text().split("\n| of ")[0]
+        rows = re.findall(r"^\| (`.*?) \|", table, re.M)
         assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set(document)
+
+
+def test_what_is_known_of_a_model_is_documented_as_it_is_written(noisy_rows):
+    X, Y = noisy_rows
+    written = {}
+    for options in ({"hidden_layer_sizes": "auto", "noise": "student"}, {"alpha": "rule"}):
+        regressor = chainrule.NetworkRegressor(**options).fit(X, Y[:, 0])
+        written |= regressor.model_.training
+    table = (ROOT / "docs" / "model-file.md").read_text().split("| of `training` |")[1]
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.M)
+    assert {name for name, _ in rows} - {"no_posterior"} <= set(written)
+    for name, text in rows:
+        names = set(re.findall(r"`(\w+)`", text))
+        assert names == keys(written.get(name)) - {"x1", "x2", "rmse", "r2", "max_error", "y"}
+
+
+def keys(document):
+    """Return the names of all fields, at any depth."""
+    if isinstance(document, list):
+        return {key for item in document for key in keys(item)}
+    if not isinstance(document, dict):
+        return set()
+    return set(document) | {key for item in document.values() for key in keys(item)}
 
 
 DOCUMENTED = [

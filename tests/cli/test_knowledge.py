@@ -222,3 +222,24 @@ def test_more_cannot_predict_together_than_there_are(run, table, tmp_path):
     done = run("fit", table, "--target", "y", *options)
     assert done.code == 2
     assert "ensemble is 4, and there are only 3 starts" in done.err
+
+
+def test_votes_are_for_the_target_that_is_asked_for(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 40)
+    rows = np.column_stack([x, np.sin(x), x**2]) + 0.05 * rng.standard_normal((40, 3))
+    table, out = tmp_path / "two.csv", tmp_path / "two.json"
+    np.savetxt(table, rows, "%.4f", ",", header="x,u,v", comments="")
+    assert run("fit", table, "--target", "u", "--target", "v", "--out", out).code == 0
+    leverage = json.loads(run("influence", out, table, "--json").out)["leverage"]
+    asked = ("influence", out, table, "--row", 3, "--json")
+    votes = {name: json.loads(run(*asked, "--target", name).out)["votes"] for name in ("u", "v")}
+    assert json.loads(run(*asked).out)["votes"] == votes["u"]
+    # each target's own vote is its part of the leverage
+    assert votes["u"][2] + votes["v"][2] == pytest.approx(leverage[2])
+    assert votes["u"][2] != votes["v"][2]
+    shown = run("influence", out, table, "--row", 3, "--target", "v", "--top", 1).out
+    assert "votes for the v of row 3" in shown
+    assert float(shown.split()[-1]) == pytest.approx(rows[int(shown.split()[-3]) - 1, 2], abs=1e-3)
+    assert "--target 'w' is none of this model; it has 'u', 'v'" in run(*asked, "--target", "w").err
+    assert "give --row too" in run("influence", out, table, "--target", "u").err

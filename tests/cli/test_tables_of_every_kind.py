@@ -152,6 +152,12 @@ def test_compare(run, flowers, tmp_path):
     assert means == sorted(means, reverse=True)
     assert "it can be 2 to 15" in run("compare", table, "--target", "y", "--folds", 40).err
     assert run("compare", table, "--target", "y", "--weight", "x").code == 2
+    alone, together = (
+        json.loads(run("compare", table, "--target", "y", "--folds", 2, *more, "--json").out)
+        for more in ((), ("--ensemble", 3))
+    )
+    ours = [next(r for r in of["results"] if r["name"] == "chainrule") for of in (alone, together)]
+    assert ours[0]["r2"]["folds"] != ours[1]["r2"]["folds"]
 
 
 def amounts(form):

@@ -10,7 +10,7 @@ from sklearn.linear_model import BayesianRidge
 from chainrule import Network, Objective, minimize
 from chainrule.statistics.evidence import Priors, laplace, slope
 from chainrule.training import evidence
-from chainrule.training.evidence import maximize
+from chainrule.training.evidence import Problem, climbed
 from chainrule.training.priors import priors_of, usual
 
 
@@ -116,7 +116,8 @@ def test_the_highest_is_where_bayesian_ridge_finds_it(rng, monkeypatch):
     y = X @ [1.0, 0.5, 0.0, 0.0, -0.3] + 0.7 * rng.standard_normal(80)
     y = y - y.mean()
     net = Network([5, 1])
-    found = maximize(Objective(net, X, y[:, None]), net.initial(0), priors_of(net, (0,) * 5))
+    problem = Problem(Objective(net, X, y[:, None]), priors_of(net, (0,) * 5))
+    found = climbed(problem.beginning(net.initial(0)))
     ridge = BayesianRidge(tol=1e-12, max_iter=10_000, lambda_1=0, lambda_2=0, alpha_1=0, alpha_2=0)
     ridge.fit(X, y)
     assert found.converged
@@ -131,7 +132,8 @@ def test_it_rises_above_where_it_began_and_says_which_inputs_matter(rng):
     y = np.sin(2 * X[:, :1]) + np.cos(2 * X[:, 1:2]) + 0.1 * rng.standard_normal((150, 1))
     objective = Objective(Network([4, 8, 1]), X, (y - y.mean()) / y.std())
     seen = []
-    found = maximize(objective, objective.net.initial(1), watch=seen.append)
+    problem = Problem(objective, priors_of(objective.net))
+    found = climbed(problem.beginning(objective.net.initial(1)), watch=seen.append)
     assert found.converged
     heights = [step.log_evidence for step in seen]
     assert tuple(seen) == found.steps[1:]

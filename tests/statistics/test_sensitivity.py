@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import Network
-from chainrule.statistics.sensitivity import derivatives, error_of_mean_slopes, mean_slopes
+from chainrule.statistics.sensitivity import derivatives, mean_slopes, standard_error
 
 
 @pytest.fixture
@@ -39,5 +39,9 @@ def test_the_error_of_mean_slopes_is_that_of_draws(rng):
     theta, X, w = net.initial(1), rng.standard_normal((50, 2)), np.ones(50)
     root = 0.02 * np.triu(rng.standard_normal((net.n_parameters, net.n_parameters)))
     draws = theta + rng.standard_normal((3000, len(theta))) @ root.T
-    spread = np.std([mean_slopes(net, draw, X, w) for draw in draws], axis=0)
-    assert error_of_mean_slopes(net, theta, root, X, w) == pytest.approx(spread, rel=0.35)
+
+    def slopes(theta):
+        return mean_slopes(net, theta, X, w)
+
+    spread = np.std([slopes(draw) for draw in draws], axis=0)
+    assert standard_error(slopes, theta, root) == pytest.approx(spread, rel=0.35)

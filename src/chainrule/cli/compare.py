@@ -28,6 +28,13 @@ WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accur
 )
 @click.option("--alpha", default=EVIDENCE, show_default=True, help="Penalty, as of fit.")
 @click.option("--restarts", default=3, show_default=True, type=int, help="Random starts.")
+@click.option(
+    "--ensemble",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many of the starts predict together.",
+)
 @click.option("--activation", default="tanh", show_default=True, help="Of the hidden layers.")
 @click.option("--skip/--no-skip", default=False, show_default=True, help="As of fit.")
 @click.option("--folds", type=int, help="Of the cross-validation. [default: 10 if there are rows]")
@@ -40,6 +47,7 @@ def command(
     hidden: str,
     alpha: str,
     restarts: int,
+    ensemble: int,
     activation: str,
     skip: bool,
     folds: int | None,
@@ -61,6 +69,7 @@ def command(
         "skip": skip,
         "alpha": alphas_of(alpha),
         "n_restarts": restarts,
+        "ensemble": ensemble,
     }
     data = table_from(table, written)
     chosen = columns_of(data, **columns)

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from chainrule._contracts import Array
-from chainrule._errors import DataError
+from chainrule._errors import ConfigurationError, DataError
 from chainrule.cli._input import inputs_of, model_and_table, reading_options, targets_of
 from chainrule.cli._output import note, say, say_json
 from chainrule.heart.network import row_weights
@@ -26,6 +26,7 @@ SAME = 1e-3  # of γ
 @click.option(
     "--row", type=int, help="Show the votes for the prediction of this row, counted from 1."
 )
+@click.option("--target", help="Of which target, with --row; the first if left out.")
 @click.option(
     "--top",
     default=10,
@@ -40,6 +41,7 @@ def command(
     model: str,
     table: str,
     row: int | None,
+    target: str | None,
     top: int,
     weight: str | None,
     as_json: bool,
@@ -58,6 +60,8 @@ def command(
     if n != learned:
         note(f"{model} was fitted to {learned} rows, these are {n}: shown is what they would say")
     if row is None:
+        if target is not None:
+            raise ConfigurationError("--target says of which target votes are; give --row too")
         found = insight.of_rows(trained, X, Y, w)
         gamma = trained.training["known"]["gamma"]
         if n == learned and abs(found.gamma - gamma) > SAME * gamma:
@@ -76,13 +80,23 @@ def command(
         if not 1 <= row <= len(data):
             raise DataError(f"--row {row} does not exist; {data.source} has rows 1 to {len(data)}")
         w = w * insight.counts_of_tails(trained, X, Y)
-        votes = insight.votes(trained, X[row - 1 : row], X, w)[0, 0, :, 0]
-        columns = {"row": row, "votes": votes.tolist()}
-        lines = _vote_lines(trained.target_names[0], votes, Y, row, top)
+        k, name = _place(target, trained.target_names)
+        votes = insight.votes(trained, X[row - 1 : row], X, w)[0, k, :, k]
+        columns = {"row": row, "target": name, "votes": votes.tolist()}
+        lines = _vote_lines(name, votes, Y[:, k], row, top)
     if as_json:
         say_json(columns)
     else:
         say("\n".join(lines))
+
+
+def _place(target: str | None, names: tuple[str, ...]) -> tuple[int, str]:
+    """Return which target is meant, and its name."""
+    name = names[0] if target is None else target
+    if name not in names:
+        known = ", ".join(map(repr, names))
+        raise ConfigurationError(f"--target {name!r} is none of this model; it has {known}")
+    return names.index(name), name
 
 
 def _row_lines(
@@ -101,10 +115,10 @@ def _row_lines(
     return lines
 
 
-def _vote_lines(target: str, votes: Array, Y: Array, row: int, top: int) -> list[str]:
+def _vote_lines(target: str, votes: Array, y: Array, row: int, top: int) -> list[str]:
     order = np.argsort(-np.abs(votes), kind="stable")[:top]
     lines = [
         f"votes for the {target} of row {row}; all {len(votes)} add up to {votes.sum():.4f}",
         f"{'row':>6} {'vote':>9} {'target':>12}",
     ]
-    return lines + [f"{i + 1:>6} {votes[i]:>9.4f} {Y[i, 0]:>12.6g}" for i in order]
+    return lines + [f"{i + 1:>6} {votes[i]:>9.4f} {y[i]:>12.6g}" for i in order]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from chainrule._contracts import Array
@@ -10,8 +12,6 @@ from chainrule.heart.network import Network
 
 DIRECTIONS = 40
 STEP = 1e-4  # of a standard deviation of the weights
-
-
 ALL = slice(None)
 
 
@@ -52,24 +52,19 @@ def mean_slopes(
     return np.array([signed if contrasts is None else signed @ contrasts, size])
 
 
-def error_of_mean_slopes(
-    net: Network,
-    theta: Array,
-    root: Array,
-    X: Array,
-    w: Array,
-    outputs: slice = ALL,
-    contrasts: Array | None = None,
-) -> Array:
-    """Return the standard errors of `mean_slopes` that come of the weights, (2, K, d[1]).
+def standard_error(function: Callable[[Array], Array], theta: Array, root: Array) -> Array:
+    """Return the standard errors of a function of the weights whose covariance is R Rᵀ.
 
     By differences along random directions of the posterior, always the same ones; there are
     `DIRECTIONS` of them, so that it is known to about a tenth.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(theta)``: an array of any shape.
+    theta, root
+        The weights, (p,), and R, (p, p).
     """
     draws = np.random.default_rng(0).standard_normal((DIRECTIONS, len(theta))) @ root.T
-
-    def at(theta: Array) -> Array:
-        return mean_slopes(net, theta, X, w, outputs, contrasts)
-
-    changes = [at(theta + STEP * draw) - at(theta - STEP * draw) for draw in draws]
+    changes = [function(theta + STEP * draw) - function(theta - STEP * draw) for draw in draws]
     return np.asarray(np.sqrt(np.mean(np.square(changes), axis=0)) / (2.0 * STEP))

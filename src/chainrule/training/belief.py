@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg, optimize
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import inverse_root
-from chainrule.statistics.influence import HIGH, LEAST_LEFT, Influence
+from chainrule.statistics.influence import HIGH, LEAST_LEFT, Influence, influence
 from chainrule.statistics.posterior import (
     Noise,
     Posterior,
@@ -29,7 +30,7 @@ from chainrule.statistics.posterior import (
     thinned,
 )
 from chainrule.training import bayes
-from chainrule.training.left_out import left_out
+from chainrule.training.left_out import left_out, sample
 from chainrule.training.objective import Objective
 from chainrule.training.penalty import FEW_ROWS, LEAST_SHARE
 from chainrule.training.priors import priors_of
@@ -53,6 +54,8 @@ class Belief:
         Of each row, the mean over minima.
     without : ndarray (n, K)
         What is predicted for each row by a fit without it, in the scale of the network.
+    stands_for : ndarray (n,)
+        For how many rows each of these stands: see `left_out`.
     distance : ndarray (n,)
         How far the weights move without the row, in standard deviations of what is known of them.
     n_effective, variance : float
@@ -63,6 +66,7 @@ class Belief:
     posterior: Posterior
     leverage: Array
     without: Array
+    stands_for: Array
     distance: Array
     n_effective: float
     variance: float
@@ -80,8 +84,6 @@ def believed(
     seed: int = 0,
 ) -> Belief | None:
     """Return what is known around minima, None where the curvature is not positive.
-
-    Or where too many rows are fitted whatever they say.
 
     Parameters
     ----------
@@ -108,6 +110,9 @@ def believed(
     if not known:
         return None
     leverage = np.mean([of.rows.leverage for of in known], axis=0)
+    alone = sample(objective, leverage, len(known))
+    known = [of.without(objective, once, alone.rows) for of in known]
+    stands_for = alone.stands_for
     # what is less certain without the row: by as much of what is known as it has said itself
     left = np.maximum(1.0 - leverage / net.layers[-1], LEAST_LEFT)
     posterior = Posterior(
@@ -121,7 +126,7 @@ def believed(
         np.inf,
     )
     if net.loss == "cross_entropy":
-        posterior, without = _of_classes(objective, posterior, known, left)
+        posterior, without = _of_classes(objective, posterior, known, left, w * stands_for)
     else:
         y_hat, without = (
             np.mean([net.pair.y_hat(z) for z in each], axis=0)
@@ -134,11 +139,12 @@ def believed(
             least = variance if few and variance is not None else 0.0
             kind = noise if squared else "constant"
             if of_noise is None:
-                of_rows = _noise(X, squares, w / unit, least, kind, seed)
+                of_rows = _noise(X, squares, w / unit * stands_for, least, kind, seed)
             else:
                 of_rows = Noise(of_noise)
             posterior = replace(posterior, noise=of_rows)
-        posterior = replace(posterior, scores=_scores(posterior, objective, without, left, counts))
+        scores = _scores(posterior, objective, without, left, counts * stands_for)
+        posterior = replace(posterior, scores=scores)
     # a row that decides by itself is no measure of how little is known of others
     usual = leverage <= HIGH * net.layers[-1]
     uncertainty = posterior.uncertainty(net, X) / left
@@ -146,7 +152,8 @@ def believed(
     distance = np.mean([of.rows.distance for of in known], axis=0)
     distance = distance / np.sqrt(np.mean([of.variance for of in known]) * unit)
     n_effective = float(counts @ known[0].rows.leverage)
-    return Belief(posterior, leverage, without, distance, n_effective, known[0].variance * unit)
+    variance = known[0].variance * unit
+    return Belief(posterior, leverage, without, stands_for, distance, n_effective, variance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +165,11 @@ class _Minimum:
     rows: Influence
     variance: float
 
+    def without(self, objective: Objective, once: Array, rows: NDArray[np.intp]) -> _Minimum:
+        """Return it with fits without each of some rows."""
+        found = left_out(objective, self.theta, once, self.root, self.rows, rows)
+        return replace(self, rows=found)
+
 
 def _minimum(
     objective: Objective, theta: Array, unit: float, once: Array, variance: float | None
@@ -167,9 +179,8 @@ def _minimum(
     root = _root(objective, theta)
     if root is None:
         return None
-    rows = left_out(objective, theta, once, root)
-    if rows is None:
-        return None
+    X, Y = np.asarray(objective.X), np.asarray(objective.Y)
+    rows = influence(net, theta, X, Y, once, root)
     if net.loss != "squared":
         return _Minimum(theta, root, rows, 1.0)
     if variance is None:
@@ -190,7 +201,7 @@ def _scores(
 
 
 def _of_classes(
-    objective: Objective, posterior: Posterior, known: list[_Minimum], left: Array
+    objective: Objective, posterior: Posterior, known: list[_Minimum], left: Array, w: Array
 ) -> tuple[Posterior, Array]:
     """Return the posterior of classes, and the probabilities of rows by fits without them."""
     net, X, Y = objective.net, np.asarray(objective.X), np.asarray(objective.Y)
@@ -204,7 +215,7 @@ def _of_classes(
     S = S / left[:, None, None]
     z = np.mean([of.rows.z_without for of in known], axis=0)
     # what is less certain need not rise where the network must
-    share = 0.0 if objective.bounded else _share(net, z, S, Y, objective.w)
+    share = 0.0 if objective.bounded else _share(net, z, S, Y, w)
     return replace(posterior, share=share), net.pair.y_hat(moderated(net, z, S, share))
 
 

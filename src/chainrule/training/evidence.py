@@ -21,14 +21,13 @@ from scipy import linalg
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.statistics.evidence import Laplace, Priors, laplace, slope
-from chainrule.training.blas import one_thread
 from chainrule.training.kernels import native
 from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import limits
 from chainrule.training.penalty import LEAST_SHARE, NOISE_IF_UNKNOWN, SAME
-from chainrule.training.priors import priors_of, usual
+from chainrule.training.priors import usual
 
 UNUSUAL = 1.0  # standard deviation of ln α around what is usual
 UNUSUAL_NOISE = 3.0  # the same of ln β
@@ -114,37 +113,6 @@ class Evidence:
     def within(self) -> float:
         """How many nats count as nothing."""
         return little(self.laplace)
-
-
-def maximize(
-    objective: Objective,
-    theta: Array,
-    priors: Priors | None = None,
-    *,
-    watch: Watcher | None = None,
-    halt: Halt | None = None,
-) -> Evidence:
-    """Maximize the evidence from one start.
-
-    Parameters
-    ----------
-    objective : Objective
-        With any penalty: it is not looked at.
-    theta : ndarray (p,)
-        The start.
-    priors : Priors, optional
-        Which weights share one; `priors_of` the network if left out.
-    watch, halt
-        As `climbed` takes them.
-
-    Raises
-    ------
-    TrainingError
-        If no point was found where the curvature is positive.
-    """
-    problem = Problem(objective, priors or priors_of(objective.net))
-    with one_thread():
-        return climbed(problem.beginning(theta), watch=watch, halt=halt)
 
 
 def climbed(at: Point, *, watch: Watcher | None = None, halt: Halt | None = None) -> Evidence:

@@ -1,9 +1,9 @@
 """How many hidden units: as many as the evidence is highest for (MacKay 1992, Neural Comp. 4:448).
 
 One hidden layer grows until two sizes in a row have gained nothing that counts, and the smallest
-that is as good as the best is taken. Sizes are compared
-on the same rows, with as many mirror images of a minimum counted as there are: H units that differ
-can change places in H! ways, and where f is odd, or a sigmoid, each can change its sign.
+that is as good as the best is taken. Sizes are compared on the same rows, with as many mirror
+images of a minimum counted as there are: H units that differ can change places in H! ways, and
+where f is odd, or a sigmoid, each can change its sign.
 """
 
 from __future__ import annotations

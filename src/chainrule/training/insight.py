@@ -11,7 +11,7 @@ from chainrule._errors import ConfigurationError
 from chainrule.statistics import influence, sensitivity
 from chainrule.statistics.influence import taken_once
 from chainrule.statistics.posterior import Posterior
-from chainrule.training.left_out import left_out
+from chainrule.training.left_out import left_out, sample
 from chainrule.training.model import Model
 from chainrule.training.robust import counted
 
@@ -128,15 +128,17 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
     Raises
     ------
     ConfigurationError
-        If nothing is known of the weights, or too many of these rows decide by themselves.
+        If nothing is known of the weights.
     """
     net, tails = model.network, counts_of_tails(model, X, Y)
     root, variance = model.known().roots[0], _variance(model)
     objective = model.objective(X, Y, None, w * tails)
     once = taken_once(w)
-    found = left_out(objective, model.theta, once * tails, root / np.sqrt(variance))
-    if found is None:
-        raise ConfigurationError("too many of these rows decide by themselves; give all of them")
+    given = once * tails, root / np.sqrt(variance)
+    scaled = np.asarray(objective.X), np.asarray(objective.Y)
+    found = influence.influence(net, model.theta, *scaled, *given)
+    alone = sample(objective, found.leverage)
+    found = left_out(objective, model.theta, *given, found, alone.rows)
     without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
     gamma = float(w / once @ found.leverage)
     return OfRows(found.leverage, found.distance / np.sqrt(variance), without, gamma)
@@ -153,11 +155,15 @@ def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, float]]:
     net, known = model.network, model.posterior
     rows = slice(None) if len(X) <= MOST_ROWS else slice(None, None, len(X) // MOST_ROWS + 1)
     scaled, w = model.input_scaling.transform(X)[rows], w[rows]
-    given = (scaled, w, FIRST, _contrasts(model))
-    found = sensitivity.mean_slopes(net, model.theta, *given)[:, 0]
+    contrasts = _contrasts(model)
+
+    def slopes(theta: Array) -> Array:
+        return sensitivity.mean_slopes(net, theta, scaled, w, FIRST, contrasts)[:, 0]
+
+    found = slopes(model.theta)
     errors = np.zeros_like(found)
     if known is not None:
-        errors = sensitivity.error_of_mean_slopes(net, model.theta, known.roots[0], *given)[:, 0]
+        errors = sensitivity.standard_error(slopes, model.theta, known.roots[0])
     units, spread = _units(model)[0], model.target_scaling.scale[0]
     of_spread = found[1] * spread
     (effect, slope), (effect_error, error) = found * units, errors * units

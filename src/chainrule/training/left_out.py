@@ -1,26 +1,76 @@
-"""Every row left out: to first order, and by a fit without it where that is not enough."""
+"""Fits without a row, of the rows for which first order is not enough.
+
+To first order what a row has done to its own prediction is h; where that is nearly all, what
+others say is not to be had from it, and is asked of a fit without the row instead. Where there are
+many such rows some of them are asked, and stand for the others.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from chainrule._contracts import Array
-from chainrule.statistics.influence import HIGH, Influence, influence
+from chainrule.statistics.influence import HIGH, Influence
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
 
-MOST_REFITS, MOST_ITERATIONS = 50, 100
+FEWEST_REFITS, MOST_REFITS, MOST_ITERATIONS = 10, 50, 100
 MOST_WORK = 3e8  # multiplications for one step of all of them
+AT_ALL = 1e10  # where the fewest need more, first order has to do
 
 
-def left_out(objective: Objective, theta: Array, v: Array, root: Array) -> Influence | None:
-    """Return what every row does to a fit, None if too many decide by themselves.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows that are left out one after the other.
 
-    To first order what a row has done to its own prediction is h; where that is nearly all, what
-    others say is not to be had from it, and is asked of a fit without the row instead.
+    Attributes
+    ----------
+    rows : ndarray of int
+    stands_for : ndarray (n,)
+        How many rows each of all rows stands for: 1, but of those that decide by themselves more if
+        it is one of `rows`, else 0.
+    """
+
+    rows: NDArray[np.intp]
+    stands_for: Array
+
+
+def sample(objective: Objective, leverage: Array, minima: int = 1) -> Sample:
+    """Return rows that decide by themselves, as many as can be afforded, evenly by leverage.
+
+    Parameters
+    ----------
+    objective : Objective
+    leverage : ndarray (n,)
+    minima : int
+        Of how many minima each row is left out.
+    """
+    net, stands_for = objective.net, np.ones(len(leverage))
+    alone = np.flatnonzero(leverage > HIGH * net.layers[-1])
+    work = float(minima) * np.asarray(objective.Y).size * net.n_parameters**2
+    if len(alone) == 0 or FEWEST_REFITS * work > AT_ALL:
+        return Sample(alone[:0], stands_for)
+    n = min(len(alone), MOST_REFITS, max(FEWEST_REFITS, int(MOST_WORK / work)))
+    evenly = np.linspace(0, len(alone) - 1, n).round().astype(np.intp)
+    rows = alone[np.argsort(leverage[alone], kind="stable")[evenly]]
+    stands_for[alone] = 0.0
+    stands_for[rows] = len(alone) / n
+    return Sample(rows, stands_for)
+
+
+def left_out(
+    objective: Objective,
+    theta: Array,
+    v: Array,
+    root: Array,
+    found: Influence,
+    rows: NDArray[np.intp],
+) -> Influence:
+    """Return what every row does to a fit, of some rows by a fit without them.
 
     Parameters
     ----------
@@ -29,22 +79,21 @@ def left_out(objective: Objective, theta: Array, v: Array, root: Array) -> Influ
         Its minimum.
     v, root
         As `influence` takes them.
+    found : Influence
+        What it made of them.
+    rows : ndarray of int
     """
-    net, X, Y = objective.net, np.asarray(objective.X), np.asarray(objective.Y)
-    found = influence(net, theta, X, Y, v, root)
-    alone = np.flatnonzero(found.leverage > HIGH * net.layers[-1])
-    work = float(len(alone)) * Y.size * net.n_parameters**2
-    if len(alone) > MOST_REFITS or work > MOST_WORK:
-        return None
-    for i in alone:
+    net, X = objective.net, np.asarray(objective.X)
+    z_without, distance = found.z_without.copy(), found.distance.copy()
+    for i in rows:
         w = objective.w.copy()
         w[i] = max(w[i] - v[i], 0.0)
         if not w.any():
-            return None
+            continue
         without = bayes.settled(replace(objective, sample_weight=w), theta, MOST_ITERATIONS)
-        found.z_without[i] = net.forward(without, X[i : i + 1]).z[net.n_layers][0]
-        found.distance[i] = np.linalg.norm(_solved(root, without - theta))
-    return found
+        z_without[i] = net.forward(without, X[i : i + 1]).z[net.n_layers][0]
+        distance[i] = np.linalg.norm(_solved(root, without - theta))
+    return replace(found, z_without=z_without, distance=distance)
 
 
 def _solved(root: Array, step: Array) -> Array:

@@ -328,15 +328,14 @@ def _belief(
         of_noise=None if task.tails is None else task.tails.variance,
         seed=seed,
     )
-    why = "the curvature of its cost is not positive, or too many rows are fitted whatever they say"
-    return belief, why
+    return belief, "the curvature of its cost is not positive"
 
 
 def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
     """Return what is known of fits without each row, of each row, and of inputs, as plain data."""
     without = model.target_scaling.inverse(belief.without)
     known: dict[str, Any] = {
-        "scores": model.scores_of(without, rows.Y, rows.w),
+        "scores": model.scores_of(without, rows.Y, rows.w * belief.stands_for),
         "gamma": belief.n_effective,
         "variance": belief.variance,
         "leverage": float(belief.leverage.max()),
