@@ -128,9 +128,10 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     influence_ : ndarray (n,)
         How far the weights would move without the row, in standard deviations.
     loo_predictions_ : ndarray (n, targets)
-        What is predicted for each row by a fit without it, found without fitting again.
+        What is predicted for each row by a fit without it. That is known without fitting again, but
+        for rows that decide by themselves: up to 50 of these are left out in fact.
     loo_scores_ : dict
-        How good these are.
+        How good these are; where more decide by themselves those 50 stand for all of them.
     relevance_ : dict of str to dict
         Of each input: `effect` with its `effect_error`, the mean of dŷ/dx (of a word of a category
         against its other words); `slope` with its `error`, the mean of |dŷ/dx|, which is never 0;
