@@ -100,8 +100,9 @@ def verdict(found):
                 if sign * (rows[:, column].mean() - PUBLISHED[name][k][column]) > 0
             ]
             behind = sorted(set(found) - set(ahead))
+            named = [f"{name} ({PUBLISHED[name][k][column]:.2f})" for name in behind]
             yield f"* {what}: ahead of {other} on {len(ahead)} of {n}" + (
-                f", not on {', '.join(behind)}." if behind else "."
+                f", not on {', '.join(named)}." if named else "."
             )
     coverage = np.mean([rows[:, 2].mean() for rows in found.values()])
     yield f"* 95 % intervals held {coverage:.1%} of the targets, the mean over sets."

@@ -41,6 +41,7 @@ from chainrule.tables.scaling import Scaling
 from chainrule.tables.table import KINDS
 from chainrule.tables.targets import Label
 from chainrule.training.evidence import ENDS
+from chainrule.training.growth import ENDS as SIZES_ENDED
 from chainrule.training.model import Model
 from chainrule.training.objective import decay_of
 from chainrule.training.optimizers.stopping import SENTENCES
@@ -327,18 +328,19 @@ def _training(content: Any, net: Network) -> dict[str, Any]:
             "evidence",
             "known",
             "sizes",
+            "growth",
             "tails",
             "no_posterior",
+            "signs",
         },
     )
+    for sign in list_of(spec.get("signs", []), "signs", lambda sign: sign):
+        if sign not in (-1, 0, 1):
+            raise ValueError(f"a sign is {sign!r}; it is -1, 0 or 1")
     if "evidence" in spec:
         _evidence(spec["evidence"])
-    for size in list_of(spec.get("sizes", []), "sizes", lambda size: size):
-        size = object_with(size, "size", {"hidden", "differ", "weights", "log_evidence", "idle"})
-        for key in ("hidden", "differ", "weights"):
-            whole(size[key], key)
-        number(0 if size["log_evidence"] is None else size["log_evidence"], "log_evidence")
-        list_of(size["idle"], "idle", a_name)
+    if "sizes" in spec or "growth" in spec:
+        _sizes(spec.get("sizes"), spec.get("growth"))
     if "tails" in spec:
         tails = object_with(spec["tails"], "tails", {"degrees", "scale", "most", "theta", "rows"})
         for key in ("scale", "theta"):
@@ -418,14 +420,29 @@ def _evidence(content: Any) -> None:
         whole(spec[key], key)
 
 
+def _sizes(sizes: Any, growth: Any) -> None:
+    spec = object_with(growth, "growth", {"ended", "rows"})
+    whole(spec["rows"], "rows")
+    if a_name(spec["ended"]) not in SIZES_ENDED:
+        raise ValueError(f"the growth has ended as {spec['ended']!r}, which is unknown")
+    for size in list_of(sizes, "sizes", lambda size: size):
+        size = object_with(size, "size", {"hidden", "differ", "weights", "log_evidence", "idle"})
+        for key in ("hidden", "differ", "weights"):
+            whole(size[key], key)
+        number(0 if size["log_evidence"] is None else size["log_evidence"], "log_evidence")
+        list_of(size["idle"], "idle", a_name)
+
+
 def _known(content: Any) -> None:
     required = {"scores", "gamma", "leverage", "influential", "variance", "relevance"}
     spec = object_with(content, "known", required, optional={"coverage"})
-    for name, of in object_of(spec["relevance"], "relevance").items():
-        a_name(name)
-        keys = {"effect", "effect_error", "slope", "error", "of_spread"}
-        for key, value in object_with(of, "relevance", keys).items():
-            number(value, key)
+    for output, inputs in object_of(spec["relevance"], "relevance").items():
+        a_name(output)
+        for name, of in object_of(inputs, "relevance").items():
+            a_name(name)
+            keys = {"effect", "effect_error", "slope", "error", "of_spread"}
+            for key, value in object_with(of, "relevance", keys).items():
+                number(value, key)
     _scores(spec["scores"])
     for key in ("gamma", "leverage", "variance"):
         if not number(spec[key], key) > SMALLEST:
@@ -433,9 +450,11 @@ def _known(content: Any) -> None:
     if not 0.0 <= number(spec.get("coverage", 0), "coverage") <= 1.0:
         raise ValueError("a coverage is a share")
     for row in list_of(spec["influential"], "influential", lambda row: row):
-        keys = {"row", "leverage", "distance", "target", "without"}
+        keys = {"row", "leverage", "decides", "distance", "target", "without"}
         row = object_with(row, "influential row", keys)
         whole(row["row"], "row")
+        if not isinstance(row["decides"], bool):
+            raise ValueError("decides is true or false")
         for key in ("leverage", "distance"):
             number(row[key], key)
         for key in ("target", "without"):

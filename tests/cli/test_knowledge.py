@@ -89,7 +89,7 @@ def test_the_page_says_what_is_known(run, fitted):
     ):
         assert words in shown
     training = json.loads(run("show", fitted, "--json").out)["training"]
-    assert set(training["known"]["relevance"]) == {"x", "kind=a", "kind=b"}
+    assert set(training["known"]["relevance"]["y"]) == {"x", "kind=a", "kind=b"}
     assert training["evidence"]["groups"] == ["x", "kind", "b[1]", "W[2]"]
 
 
@@ -241,5 +241,63 @@ def test_votes_are_for_the_target_that_is_asked_for(run, tmp_path):
     shown = run("influence", out, table, "--row", 3, "--target", "v", "--top", 1).out
     assert "votes for the v of row 3" in shown
     assert float(shown.split()[-1]) == pytest.approx(rows[int(shown.split()[-3]) - 1, 2], abs=1e-3)
-    assert "--target 'w' is none of this model; it has 'u', 'v'" in run(*asked, "--target", "w").err
+    assert "the model has no target 'w'; it has 'u', 'v'" in run(*asked, "--target", "w").err
     assert "give --row too" in run("influence", out, table, "--target", "u").err
+
+
+def test_rows_that_count_nothing_have_no_say(run, table, tmp_path):
+    lines = table.read_text().splitlines()
+    weights = [(0.0, 0.5, 1.5)[i % 3] for i in range(60)]
+    rows = [f"{line},{w}" for line, w in zip(lines[1:], weights, strict=True)]
+    rows[0] = rows[0].replace(rows[0].split(",")[2], "")  # what it says need not be known
+    table.write_text("\n".join([lines[0] + ",w", *rows]) + "\n")
+    out = tmp_path / "m.json"
+    assert run("fit", table, "--target", "y", "--weight", "w", "--out", out).code in (0, 1)
+    shown = run("influence", out, table, "--weight", "w", "--json")
+    assert (shown.code, shown.err) == (0, "")
+    found = json.loads(shown.out)
+    assert found["row"] == [i + 1 for i in range(60) if weights[i] > 0]
+    assert len(found["leverage"]) == len(found["without"]) == 40
+    assert np.all(np.isfinite(found["leverage"]))
+    page = run("influence", out, table, "--weight", "w", "--top", 40).out
+    named = [int(line.split()[0]) for line in page.splitlines()[2:]]
+    assert sorted(named) == found["row"]
+    gamma = json.loads(out.read_text())["training"]["known"]["gamma"]
+    assert f"leverages add up to γ = {gamma:.2f}" in page
+    votes = json.loads(run("influence", out, table, "--weight", "w", "--row", 3, "--json").out)
+    assert votes["rows"] == found["row"]
+    done = run("influence", out, table, "--weight", "w", "--row", 4)
+    assert "--row 4 counts nothing" in done.err
+
+
+def test_weights_are_shown_with_their_errors(run, fitted):
+    page = run("show", fitted).out.splitlines()
+    (first,) = (i for i, line in enumerate(page) if line.startswith("W[1]"))
+    document = json.loads(run("show", fitted, "--json").out)
+    assert {name: np.shape(of) for name, of in document["errors"].items()} == {
+        name: np.shape(of) for name, of in document["weights"].items()
+    }
+    assert page[first + 1].split()[0] == "x"
+    shown = page[first + 2].split()
+    assert shown[0] == "±"
+    assert [float(of) for of in shown[1:]] == pytest.approx(document["errors"]["W[1]"][0], rel=0.05)
+
+
+def test_what_is_not_known_is_said(run, table, tmp_path):
+    out = tmp_path / "m.json"
+    options = ("--max-iter", 1, "--alpha", 0.1, "--allow-unconverged", "--out", out)
+    assert run("fit", table, "--target", "y", *options).code == 0
+    page = run("show", out).out
+    assert "not known    how sure it is: training was stopped before it came to a minimum" in page
+    assert "±" not in page
+    done = json.loads(run("fit", table, "--target", "y", "--json", *options).out)
+    assert done["no_posterior"] == "training was stopped before it came to a minimum"
+
+
+def test_rows_far_from_those_learned_are_named_for_classes_too(run, table, tmp_path):
+    path, new = tmp_path / "c.json", tmp_path / "new.csv"
+    assert run("fit", table, "--target", "kind", "--restarts", 2, "--out", path).code == 0
+    new.write_text("x,y\n0.5,10\n300,10\n")
+    done = run("predict", path, new)
+    assert done.code == 0
+    assert "1 of 2 rows are far from those that were learned (row 2)" in done.err

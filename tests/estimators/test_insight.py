@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 
 from chainrule import (
     ConfigurationError,
@@ -13,6 +14,7 @@ from chainrule import (
     load_model,
     save_model,
 )
+from chainrule.training.insight import of_rows
 
 RNG = np.random.default_rng(4)
 X = RNG.uniform(-2, 2, (80, 3)) * [1.0, 10.0, 0.1]
@@ -79,7 +81,7 @@ def test_fitted_attributes_about_what_is_known(fitted):
     assert score["rmse"] > fitted.model_.training["scores"]["y"]["rmse"]
     assert np.isfinite(fitted.log_evidence_)
     assert set(fitted.alpha_) == {"x1", "x2", "x3", "b[1]", "W[2]"}
-    relevance = fitted.relevance_
+    relevance = fitted.relevance_["y"]
     assert relevance["x1"]["of_spread"] > relevance["x2"]["of_spread"]
     assert relevance["x2"]["of_spread"] > 5 * relevance["x3"]["of_spread"]
     assert relevance["x2"]["effect"] == pytest.approx(1.0, abs=3 * relevance["x2"]["effect_error"])
@@ -245,7 +247,8 @@ def test_votes_of_heavy_tails_need_the_targets_too():
 def test_effects_of_words_are_those_against_the_others():
     frame = pd.DataFrame({"x": X[:, 0], "kind": RNG.choice(["a", "b", "c"], 80)})
     y = frame.x + frame.kind.map({"a": -2.0, "b": 3.0, "c": -1.0}) + 0.1 * RNG.standard_normal(80)
-    found = NetworkRegressor(hidden_layer_sizes=()).fit(frame, y).relevance_
+    y = y.rename("height")
+    found = NetworkRegressor(hidden_layer_sizes=()).fit(frame, y).relevance_["height"]
     for word, effect in {"a": -2.0, "b": 3.0, "c": -1.0}.items():
         of = found[f"kind={word}"]
         assert of["effect"] == pytest.approx(effect, abs=0.2)
@@ -259,7 +262,7 @@ def test_an_input_that_does_nothing_is_within_two_errors_about_as_often_as_it_sh
         rng = np.random.default_rng(seed)
         A = rng.standard_normal((60, 3))
         y = np.sin(2 * A[:, 0]) + A[:, 1] + 0.3 * rng.standard_normal(60)
-        of = NetworkRegressor(**SMALL, random_state=seed).fit(A, y).relevance_["x3"]
+        of = NetworkRegressor(**SMALL, random_state=seed).fit(A, y).relevance_["y"]["x3"]
         beyond += abs(of["effect"]) > 2 * of["effect_error"]
     assert beyond <= 5
 
@@ -348,4 +351,67 @@ def test_targets_of_votes_are_those_of_the_rows(y):
 def test_the_smallest_inputs_there_are_have_a_relevance_that_can_be_saved(tmp_path):
     tiny = NetworkRegressor(**SMALL).fit(X * [1e-310, 1.0, 1.0], Y)
     save_model(tiny, tmp_path / "m.json")
-    assert load_model(tmp_path / "m.json").training["known"]["relevance"]["x1"]["slope"] >= 0.0
+    assert load_model(tmp_path / "m.json").training["known"]["relevance"]["y"]["x1"]["slope"] >= 0.0
+
+
+def test_each_target_has_its_relevance():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((80, 2))
+    Y = A * [1.0, 3.0] + 0.05 * rng.standard_normal((80, 2))
+    found = NetworkRegressor(hidden_layer_sizes=()).fit(A, Y).relevance_
+    for target, name, effect in (("y1", "x1", 1.0), ("y1", "x2", 0.0), ("y2", "x2", 3.0)):
+        assert found[target][name]["effect"] == pytest.approx(effect, abs=0.05)
+
+
+def test_of_few_rows_errors_are_those_of_their_scatter():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal(9)
+    y = x + rng.standard_normal(9)
+    model = NetworkRegressor(hidden_layer_sizes=()).fit(x[:, None], y)
+    X = np.column_stack([np.ones(9), x])
+    _, (squares,), *_ = np.linalg.lstsq(X, y, rcond=None)
+    error = np.sqrt(squares / 7 * np.linalg.inv(X.T @ X)[1, 1])
+    assert model.relevance_["y"]["x1"]["effect_error"] == pytest.approx(error, rel=0.3)
+
+
+def test_what_was_cut_short_on_its_way_says_nothing_of_how_sure_it_is():
+    with pytest.warns(ConvergenceWarning):
+        model = NetworkRegressor(**SMALL, alpha=0.01, max_iter=2).fit(X, Y)
+    with pytest.raises(ConfigurationError, match="stopped before it came to a minimum"):
+        model.predict(X, return_std=True)
+
+
+@pytest.mark.parametrize("constraint", ["signs", "fixed"])
+def test_rows_left_out_later_are_those_left_out_while_training(constraint):
+    rng = np.random.default_rng(1)
+    A = np.sort(rng.uniform(-2, 2, (25, 1)), axis=0)
+    y = np.round(A[:, 0]) + 0.3 * rng.standard_normal(25)
+    A[-1], y[-1] = 6.0, -3.0  # decides by itself, against the rest
+    options = {"hidden_layer_sizes": (4,), "alpha": 1e-3, "noise": "constant"}
+    if constraint == "signs":
+        options["monotonic_cst"] = [1]
+    else:
+        first = np.full((1, 4), np.nan)
+        first[0, 0] = 0.7
+        options["fixed"] = {"W[1]": first}
+    model = NetworkRegressor(**options).fit(A, y)
+    found = of_rows(model.model_, A, y[:, None], np.ones(25))
+    assert found.decides.any()
+    assert found.without == pytest.approx(model.loo_predictions_, rel=1e-3, abs=1e-3)
+    assert found.leverage == pytest.approx(model.leverage_)
+
+
+def test_derivatives_of_classes_that_predict_together():
+    rng = np.random.default_rng(2)
+    A = rng.standard_normal((60, 2))
+    y = A[:, 0] + 0.8 * rng.standard_normal(60) > 0
+    model = NetworkClassifier(
+        hidden_layer_sizes=(4,), alpha=0.01, n_restarts=3, ensemble=3, monotonic_cst=[1, 0]
+    ).fit(A, y)
+    posterior = model.model_.posterior
+    assert (len(posterior), posterior.share) == (3, 0.0)
+    found = model.derivatives(A[:8])
+    for j in range(2):
+        step = 1e-5 * np.eye(2)[j]
+        up, down = (model.predict_proba(A[:8] + s * step)[:, 1] for s in (1, -1))
+        assert found[:, j] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-7)

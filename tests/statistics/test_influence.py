@@ -5,7 +5,8 @@ import pytest
 
 from chainrule import Network, Objective, minimize
 from chainrule.statistics.evidence import inverse_root, laplace
-from chainrule.statistics.influence import influence, votes
+from chainrule.statistics.influence import influence, jacobians, votes
+from chainrule.training.bayes import settled
 from chainrule.training.priors import priors_of
 
 
@@ -136,3 +137,20 @@ def test_votes_of_a_network_are_close_to_refits(rng):
     theirs = np.array(differences).T
     assert np.corrcoef(theirs.ravel(), found.ravel())[0, 1] > 0.97
     assert found.sum(axis=1) == pytest.approx(theirs.sum(axis=1), abs=1e-3)
+
+
+def test_of_a_softmax_too_a_row_can_decide_by_itself(rng):
+    net = Network([2, 3], output="softmax")
+    X = np.vstack([rng.standard_normal((30, 2)) * 0.3, [[8.0, -8.0]]])
+    Y = np.eye(3)[[0, 1] * 15 + [2]]
+    objective = Objective(net, X, Y, 1e-2)
+    theta = settled(objective, net.initial(0))
+    found = influence(net, theta, X, Y, np.ones(31), inverse_root(objective, theta))
+    assert np.all(found.alone <= found.leverage + 1e-12)
+    assert np.all(found.leverage <= 2.0)  # not 3: what all classes have in common is not seen
+    assert np.all(found.leverage <= 2.0 * found.alone + 1e-12)
+    assert found.alone.max() <= 1.0
+    root = inverse_root(objective, theta)
+    dz = np.concatenate([block for _, _, block in jacobians(net, theta, X)])
+    own = net.pair.curvature(net.forward(theta, X).z[2], Y) @ dz @ root @ root.T @ dz.swapaxes(1, 2)
+    assert found.alone == pytest.approx(np.linalg.eigvals(own).real.max(axis=1))

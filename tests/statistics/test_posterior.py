@@ -1,5 +1,7 @@
 """How sure predictions are: against Bayesian ridge regression, counts, and other fits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,7 +9,7 @@ from sklearn.linear_model import BayesianRidge
 
 from chainrule import Network, Objective, minimize
 from chainrule.statistics.evidence import inverse_root
-from chainrule.statistics.posterior import Noise, Posterior, moderated, thinned
+from chainrule.statistics.posterior import Noise, Posterior, moderated, thinned, together
 
 
 @pytest.fixture
@@ -98,3 +100,29 @@ def test_far_is_beyond_the_range_or_less_certain_than_any_row():
     inputs = np.array([[0.5, 0.5], [0.5, 1.2], [-1.05, 0.0], [-1.0, 0.0]])
     #                   near, outside, at the edge but too uncertain (1.05² + 0.01 > 1), both
     assert known.is_far(net, inputs).tolist() == [False, True, True, True]
+
+
+def test_minima_that_disagree_make_classes_less_sure():
+    z = np.array([[[2.0]], [[-1.0]]])
+    S = np.array([[[[0.5]]], [[[0.3]]]])
+    mean, spread = together(z, S)
+    assert mean == pytest.approx(np.array([[0.5]]))
+    assert spread == pytest.approx(np.array([[[0.4 + 1.5**2]]]))  # within, and between
+    net = Network([1, 1], output="sigmoid")
+    apart = Posterior(
+        np.array([[0.0, 4.0], [0.0, -4.0]]),
+        np.zeros((2, 2, 2)),
+        None,
+        np.empty((0, 1)),
+        9,
+        np.zeros(1),
+        np.ones(1),
+        np.inf,
+    )
+    alike = replace(apart, theta=np.array([[0.0, 4.0], [0.0, 4.0]]))
+    X = np.array([[0.5]])
+    assert apart.uncertainty(net, X) > alike.uncertainty(net, X) + 15
+    assert apart.outputs(net, X) == pytest.approx(np.array([[0.5]]))
+    one_sure = replace(apart, theta=np.array([[0.0, 10.0], [0.0, 0.0]]))
+    # the mean of what both say is .75, and so much is said by their spread: 5 / sqrt(1 + 25 pi / 8)
+    assert one_sure.outputs(net, X) == pytest.approx(np.array([[0.82]]), abs=0.01)

@@ -63,3 +63,9 @@ def test_the_verdict(ours, said):
     verdict = Comparison(tuple(results), "r2", 3, 30).verdict
     assert said.replace(": more", ",") in verdict
     assert ("more than" in verdict) == ("less than" not in said)
+
+
+def test_a_row_that_counts_nothing_has_no_largest_error():
+    Y, found = np.array([[0.0], [1.0], [2.0]]), np.array([[0.1], [1.2], [9.0]])
+    scores = of_numbers(Y, found, ["y"], np.array([1.0, 1.0, 0.0]))
+    assert scores["y"]["max_error"] == pytest.approx(0.2)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import integrate, stats
 
 from chainrule import (
     ConfigurationError,
@@ -21,6 +22,7 @@ from chainrule.training import bayes, belief, evidence, growth, penalty
 from chainrule.training.belief import believed
 from chainrule.training.kernels import native
 from chainrule.training.priors import priors_of
+from chainrule.training.robust import HeavyTails
 from chainrule.training.train import train
 
 
@@ -512,3 +514,71 @@ def test_what_is_stopped_early_predicts_alone(rng):
     X, Y = wave(rng)
     with pytest.raises(ConfigurationError, match="ensemble is 2, and training is stopped early"):
         fit(X, Y, Network([2, 3, 1]), ensemble=2, validation=np.arange(120) < 20)
+
+
+def test_why_no_larger_size_was_tried(rng, monkeypatch):
+    X, Y = wave(rng)
+
+    def grown(**options):
+        model = fit(X, Y, lambda hidden: Network([2, hidden, 1]), **options).model
+        return model.training["growth"], summary(model)
+
+    found, page = grown()
+    assert found == {"ended": "settled", "rows": 120}
+    assert "larger ones" not in page
+    monkeypatch.setattr(growth, "SIZES", (1, 2))
+    assert grown()[0]["ended"] == "largest"
+    monkeypatch.setattr(growth, "MOST_WORK", 1.0)
+    found, page = grown()
+    assert found["ended"] == "work"
+    assert "larger ones were not tried: second derivatives would take too long" in page
+    monkeypatch.setattr(growth, "MOST_WORK", 5e8)
+    monkeypatch.setattr(growth, "MOST_ROWS", 60)
+    found, page = grown()
+    assert found["rows"] == 60
+    assert "log evidence of 60 rows, mirror images counted" in page
+
+
+def test_targets_are_scaled_by_their_noise_before_the_last_size_is_found(rng, monkeypatch):
+    monkeypatch.setattr(growth, "SIZES", (1, 2, 4))
+    X = rng.uniform(-2, 2, (80, 1))
+    quiet = np.sin(2.5 * X) + 0.01 * rng.standard_normal((80, 1))
+    noisy = X + 3.0 * rng.standard_normal((80, 1))
+    Y = np.hstack([quiet, noisy])
+    together = fit(X, Y, lambda hidden: Network([1, hidden, 2])).model
+    alone = fit(X, quiet, lambda hidden: Network([1, hidden, 1])).model
+    assert together.network.layers[1] >= alone.network.layers[1] - 1
+    assert np.std(together.outputs_of_inputs(X)[:, 0] - quiet[:, 0]) < 0.03
+
+
+def test_rows_that_are_far_off_buy_no_units(rng):
+    X = np.linspace(-2, 2, 120)[:, None]
+    Y = 0.5 * X + 0.05 * rng.standard_normal((120, 1))
+    Y[::12] += 4.0
+    trained = fit(X, Y, lambda hidden: Network([1, hidden, 1]), noise="student")
+    assert trained.model.network.layers[1] <= 2
+    assert len(trained.model.training["tails"]["theta"]) == trained.model.network.n_parameters
+
+
+@pytest.mark.parametrize("degrees", [1.5, 4.0])
+def test_what_a_row_with_heavy_tails_says_is_its_information(degrees):
+    r = np.linspace(-400, 400, 4_000_001)
+    density = stats.t(degrees).pdf(r)
+    slope = (degrees + 1) * r / (degrees + r**2)  # of ln p
+    information = integrate.trapezoid(slope**2 * density, r)
+    # sums of squares weighted by (nu + 1) / (nu + r^2) have a mean curvature of 1
+    assert integrate.trapezoid((degrees + 1) / (degrees + r**2) * density, r) == pytest.approx(1, rel=1e-3)
+    tails = HeavyTails(np.ones(1), degrees, np.ones(1), 1.0, np.zeros(1))
+    assert tails.inefficiency == pytest.approx(1.0 / information, rel=1e-3)
+
+
+def test_errors_with_heavy_tails_are_those_of_many_samples(rng):
+    X = np.linspace(-1, 1, 100)[:, None]
+    slopes, errors = [], []
+    for _ in range(40):
+        Y = X + 0.1 * rng.standard_t(2.0, (100, 1))
+        model = fit(X, Y, Network([1, 1]), noise="student", alpha=0.0, n_restarts=1).model
+        slopes.append(model.theta[0] * model.target_scaling.scale[0] / model.input_scaling.scale[0])
+        of_input = model.training["known"]["relevance"][model.output_names[0]]
+        errors.append(of_input[model.input_names[0]]["effect_error"])
+    assert np.median(errors) == pytest.approx(np.std(slopes), rel=0.3)

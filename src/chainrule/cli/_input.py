@@ -74,11 +74,12 @@ def model_and_table(
     return model_from(model_path), table_from(table_path, written)
 
 
-def inputs_of(model: Model, table: Table) -> Array:
+def inputs_of(model: Model, table: Table, weight: str | None = None) -> Array:
     """Return the columns the model wants, by name, and say what was reordered or left out."""
     encoded = model.encoded(table)
     names = model.column_names
-    extra = [name for name in table.names if name not in {*names, *model.target_names}]
+    used = {*names, *model.target_names, weight}
+    extra = [name for name in table.names if name not in used]
     if extra:
         note(f"{table.source}: columns the model does not use: {listed(extra)}")
     order = [name for name in table.names if name in names]

@@ -26,8 +26,8 @@ def command(
 ) -> None:
     """Find the inputs, within the range of the data, for which MODEL predicts the most.
 
-    What ± says is how far a new row may be off, noise included. Inputs that end at an edge of their
-    range are named: beyond it might be better still, but no row says so.
+    What ± says is the standard deviation of a new row there, noise included. Inputs that end at an
+    edge of their range are named: beyond it might be better still, but no row says so.
     """
     trained = model_from(model)
     given = _given(fixed, trained.column_names)

@@ -293,5 +293,9 @@ def _document(trained: Trained, path: str) -> dict[str, Any]:
         "hidden": list(trained.model.network.layers[1:-1]),
         "evidence": record.get("evidence"),
         "sizes": record.get("sizes"),
+        "growth": record.get("growth"),
         "known": record.get("known"),
+        "alpha_reason": record.get("alpha_reason"),
+        "tails": record.get("tails"),
+        "no_posterior": record.get("no_posterior"),
     }

@@ -6,18 +6,20 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
-from chainrule.cli._input import inputs_of, model_and_table, reading_options, targets_of
+from chainrule.cli._input import inputs_of, model_and_table, one_of, reading_options, targets_of
 from chainrule.cli._output import note, say, say_json
 from chainrule.heart.network import row_weights
-from chainrule.report.knowledge import decides, said_of_row
+from chainrule.report.knowledge import BY_ITSELF, said_of_row
 from chainrule.tables.reading import Format
 from chainrule.training import insight
 from chainrule.training.model import Model
 
 SAME = 1e-3  # of γ
+Places = NDArray[np.intp]
 
 
 @click.command(name="influence")
@@ -49,14 +51,20 @@ def command(
 ) -> None:
     """Show which rows of TABLE have made MODEL what it is; TABLE is what it was fitted to.
 
-    Leverage is how far the target of a row decides its own prediction: beyond 0.7, for each target,
-    it decides by itself. A vote is how far a prediction rises, about, if the target of a row had
-    been higher by 1; the votes of all rows add up to 1 where nothing holds the output's bias.
+    Leverage is how far the target of a row decides its own prediction, of several targets or
+    classes the sum; a row that decides one of them beyond 0.7 decides by itself. A vote is how far
+    a prediction rises, about, if the target of a row had been higher by 1; the votes of all rows
+    add up to 1 where nothing holds the output's bias.
     """
     trained, data = model_and_table(model, table, written)
-    X, Y = inputs_of(trained, data), targets_of(trained, data)
-    w = np.ones(len(data)) if weight is None else row_weights(data.numbers([weight])[:, 0], len(X))
-    n, learned = int(np.sum(w > 0)), trained.training.get("rows")
+    whole, w = data, np.ones(len(data))
+    if weight is not None:
+        w = row_weights(data.numbers([weight])[:, 0], len(data))
+    counts = np.flatnonzero(w)  # other rows were not learned
+    if len(counts) < len(data):
+        data, w = data.rows(counts), w[counts]
+    X, Y = inputs_of(trained, data, weight), targets_of(trained, data)
+    n, learned = len(data), trained.training.get("rows")
     if n != learned:
         note(f"{model} was fitted to {learned} rows, these are {n}: shown is what they would say")
     if row is None:
@@ -71,36 +79,37 @@ def command(
             )
         order = np.argsort(-found.distance, kind="stable")
         columns: dict[str, Any] = {
+            "row": (counts + 1).tolist(),
             "leverage": found.leverage.tolist(),
             "distance": found.distance.tolist(),
             "without": found.without.tolist(),
         }
-        lines = _row_lines(trained, found, Y, order[:top])
+        lines = _row_lines(trained, found, Y, counts, order[:top])
     else:
-        if not 1 <= row <= len(data):
-            raise DataError(f"--row {row} does not exist; {data.source} has rows 1 to {len(data)}")
+        if not 1 <= row <= len(whole):
+            raise DataError(f"--row {row} does not exist; {data.source} has rows 1 to {len(whole)}")
+        if row - 1 not in counts:
+            raise DataError(f"--row {row} counts nothing; choose one with a weight above 0")
+        here = int(np.searchsorted(counts, row - 1))
+        k = one_of(trained.target_names, target, "target")
         w = w * insight.counts_of_tails(trained, X, Y)
-        k, name = _place(target, trained.target_names)
-        votes = insight.votes(trained, X[row - 1 : row], X, w)[0, k, :, k]
-        columns = {"row": row, "target": name, "votes": votes.tolist()}
-        lines = _vote_lines(name, votes, Y[:, k], row, top)
+        votes = insight.votes(trained, X[here : here + 1], X, w)[0, k, :, k]
+        name = trained.target_names[k]
+        columns = {
+            "row": row,
+            "target": name,
+            "rows": (counts + 1).tolist(),
+            "votes": votes.tolist(),
+        }
+        lines = _vote_lines(name, votes, Y[:, k], counts, row, top)
     if as_json:
         say_json(columns)
     else:
         say("\n".join(lines))
 
 
-def _place(target: str | None, names: tuple[str, ...]) -> tuple[int, str]:
-    """Return which target is meant, and its name."""
-    name = names[0] if target is None else target
-    if name not in names:
-        known = ", ".join(map(repr, names))
-        raise ConfigurationError(f"--target {name!r} is none of this model; it has {known}")
-    return names.index(name), name
-
-
 def _row_lines(
-    model: Model, found: insight.OfRows, Y: Array, order: np.ndarray[Any, Any]
+    model: Model, found: insight.OfRows, Y: Array, counts: Places, order: Places
 ) -> list[str]:
     lines = [
         f"leverages add up to γ = {found.gamma:.2f}",
@@ -109,16 +118,18 @@ def _row_lines(
     for i in order:
         target, without = said_of_row(model, Y[i].tolist(), found.without[i].tolist())
         lines.append(
-            f"{i + 1:>6} {found.leverage[i]:>9.3f} {found.distance[i]:>19.2f} sd "
-            f"{target:>12} {without:>12}{decides(float(found.leverage[i]), model)}"
+            f"{counts[i] + 1:>6} {found.leverage[i]:>9.3f} {found.distance[i]:>19.2f} sd "
+            f"{target:>12} {without:>12}{BY_ITSELF if found.decides[i] else ''}"
         )
     return lines
 
 
-def _vote_lines(target: str, votes: Array, y: Array, row: int, top: int) -> list[str]:
+def _vote_lines(
+    target: str, votes: Array, y: Array, counts: Places, row: int, top: int
+) -> list[str]:
     order = np.argsort(-np.abs(votes), kind="stable")[:top]
     lines = [
         f"votes for the {target} of row {row}; all {len(votes)} add up to {votes.sum():.4f}",
         f"{'row':>6} {'vote':>9} {'target':>12}",
     ]
-    return lines + [f"{i + 1:>6} {votes[i]:>9.4f} {y[i]:>12.6g}" for i in order]
+    return lines + [f"{counts[i] + 1:>6} {votes[i]:>9.4f} {y[i]:>12.6g}" for i in order]

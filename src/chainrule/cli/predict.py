@@ -7,6 +7,7 @@ import sys
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule._errors import DataError
 from chainrule._files import require_other_file, write_atomically
@@ -71,7 +72,9 @@ def command(
     elif out is None or out == "-":
         sys.stdout.write(csv_text({**predicted, **p}))
     if sure is not None:
-        _tell_far(sure, data)
+        _tell_far(sure.is_far, data)
+    elif classes and trained.posterior is not None:  # probabilities ask for as much anyway
+        _tell_far(trained.is_far(X), data)
     if set(trained.target_names) <= set(data.names):
         _tell_scores(trained, data, outputs)
 
@@ -88,8 +91,8 @@ def _certainties(trained: Model, sure: Certainty, coverage: float) -> dict[str, 
     return columns
 
 
-def _tell_far(sure: Certainty, data: Table) -> None:
-    rows = np.flatnonzero(sure.is_far) + 1
+def _tell_far(is_far: NDArray[np.bool_], data: Table) -> None:
+    rows = np.flatnonzero(is_far) + 1
     if len(rows):
         named = ", ".join(map(str, rows[:MOST_NAMED])) + " …" * (len(rows) > MOST_NAMED)
         note(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from chainrule._contracts import Array
 from chainrule.cli._input import model_from
 from chainrule.cli._output import say, say_json
 from chainrule.report.summary import summary, termination_of
+from chainrule.training.insight import errors_of_weights
 
 
 @click.command(name="show")
@@ -18,7 +20,6 @@ def command(model: str, as_json: bool) -> None:
     if not as_json:
         say(summary(trained))
         return
-    W, b = trained.network.weights(trained.theta)
     stop = termination_of(trained)
     say_json(
         {
@@ -30,6 +31,11 @@ def command(model: str, as_json: bool) -> None:
             "classes": trained.classes,
             "converged": stop.converged if stop else None,
             "training": {key: value for key, value in trained.training.items() if key != "history"},
-            "weights": {f"W[{l}]": W[l] for l in W} | {f"b[{l}]": b[l] for l in b},
+            "weights": _by_name(*trained.network.weights(trained.theta)),
+            "errors": _by_name(*errors_of_weights(trained)),
         }
     )
+
+
+def _by_name(W: dict[int, Array], b: dict[int, Array]) -> dict[str, Array]:
+    return {f"W[{l}]": W[l] for l in W} | {f"b[{l}]": b[l] for l in b}

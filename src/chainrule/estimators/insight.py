@@ -45,8 +45,7 @@ class _Known:
     scores : dict
         How good that is.
     relevance : dict of str to dict
-        Of each input, the `slope` that it makes and its `error`:
-        see `chainrule.training.insight.relevance`.
+        By output and input: see `chainrule.training.insight.relevance`.
     """
 
     log_evidence: float | None
@@ -59,7 +58,7 @@ class _Known:
     influence: Array | None
     without: Array | None
     scores: dict[str, Any]
-    relevance: dict[str, dict[str, float]]
+    relevance: dict[str, dict[str, dict[str, float]]]
 
 
 def _of_training(trained: Trained) -> _Known:
@@ -71,7 +70,7 @@ def _of_training(trained: Trained) -> _Known:
     if belief is None:
         return _Known(height, alpha, None, None, [], [], None, None, None, {}, {})
     known = belief.posterior
-    W, b = model.network.weights(np.sqrt(np.sum(known.roots[0] ** 2, axis=1)))
+    W, b = insight.errors_of_weights(model)
     scale = model.target_scaling.scale
     said = model.training["known"]
     return _Known(

@@ -113,7 +113,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     restarts_ : Restarts
         How every start ended.
     log_evidence_ : float or None
-        Ln p(y | α, β) at the best minimum, in nats, where alpha was found by it.
+        Ln p(y | α, β) at the best minimum, in nats, where alpha was found by it; but for what
+        depends on the data alone. Of weights held to a sign only those that are free are counted.
     alpha_ : dict of str to float
         The precision of the prior of each group of weights.
     gamma_ : float
@@ -133,9 +134,10 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     loo_scores_ : dict
         How good these are; where more decide by themselves those 50 stand for all of them.
     relevance_ : dict of str to dict
-        Of each input: `effect` with its `effect_error`, the mean of dŷ/dx (of a word of a category
-        against its other words); `slope` with its `error`, the mean of |dŷ/dx|, which is never 0;
-        `of_spread`, that slope for one standard deviation of the input.
+        Of each target and input: `effect` with its `effect_error`, the mean of dŷ/dx (of a word of
+        a category against its other words); `slope` with its `error`, the mean of |dŷ/dx|, which is
+        never 0; `of_spread`, that slope for one scale of the input, its standard deviation if
+        `scale` is "standard". Errors of these and of weights take noise as the same everywhere.
     model_ : Model
         All that is needed to predict: `chainrule.save_model(regressor.model_, path)`.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_

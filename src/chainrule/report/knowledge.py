@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.statistics.influence import HIGH
 from chainrule.training.evidence import ENDS
+from chainrule.training.growth import ENDS as SIZES_ENDED
 from chainrule.training.model import Model
 
+BY_ITSELF = "   decides by itself"
 MOST_GROUPS = 40
 WIDEST_NAME = 30  # characters
-MOST_TARGETS = 4  # of a row that are shown
+MOST_TARGETS = 4  # that are shown
 
 
 def evidence_lines(found: dict[str, Any], n_rows: int) -> Iterable[str]:
@@ -39,11 +40,15 @@ def evidence_lines(found: dict[str, Any], n_rows: int) -> Iterable[str]:
         yield f"             … {len(rows) - MOST_GROUPS} more"
 
 
-def size_lines(sizes: list[dict[str, Any]], chosen: int) -> Iterable[str]:
+def size_lines(
+    sizes: list[dict[str, Any]], growth: dict[str, Any], chosen: int, n_rows: int
+) -> Iterable[str]:
     """Return the sizes that were tried, with a bar for how far each is below the best."""
+    some = f" of {growth['rows']} rows" if growth["rows"] < n_rows else ""
     heights = [size["log_evidence"] for size in sizes if size["log_evidence"] is not None]
     lowest, range_of = min(heights), max(max(heights) - min(heights), 1e-300)
-    yield "units        log evidence, mirror images counted; the fewest within 3 nats are chosen"
+    what = f"log evidence{some}, mirror images counted; the fewest within 3 nats are chosen"
+    yield f"units        {what}"
     for size in sorted(sizes, key=lambda size: int(size["hidden"])):
         what, height = "   chosen" if size["hidden"] == chosen else "", size["log_evidence"]
         if height is None:
@@ -53,6 +58,8 @@ def size_lines(sizes: list[dict[str, Any]], chosen: int) -> Iterable[str]:
         yield f"             {size['hidden']:>3} {height:>12.2f} {bar}{what}"
         for unit in size["idle"][:3]:
             yield f"                 {unit}"
+    if why := SIZES_ENDED[growth["ended"]]:
+        yield f"             {why}"
 
 
 def known_lines(model: Model, known: dict[str, Any]) -> Iterator[str]:
@@ -61,7 +68,7 @@ def known_lines(model: Model, known: dict[str, Any]) -> Iterator[str]:
     if "coverage" in known:
         held = f"{known['coverage']:.1%} of the rows, each by a fit without it"
         yield f"coverage     ± 1.96 standard deviations would have held {held}"
-    yield from _relevance_lines(model, known["relevance"])
+    yield from _relevance_lines(known["relevance"])
     yield from _influence_lines(model, known["influential"])
 
 
@@ -89,34 +96,34 @@ def _noise_lines(model: Model) -> Iterator[str]:
         yield f"{'noise' if k == 0 else '':<12} {name}: {what} {sd[k]:.4g}{how}"
 
 
-def _relevance_lines(model: Model, relevance: dict[str, dict[str, float]]) -> Iterator[str]:
-    name = model.output_names[0]
-    words = ", of a word against its others" if any("=" in title for title in relevance) else ""
-    yield f"{'inputs say':<12} mean d {name} / d input ± error{words}; mean | | for one scale of it"
-    ordered = sorted(relevance.items(), key=lambda item: -item[1]["of_spread"])
-    for title, of in ordered[:MOST_GROUPS]:
-        yield (
-            f"             {title[:WIDEST_NAME]:<20} {of['effect']:>10.4g} ± "
-            f"{of['effect_error']:<9.3g} {of['of_spread']:>10.4g}"
-        )
-    if len(ordered) > MOST_GROUPS:
-        yield f"             … {len(ordered) - MOST_GROUPS} more"
+def _relevance_lines(relevance: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
+    shown = list(relevance.items())[:MOST_TARGETS]
+    for k, (output, inputs) in enumerate(shown):
+        words = ", of a word against its others" if any("=" in title for title in inputs) else ""
+        head = f"mean d {output} / d input ± error{words}; mean | | for one scale of it"
+        yield f"{'inputs say' if k == 0 else '':<12} {head}"
+        ordered = sorted(inputs.items(), key=lambda item: -item[1]["of_spread"])
+        most = MOST_GROUPS // len(shown)
+        for title, of in ordered[:most]:
+            yield (
+                f"             {title[:WIDEST_NAME]:<20} {of['effect']:>10.4g} ± "
+                f"{of['effect_error']:<9.3g} {of['of_spread']:>10.4g}"
+            )
+        if len(ordered) > most:
+            yield f"             … {len(ordered) - most} more"
+    if len(relevance) > len(shown):
+        yield f"             … {len(relevance) - len(shown)} more outputs"
 
 
 def _influence_lines(model: Model, rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{'rows say':<12} leverage, how far the weights move without it, target and prediction"
     for row in rows:
-        alone = decides(row["leverage"], model)
+        alone = BY_ITSELF if row["decides"] else ""
         target, without = said_of_row(model, row["target"], row["without"])
         yield (
             f"             row {row['row']:<7} {row['leverage']:>8.3f} {row['distance']:>8.2f} sd"
             f"   {target} by others {without}{alone}"
         )
-
-
-def decides(leverage: float, model: Model) -> str:
-    """Return the remark for a row that decides by itself, or nothing."""
-    return "   decides by itself" if leverage > HIGH * model.network.layers[-1] else ""
 
 
 def said_of_row(model: Model, target: Sequence[float], without: Sequence[float]) -> tuple[str, str]:

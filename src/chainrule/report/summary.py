@@ -11,6 +11,7 @@ from chainrule._contracts import Array
 from chainrule.report.knowledge import evidence_lines, known_lines, size_lines, tails_lines
 from chainrule.statistics.scores import Scores
 from chainrule.tables.scaling import Scaling
+from chainrule.training.insight import errors_of_weights
 from chainrule.training.model import Model
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.starts import agreement
@@ -49,14 +50,17 @@ def _lines(model: Model) -> Iterable[str]:
     if record:
         yield from _training_lines(record, p)
         if "sizes" in record:
-            yield from size_lines(record["sizes"], net.layers[1])
+            yield from size_lines(record["sizes"], record["growth"], net.layers[1], record["rows"])
         if "tails" in record:
             yield from tails_lines(model, record["tails"])
         if "known" in record:
             yield from known_lines(model, record["known"])
+        if "no_posterior" in record:
+            yield f"not known    how sure it is: {record['no_posterior']}"
     W, b = net.weights(model.theta)
+    errors = errors_of_weights(model)
     for l in W:
-        yield from _weight_lines(model, l, W[l], b.get(l))
+        yield from _weight_lines(model, l, W[l], b.get(l), *(of.get(l) for of in errors))
 
 
 def _input_lines(model: Model) -> Iterable[str]:
@@ -180,7 +184,15 @@ def score_lines(scores: Scores, what_rows: str = "fitted") -> Iterable[str]:
         yield f"{what_rows if k == 0 else '':<12} {name}: {what}"
 
 
-def _weight_lines(model: Model, l: int, W: Array, b: Array | None) -> Iterable[str]:
+def _weight_lines(
+    model: Model,
+    l: int,
+    W: Array,
+    b: Array | None,
+    errors: Array | None,
+    errors_of_b: Array | None,
+) -> Iterable[str]:
+    """Return the weights of a layer, each with its standard error below it if that is known."""
     net = model.network
     sources = model.input_names if l <= 1 else [f"a[{l}][{i + 1}]" for i in range(len(W))]
     if W.size > 200:
@@ -194,7 +206,15 @@ def _weight_lines(model: Model, l: int, W: Array, b: Array | None) -> Iterable[s
     left = min(max([18, *map(len, sources)]), WIDEST_NAME)
     wide = min(max([12, *map(len, heads)]), WIDEST_NAME)
     yield f"{f'W[{l}]':<{left + 2}} " + " ".join(f"{head[:wide]:>{wide}}" for head in heads)
-    for name, row in zip(sources, W, strict=True):
-        yield f"  {name[:left]:<{left}} " + " ".join(f"{w:{wide}.5g}" for w in row)
+
+    def line(name: str, row: Array, form: str = ".5g") -> str:
+        return f"  {name[:left]:<{left}} " + " ".join(f"{w:{wide}{form}}" for w in row)
+
+    for i, (name, row) in enumerate(zip(sources, W, strict=True)):
+        yield line(name, row)
+        if errors is not None:
+            yield line("  ±", errors[i], ".2g")
     if b is not None:
-        yield f"  {f'b[{l}]':<{left}} " + " ".join(f"{w:{wide}.5g}" for w in b)
+        yield line(f"b[{l}]", b)
+        if errors_of_b is not None:
+            yield line("  ±", errors_of_b, ".2g")

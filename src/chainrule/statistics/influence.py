@@ -5,7 +5,8 @@ dz_i/dθ, and C = A⁻¹. Then nothing has to be fitted again to know (Cook & We
 and Influence in Regression, ch. 3; Wei 1998, Exponential Family Nonlinear Models):
 
     S_i = dz_i C dz_iᵀ                               how far the row alone can move its own z
-    h_i = v_i tr Λ_i S_i                             leverage: the share of a weight it uses up
+    h_i = v_i tr Λ_i S_i                             leverage: how many weights it determines
+    a_i = v_i times the largest eigenvalue of Λ_i S_i    how far it decides by itself, at most 1
     z_i without row i = z_i + v_i S_i u_i            u_i = (1 - v_i Λ_i S_i)⁻¹ δ_i
     θ without row i   = θ + v_i C dz_iᵀ u_i
     vote of row i     = dŷ(x)/dy_i                   how far ŷ(x) follows y_i
@@ -26,8 +27,8 @@ from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
 
 NUMBERS_AT_ONCE = 2_000_000  # of a Jacobian
-HIGH = 0.7  # leverage beyond which a row decides by itself, and what is said here is rough
-LEAST_LEFT = 0.02  # of 1 - h: no row is taken to be more alone than that
+HIGH = 0.7  # beyond which a row decides by itself, and what is said here is rough
+LEAST_LEFT = 0.02  # of 1 - a: no row is taken to be more alone than that
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,11 @@ class Influence:
     Attributes
     ----------
     leverage : ndarray (n,)
-        From 0, a row that says what others say, to K, one that is fitted whatever it says.
+        From 0, a row that says what others say, to K, one that is fitted whatever it says; of a
+        softmax to K - 1.
+    alone : ndarray (n,)
+        How far a row decides, of all that is predicted for it, what it decides most; from 0 to 1.
+        The leverage, where there is one output.
     z : ndarray (n, K)
         At the output, before its function.
     z_without : ndarray (n, K)
@@ -47,6 +52,7 @@ class Influence:
     """
 
     leverage: Array
+    alone: Array
     z: Array
     z_without: Array
     distance: Array
@@ -86,24 +92,25 @@ def influence(net: Network, theta: Array, X: Array, Y: Array, v: Array, root: Ar
         Of C: C = root rootᵀ.
     """
     n, K = len(X), net.layers[-1]
-    found = Influence(np.empty(n), np.empty((n, K)), np.empty((n, K)), np.empty(n))
+    found = Influence(np.empty(n), np.empty(n), np.empty((n, K)), np.empty((n, K)), np.empty(n))
     for rows, z, dz in jacobians(net, theta, X):
         moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
         S = moved @ moved.swapaxes(1, 2)
-        alone = v[rows, None, None] * net.pair.curvature(z, Y[rows]) @ S
+        own = v[rows, None, None] * net.pair.curvature(z, Y[rows]) @ S
+        values, vectors = np.linalg.eig(own)
         delta = net.pair.delta(z, Y[rows])
-        u = v[rows, None] * _left(alone, delta)
-        found.leverage[rows] = np.einsum("nkk->n", alone)
+        u = v[rows, None] * _left(values.real, vectors, delta)
+        found.leverage[rows] = np.einsum("nkk->n", own)
+        found.alone[rows] = values.real.max(axis=1)
         found.z[rows] = z
         found.z_without[rows] = z + (S @ u[:, :, None])[:, :, 0]
         found.distance[rows] = np.sqrt(np.einsum("nk,nkl,nl->n", u, S, u).clip(0.0))
     return found
 
 
-def _left(alone: Array, delta: Array) -> Array:
-    """Return (1 - alone)⁻¹ δ of each row, with no row quite alone."""
-    values, vectors = np.linalg.eig(alone)
-    left = np.maximum(1.0 - values.real, LEAST_LEFT)
+def _left(values: Array, vectors: Array, delta: Array) -> Array:
+    """Return (1 - own)⁻¹ δ of each row from the eigenvalues of `own`, with no row quite alone."""
+    left = np.maximum(1.0 - values, LEAST_LEFT)
     inside = np.linalg.solve(vectors, delta[:, :, None])
     return np.asarray((vectors @ (inside / left[:, :, None])).real[:, :, 0])
 

@@ -5,7 +5,7 @@ network is taken as linear in them (Foong et al. 2019, arXiv:1906.11537; Immer e
 arXiv:2008.08400):
 
     number    var y = mean over minima of J C Jᵀ + variance over minima of ŷ + noise(x)   J = dŷ/dθ
-    classes   log odds / √(1 + s π/8 their variance), and the mean of these over minima
+    classes   log odds / √(1 + s π/8 their variance), where both are taken over minima too
               (MacKay 1992, Neural Computation 4:720, with s = 1)
 
 The Gaussian is too wide for classes that are easy to tell apart; s, from 0 to 1, is what the rows
@@ -119,11 +119,14 @@ class Posterior:
         """Return the z of all minima together, moderated by what is not known, (n, K)."""
         if self.share == 0.0:
             return np.asarray(np.mean([_z(net, theta, X) for theta in self.theta], axis=0))
-        said = [
-            moderated(net, *spread(net, theta, root, X), self.share)
-            for theta, root in zip(self.theta, self.roots, strict=True)
+        return moderated(net, *self.log_odds(net, X), self.share)
+
+    def log_odds(self, net: Network, X: Array) -> tuple[Array, Array]:
+        """Return the mean of z over all minima, (n, K), and its covariance, (n, K, K)."""
+        each = [
+            spread(net, theta, root, X) for theta, root in zip(self.theta, self.roots, strict=True)
         ]
-        return np.asarray(np.mean(said, axis=0))
+        return together(np.array([z for z, _ in each]), np.array([S for _, S in each]))
 
     def outputs(self, net: Network, X: Array) -> Array:
         """Return what all minima together predict, (n, K): numbers, or probabilities."""
@@ -153,9 +156,7 @@ class Posterior:
         if net.loss != "cross_entropy":
             of_y_hat, noise = self.variances(net, X)
             return np.asarray((of_y_hat / np.maximum(noise, np.finfo(np.float64).tiny)).sum(axis=1))
-        pairs = zip(self.theta, self.roots, strict=True)
-        S = np.mean([spread(net, theta, root, X)[1] for theta, root in pairs], axis=0)
-        return np.asarray(np.einsum("nkk->n", _centred(net, S)))
+        return np.asarray(np.einsum("nkk->n", _centred(net, self.log_odds(net, X)[1])))
 
     def is_far(self, net: Network, X: Array) -> NDArray[np.bool_]:
         """Return which rows are far from what was learned from, (n,).
@@ -182,6 +183,13 @@ class Posterior:
 
 def _z(net: Network, theta: Array, X: Array) -> Array:
     return np.asarray(net.forward(theta, X).z[net.n_layers])
+
+
+def together(z: Array, S: Array) -> tuple[Array, Array]:
+    """Return the mean of z (m, n, K), and its covariance within, (m, n, K, K), and between."""
+    mean = z.mean(axis=0)
+    off = z - mean
+    return mean, S.mean(axis=0) + np.einsum("mnk,mnl->nkl", off, off) / len(z)
 
 
 def moderated(net: Network, z: Array, S: Array, share: float) -> Array:

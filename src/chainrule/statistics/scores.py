@@ -34,7 +34,7 @@ def of_numbers(Y: Array, predicted: Array, names: Sequence[str], w: Array | None
         name: {
             "rmse": _in_unit(np.sqrt(squares[k]), unit[k]),
             "r2": float(1 - squares[k] / spread[k]) if spread[k] > 0 else float("nan"),
-            "max_error": _in_unit(np.abs(error[:, k]).max(), unit[k]),
+            "max_error": _in_unit(np.abs(error[share[:, 0] > 0.0, k]).max(), unit[k]),
         }
         for k, name in enumerate(names)
     }

@@ -12,18 +12,17 @@ from chainrule.heart.network import Network
 
 DIRECTIONS = 40
 STEP = 1e-4  # of a standard deviation of the weights
-ALL = slice(None)
 
 
-def derivatives(net: Network, theta: Array, X: Array, outputs: slice = ALL) -> Array:
-    """Return dŷ/dx of each row for all or some outputs, (n, K, d[1]), in the scale of the network.
+def derivatives(net: Network, theta: Array, X: Array) -> Array:
+    """Return dŷ/dx of each row, (n, K, d[1]), in the scale of the network.
 
     The chain rule once more, from the outputs back to the inputs.
     """
     W, b = net.weights(theta)
     trace = chain_rule.forward(X, W, b, net.functions)
     L = net.n_layers
-    slope = net.pair.slope(trace.z[L])[:, outputs]
+    slope = net.pair.slope(trace.z[L])
     B = slope
     for l in range(L - 1, 0, -1):
         B = B @ W[l].T
@@ -37,7 +36,6 @@ def mean_slopes(
     theta: Array,
     X: Array,
     w: Array,
-    outputs: slice = ALL,
     contrasts: Array | None = None,
 ) -> Array:
     """Return the means of dŷ/dx and of |dŷ/dx| over rows, (2, K, d[1]).
@@ -47,7 +45,7 @@ def mean_slopes(
     contrasts : ndarray (d[1], d[1]), optional
         What the means of dŷ/dx are multiplied by: for inputs of which only differences count.
     """
-    slopes = derivatives(net, theta, X, outputs)
+    slopes = derivatives(net, theta, X)
     signed, size = (np.einsum("n,nkd->kd", w / w.sum(), of) for of in (slopes, np.abs(slopes)))
     return np.array([signed if contrasts is None else signed @ contrasts, size])
 

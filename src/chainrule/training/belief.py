@@ -28,13 +28,14 @@ from chainrule.statistics.posterior import (
     moderated,
     spread,
     thinned,
+    together,
 )
 from chainrule.training import bayes
 from chainrule.training.left_out import left_out, sample
 from chainrule.training.objective import Objective
 from chainrule.training.penalty import FEW_ROWS, LEAST_SHARE
 from chainrule.training.priors import priors_of
-from chainrule.training.robust import STUDENT
+from chainrule.training.robust import STUDENT, HeavyTails
 
 NOISE = ("varying", "constant", STUDENT)
 SIZES_OF_NOISE: tuple[tuple[int, ...], ...] = ((), (3,), (8,))
@@ -50,8 +51,8 @@ class Belief:
     Attributes
     ----------
     posterior : Posterior
-    leverage : ndarray (n,)
-        Of each row, the mean over minima.
+    leverage, alone : ndarray (n,)
+        Of each row, the mean over minima: see `Influence`.
     without : ndarray (n, K)
         What is predicted for each row by a fit without it, in the scale of the network.
     stands_for : ndarray (n,)
@@ -65,6 +66,7 @@ class Belief:
 
     posterior: Posterior
     leverage: Array
+    alone: Array
     without: Array
     stands_for: Array
     distance: Array
@@ -80,7 +82,7 @@ def believed(
     once: Array,
     variance: float | None = None,
     noise: str = "varying",
-    of_noise: Array | None = None,
+    tails: HeavyTails | None = None,
     seed: int = 0,
 ) -> Belief | None:
     """Return what is known around minima, None where the curvature is not positive.
@@ -95,26 +97,31 @@ def believed(
     once : ndarray (n,)
         The weight of each row taken once: see `influence`.
     variance : float, optional
-        Of the noise; what is left unexplained, over the numbers not used up, if left out.
+        Of the noise, that was assumed: with few rows it is not less.
     noise : {"varying", "constant"}
         Whether noise may differ from row to row.
-    of_noise : ndarray (K,), optional
-        Its variance in each target, if that is known.
+    tails : HeavyTails, optional
+        Of the noise, if it has these.
     seed : int
         Of the networks for it.
     """
     net, X, w = objective.net, np.asarray(objective.X), objective.w
     counts = w / once
-    found = (_minimum(objective, theta, unit, once, variance) for theta in minima)
-    known = [minimum for minimum in found if minimum is not None]
-    if not known:
+    few = variance is not None and counts.sum() < FEW_ROWS
+    least = variance if few and variance is not None else 0.0
+    spread_out = 1.0 if tails is None else tails.inefficiency
+    found = [_minimum(objective, theta, unit, once, least, spread_out) for theta in minima]
+    if found[0] is None:
         return None
-    leverage = np.mean([of.rows.leverage for of in known], axis=0)
-    alone = sample(objective, leverage, len(known))
-    known = [of.without(objective, once, alone.rows) for of in known]
-    stands_for = alone.stands_for
+    known = [minimum for minimum in found if minimum is not None]
+    leverage, alone = (
+        np.mean([getattr(of.rows, name) for of in known], axis=0) for name in ("leverage", "alone")
+    )
+    chosen = sample(objective, alone, len(known))
+    known = [of.without(objective, once, chosen.rows) for of in known]
+    stands_for = chosen.stands_for
     # what is less certain without the row: by as much of what is known as it has said itself
-    left = np.maximum(1.0 - leverage / net.layers[-1], LEAST_LEFT)
+    left = np.maximum(1.0 - alone, LEAST_LEFT)
     posterior = Posterior(
         np.array([of.theta for of in known]),
         np.array([np.sqrt(of.variance * unit) * of.root for of in known]),
@@ -133,27 +140,25 @@ def believed(
             for each in ([of.rows.z for of in known], [of.rows.z_without for of in known])
         )
         if net.loss != "poisson":  # which says itself how noise depends on ŷ
-            Y, squared = np.asarray(objective.Y), net.loss == "squared"
+            Y = np.asarray(objective.Y)
             squares = (Y - y_hat) * (Y - without)
-            few = squared and variance is not None and counts.sum() < FEW_ROWS
-            least = variance if few and variance is not None else 0.0
-            kind = noise if squared else "constant"
-            if of_noise is None:
+            kind = noise if net.loss == "squared" else "constant"
+            if tails is None:
                 of_rows = _noise(X, squares, w / unit * stands_for, least, kind, seed)
             else:
-                of_rows = Noise(of_noise)
+                of_rows = Noise(tails.variance)
             posterior = replace(posterior, noise=of_rows)
         scores = _scores(posterior, objective, without, left, counts * stands_for)
         posterior = replace(posterior, scores=scores)
     # a row that decides by itself is no measure of how little is known of others
-    usual = leverage <= HIGH * net.layers[-1]
+    usual = alone <= HIGH
     uncertainty = posterior.uncertainty(net, X) / left
     posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
     distance = np.mean([of.rows.distance for of in known], axis=0)
     distance = distance / np.sqrt(np.mean([of.variance for of in known]) * unit)
     n_effective = float(counts @ known[0].rows.leverage)
     variance = known[0].variance * unit
-    return Belief(posterior, leverage, without, stands_for, distance, n_effective, variance)
+    return Belief(posterior, leverage, alone, without, stands_for, distance, n_effective, variance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +177,7 @@ class _Minimum:
 
 
 def _minimum(
-    objective: Objective, theta: Array, unit: float, once: Array, variance: float | None
+    objective: Objective, theta: Array, unit: float, once: Array, least: float, spread_out: float
 ) -> _Minimum | None:
     """Return what is known around one minimum, None where that is nothing."""
     net, w = objective.net, objective.w
@@ -183,12 +188,10 @@ def _minimum(
     rows = influence(net, theta, X, Y, once, root)
     if net.loss != "squared":
         return _Minimum(theta, root, rows, 1.0)
-    if variance is None:
-        n_numbers = float(w.sum()) / unit * net.layers[-1]
-        free = max(n_numbers - float(w / once @ rows.leverage), LEAST_SHARE * n_numbers)
-        error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / unit
-        variance = error / free
-    return _Minimum(theta, root, rows, variance)
+    n_numbers = float(w.sum()) / unit * net.layers[-1]
+    free = max(n_numbers - float(w / once @ rows.leverage), LEAST_SHARE * n_numbers)
+    error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / unit
+    return _Minimum(theta, root, rows, max(least, spread_out * error / free))
 
 
 def _scores(
@@ -205,15 +208,11 @@ def _of_classes(
 ) -> tuple[Posterior, Array]:
     """Return the posterior of classes, and the probabilities of rows by fits without them."""
     net, X, Y = objective.net, np.asarray(objective.X), np.asarray(objective.Y)
-    S = np.mean(
-        [
-            spread(net, of.theta, root, X)[1]
-            for of, root in zip(known, posterior.roots, strict=True)
-        ],
-        axis=0,
+    pairs = zip(known, posterior.roots, strict=True)
+    within = [spread(net, of.theta, root, X)[1] for of, root in pairs]
+    z, S = together(
+        np.array([of.rows.z_without for of in known]), np.array(within) / left[:, None, None]
     )
-    S = S / left[:, None, None]
-    z = np.mean([of.rows.z_without for of in known], axis=0)
     # what is less certain need not rise where the network must
     share = 0.0 if objective.bounded else _share(net, z, S, Y, w)
     return replace(posterior, share=share), net.pair.y_hat(moderated(net, z, S, share))

@@ -64,13 +64,42 @@ class Size:
         }
 
 
+ENDS = {
+    "settled": "",
+    "work": "larger ones were not tried: second derivatives would take too long",
+    "time_limit": "larger ones were not tried: there was no time",
+    "largest": "larger ones were not tried",
+    bayes.INTERRUPTED: "larger ones were not tried: interrupted",
+}
+
+
 @dataclass(frozen=True)
 class Grown:
-    """The size that was chosen, all that were tried in turn, and whether Ctrl-C has ended it."""
+    """The size that was chosen, all that were tried in turn, and why no other was.
+
+    Attributes
+    ----------
+    chosen : Size
+    tried : tuple of Size
+    ended : str
+        One of `ENDS`.
+    """
 
     chosen: Size
     tried: tuple[Size, ...]
-    interrupted: bool
+    ended: str
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C has ended it."""
+        return self.ended == bayes.INTERRUPTED
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data, with the number of rows on which sizes were compared."""
+        assert self.chosen.penalty is not None
+        tried = [size.as_dict() for size in self.tried]
+        growth = {"ended": self.ended, "rows": self.chosen.penalty.n_rows}
+        return {"sizes": tried, "growth": growth}
 
 
 def grown(
@@ -107,7 +136,7 @@ def grown(
     """
     until = np.inf if max_time is None else time.monotonic() + max_time
     tried: list[Size] = []
-    worse, interrupted = 0, False
+    worse, ended = 0, "largest"
 
     def attempt(objective: Objective, hidden: int) -> Size:
         left = None if max_time is None else max(until - time.monotonic(), 0.0)
@@ -120,7 +149,11 @@ def grown(
             raise ConfigurationError(
                 f"how many hidden units are needed cannot be found ({reason}); give their number"
             )
-        if reason or (tried and (_work(objective) > MOST_WORK or time.monotonic() > until)):
+        if reason or (tried and _work(objective) > MOST_WORK):
+            ended = "work"
+            break
+        if tried and time.monotonic() > until:
+            ended = "time_limit"
             break
         if progress is not None:
             progress(f"{hidden} hidden units")
@@ -129,25 +162,28 @@ def grown(
         except KeyboardInterrupt:
             if not tried:
                 raise
-            interrupted = True
+            ended = bayes.INTERRUPTED
             break
         best = max((one.log_evidence for one in tried), default=-np.inf)
         tried.append(size)
-        interrupted = size.penalty is not None and size.penalty.interrupted
         worse = 0 if size.log_evidence > best + NATS else worse + 1
-        if worse == PATIENCE or interrupted:
+        if size.penalty is not None and size.penalty.interrupted:
+            ended = bayes.INTERRUPTED
+            break
+        if worse == PATIENCE:
+            ended = "settled"
             break
     best = max(size.log_evidence for size in tried)
     chosen = next(size for size in tried if size.log_evidence >= best - NATS)
     # units that do nothing are taken away, if the evidence has no objection
     smaller, known = chosen.differ, {size.hidden for size in tried}
-    if 1 <= smaller < chosen.hidden and smaller not in known and not interrupted:
+    if 1 <= smaller < chosen.hidden and smaller not in known and ended != bayes.INTERRUPTED:
         size = attempt(objective_of(smaller), smaller)
         tried.append(size)
         chosen = size if size.log_evidence > chosen.log_evidence - NATS else chosen
     if chosen.penalty is None:
         raise TrainingError("the evidence was not found for any size; give the number of units")
-    return Grown(chosen, tuple(tried), interrupted)
+    return Grown(chosen, tuple(tried), ended)
 
 
 def _tried(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
@@ -16,7 +17,6 @@ from chainrule.training.model import Model
 from chainrule.training.robust import counted
 
 MOST_ROWS = 2_000  # for mean slopes
-FIRST = slice(1)
 DIFFERENCE = 1e-3  # of a scaled input
 LARGEST = 1e300  # in users' units
 
@@ -28,7 +28,8 @@ def derivatives(model: Model, X: Array) -> Array:
     that allow for what is not known have no short formula: theirs are differences.
     """
     known = model.posterior
-    if known is not None and model.network.loss == "cross_entropy" and known.share > 0.0:
+    plain = known is None or (known.share == 0.0 and len(known) == 1)
+    if known is not None and model.network.loss == "cross_entropy" and not plain:
         return _of_probabilities(model, known, X)
     thetas = [model.theta] if model.posterior is None else list(model.posterior.theta)
     scaled = model.input_scaling.transform(X)
@@ -110,6 +111,8 @@ class OfRows:
     ----------
     leverage, distance : ndarray (n,)
         As `Influence` has them; the distance in standard deviations of what is known of weights.
+    decides : ndarray of bool (n,)
+        Whether a row decides by itself.
     without : ndarray (n, outputs)
         What is predicted for each row by a fit without it, in users' units.
     gamma : float
@@ -118,6 +121,7 @@ class OfRows:
 
     leverage: Array
     distance: Array
+    decides: NDArray[np.bool_]
     without: Array
     gamma: float
 
@@ -132,25 +136,39 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
     """
     net, tails = model.network, counts_of_tails(model, X, Y)
     root, variance = model.known().roots[0], _variance(model)
-    objective = model.objective(X, Y, None, w * tails)
+    # a weight of which nothing is uncertain was fixed, or pressed against its bound
+    held = np.diag(root) == 0.0
+    fixed = np.where(held, model.theta, np.nan) if held.any() else None
+    objective = model.objective(X, Y, None, w * tails, fixed, model.training.get("signs"))
     once = taken_once(w)
     given = once * tails, root / np.sqrt(variance)
     scaled = np.asarray(objective.X), np.asarray(objective.Y)
     found = influence.influence(net, model.theta, *scaled, *given)
-    alone = sample(objective, found.leverage)
-    found = left_out(objective, model.theta, *given, found, alone.rows)
+    found = left_out(objective, model.theta, *given, found, sample(objective, found.alone).rows)
     without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
     gamma = float(w / once @ found.leverage)
-    return OfRows(found.leverage, found.distance / np.sqrt(variance), without, gamma)
+    decides = found.alone > influence.HIGH
+    return OfRows(found.leverage, found.distance / np.sqrt(variance), decides, without, gamma)
 
 
-def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, float]]:
-    """Return how much each input says to the first target, as plain data.
+def errors_of_weights(model: Model) -> tuple[dict[int, Array], dict[int, Array]]:
+    """Return the standard errors of W and b of the best network, empty if nothing is known of them.
+
+    In the scale of the network. That of a weight that is fixed, or held at 0 by its sign, is 0.
+    """
+    if model.posterior is None:
+        return {}, {}
+    return model.network.weights(np.sqrt(np.sum(model.posterior.roots[0] ** 2, axis=1)))
+
+
+def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, dict[str, float]]]:
+    """Return how much each input says to each output, by output and input, as plain data.
 
     In users' units: the mean of dŷ/dx over rows as `effect` with its `effect_error`, for words of
     a category against the mean of all its words; the mean of |dŷ/dx| as `slope` with its `error`,
-    which is never 0 and no test of whether an input matters. `of_spread` is the slope for a
-    standard deviation of the input, in the unit of the target.
+    which is never 0 and no test of whether an input matters. `of_spread` is the slope for one
+    scale of the input, with scale "standard" its standard deviation, in the unit of the target.
+    Errors take noise as the same everywhere.
     """
     net, known = model.network, model.posterior
     rows = slice(None) if len(X) <= MOST_ROWS else slice(None, None, len(X) // MOST_ROWS + 1)
@@ -158,14 +176,14 @@ def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, float]]:
     contrasts = _contrasts(model)
 
     def slopes(theta: Array) -> Array:
-        return sensitivity.mean_slopes(net, theta, scaled, w, FIRST, contrasts)[:, 0]
+        return sensitivity.mean_slopes(net, theta, scaled, w, contrasts)
 
     found = slopes(model.theta)
     errors = np.zeros_like(found)
     if known is not None:
         errors = sensitivity.standard_error(slopes, model.theta, known.roots[0])
-    units, spread = _units(model)[0], model.target_scaling.scale[0]
-    of_spread = found[1] * spread
+    of_spread = found[1] * model.target_scaling.scale[:, None]
+    units = _units(model)
     (effect, slope), (effect_error, error) = found * units, errors * units
     columns = {
         "effect": effect,
@@ -175,8 +193,11 @@ def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, float]]:
         "of_spread": of_spread,
     }
     return {
-        name: {key: float(values[j]) for key, values in columns.items()}
-        for j, name in enumerate(model.input_names)
+        output: {
+            name: {key: float(values[k, j]) for key, values in columns.items()}
+            for j, name in enumerate(model.input_names)
+        }
+        for k, output in enumerate(model.output_names)
     }
 
 

@@ -39,26 +39,26 @@ class Sample:
     stands_for: Array
 
 
-def sample(objective: Objective, leverage: Array, minima: int = 1) -> Sample:
-    """Return rows that decide by themselves, as many as can be afforded, evenly by leverage.
+def sample(objective: Objective, alone: Array, minima: int = 1) -> Sample:
+    """Return rows that decide by themselves, as many as can be afforded, evenly chosen.
 
     Parameters
     ----------
     objective : Objective
-    leverage : ndarray (n,)
+    alone : ndarray (n,)
+        How far each decides: see `Influence`.
     minima : int
         Of how many minima each row is left out.
     """
-    net, stands_for = objective.net, np.ones(len(leverage))
-    alone = np.flatnonzero(leverage > HIGH * net.layers[-1])
-    work = float(minima) * np.asarray(objective.Y).size * net.n_parameters**2
-    if len(alone) == 0 or FEWEST_REFITS * work > AT_ALL:
-        return Sample(alone[:0], stands_for)
-    n = min(len(alone), MOST_REFITS, max(FEWEST_REFITS, int(MOST_WORK / work)))
-    evenly = np.linspace(0, len(alone) - 1, n).round().astype(np.intp)
-    rows = alone[np.argsort(leverage[alone], kind="stable")[evenly]]
-    stands_for[alone] = 0.0
-    stands_for[rows] = len(alone) / n
+    stands_for, high = np.ones(len(alone)), np.flatnonzero(alone > HIGH)
+    work = float(minima) * np.asarray(objective.Y).size * objective.net.n_parameters**2
+    if len(high) == 0 or FEWEST_REFITS * work > AT_ALL:
+        return Sample(high[:0], stands_for)
+    n = min(len(high), MOST_REFITS, max(FEWEST_REFITS, int(MOST_WORK / work)))
+    evenly = np.linspace(0, len(high) - 1, n).round().astype(np.intp)
+    rows = high[np.argsort(alone[high], kind="stable")[evenly]]
+    stands_for[high] = 0.0
+    stands_for[rows] = len(high) / n
     return Sample(rows, stands_for)
 
 

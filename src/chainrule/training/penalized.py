@@ -46,8 +46,8 @@ class Penalized:
         By the evidence.
     reason : str or None
         Why a penalty by rule is what it is.
-    sizes : tuple of Size
-        That were tried.
+    sizes : Grown or None
+        Of which the size was chosen.
     tails : HeavyTails or None
     interrupted : bool
         Whether Ctrl-C has ended the search: it is what had been found.
@@ -60,7 +60,7 @@ class Penalized:
     variance: float | None = None
     found: bayes.Penalty | None = None
     reason: str | None = None
-    sizes: tuple[growth.Size, ...] = ()
+    sizes: growth.Grown | None = None
     tails: HeavyTails | None = None
     interrupted: bool = False
 
@@ -79,8 +79,8 @@ class Penalized:
             known["evidence"]["log_evidence"] = height if np.isfinite(height) else None
         if self.reason is not None:
             known["alpha_reason"] = self.reason
-        if self.sizes:
-            known["sizes"] = [size.as_dict() for size in self.sizes]
+        if self.sizes is not None:
+            known |= self.sizes.as_dict()
         if self.tails is not None:
             known["tails"] = self.tails.as_dict()
         return known
@@ -149,20 +149,44 @@ def penalized(
         raise ConfigurationError(
             f"alpha is {alpha!r}; give numbers of at least 0, {EVIDENCE!r} or {RULE!r}"
         )
-    now = start if sizes is None else _of_best_size(start, alpha, search, sizes)
-    if now.found is None:
-        now = _with_alpha(now, alpha, search)
+    if sizes is None:
+        now = _with_alpha(start, alpha, search)
+    else:
+        now = _of_best_size(start, alpha, search, sizes)
     try:
-        for _ in range(ROUNDS_OF_NOISE if _can_be_whitened(now) else 0):
-            share = _share_of_noise(now)
-            if now.interrupted or np.abs(np.log(share)).max() < SAME_NOISE:
-                break
-            now = _by_evidence(_whitened(now, share), search)
-        return _with_tails(now, search) if noise == STUDENT and not now.interrupted else now
+        found = _as_noisy(now, search, noise)
+        if sizes is None or found is now or found.interrupted:
+            return found
+        return _of_best_size_so_noisy(found, search, noise, sizes, now.objective.w)
     except KeyboardInterrupt:
         if now.found is None:
             raise
         return replace(now, interrupted=True)
+
+
+def _as_noisy(now: Penalized, search: Search, noise: str) -> Penalized:
+    """Return the cost with each target scaled by the noise in it, and with rows that count less."""
+    for _ in range(ROUNDS_OF_NOISE if _can_be_whitened(now) else 0):
+        share = _share_of_noise(now)
+        if now.interrupted or np.abs(np.log(share)).max() < SAME_NOISE:
+            break
+        now = _by_evidence(_whitened(now, share), search)
+    return _with_tails(now, search) if noise == STUDENT and not now.interrupted else now
+
+
+def _of_best_size_so_noisy(
+    found: Penalized, search: Search, noise: str, sizes: Callable[[int], Objective], w: Array
+) -> Penalized:
+    """Return the cost of another size, if it is better once rows and targets count what they do."""
+
+    def of_size(hidden: int) -> Objective:
+        return replace(sizes(hidden), Y=found.objective.Y, sample_weight=found.objective.w)
+
+    now = _of_best_size(found, EVIDENCE, search, of_size)
+    if now.interrupted or now.model.network == found.model.network:
+        return replace(found, sizes=now.sizes, interrupted=now.interrupted)
+    objective = replace(now.objective, sample_weight=w)
+    return _as_noisy(replace(now, objective=objective, tails=None), search, noise)
 
 
 def _of_best_size(
@@ -180,12 +204,12 @@ def _of_best_size(
     theta = np.zeros(objective.net.n_parameters)
     model = replace(start.model, network=objective.net, theta=theta)
     now = replace(
-        start, model=model, objective=objective, sizes=found.tried, interrupted=found.interrupted
+        start, model=model, objective=objective, sizes=found, interrupted=found.interrupted
     )
     of_size = found.chosen.penalty
     assert of_size is not None
     again = of_size.n_rows < min(len(objective.w), bayes.rows_enough(objective.net))
-    return now if again and not now.interrupted else _with(now, of_size)
+    return _by_evidence(now, search) if again and not now.interrupted else _with(now, of_size)
 
 
 def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:

@@ -61,6 +61,14 @@ class HeavyTails:
         """Of a Gaussian that holds as much within one standard deviation, (K,): t may have none."""
         return np.asarray((self.scale * stats.t.ppf(stats.norm.cdf(1.0), self.degrees)) ** 2)
 
+    @property
+    def inefficiency(self) -> float:
+        """How much larger the variance of the weights is than the sum of squares says.
+
+        One over the Fisher information of t: Lange, Little & Taylor (1989), app. B.
+        """
+        return (self.degrees + 3.0) / (self.degrees + 1.0)
+
 
 def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
     """Return what rows count, found in turn with the minimum near a point.

@@ -14,7 +14,7 @@ from chainrule._errors import ConfigurationError, DataError, TrainingError
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
-from chainrule.statistics.influence import taken_once
+from chainrule.statistics.influence import HIGH, taken_once
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
 from chainrule.tables.scaling import fit_scaling
@@ -24,7 +24,7 @@ from chainrule.training.belief import Belief, believed
 from chainrule.training.early_stopping import Validation
 from chainrule.training.history import Iteration
 from chainrule.training.insight import relevance
-from chainrule.training.minimize import Fit
+from chainrule.training.minimize import CUT_SHORT, Fit
 from chainrule.training.model import Model
 from chainrule.training.objective import Objective, require_finite
 from chainrule.training.optimizers.stopping import Termination
@@ -35,6 +35,8 @@ from chainrule.training.starts import Restarts
 ROWS_FOR_A_CHECK = 200
 MOST_WORK = 1e11  # multiplications for second derivatives
 COVERAGE = 0.95
+STOPPED = ("max_iter", *CUT_SHORT)
+LITTLE = 1e-3  # of the cost there is to explain
 MOST_INFLUENTIAL = 10  # rows that are named
 Watcher = Callable[[int, "Model", Iteration], Termination | None]
 
@@ -205,13 +207,15 @@ def train(
     restarts = _minimized(task, n_restarts, seed, options)
     model = replace(model, theta=restarts.best.theta)
     record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
+    if objective.signs is not None:
+        record["signs"] = np.asarray(objective.signs).astype(int).tolist()
     if task.tails is not None:
         least = np.argsort(task.tails.weights, kind="stable")[:MOST_INFLUENTIAL]
         record["tails"]["rows"] = [
             {"row": int(rows.number[i]) + 1, "counts": float(task.tails.weights[i])} for i in least
         ]
     minima = _predicting(restarts, ensemble)
-    stopped = len(aside.w) > 0 or task.interrupted
+    stopped = len(aside.w) > 0 or task.interrupted or _is_on_its_way(restarts.best)
     try:
         belief, why_not = _belief(task, minima, rows, noise, seed, stopped)
         if belief is not None:
@@ -292,6 +296,11 @@ def _rows(
     return trained_on, rows[(w > 0) & held_out]
 
 
+def _is_on_its_way(fit: Fit) -> bool:
+    """Return whether a fit was cut short where there was still something to gain."""
+    return fit.termination.name in STOPPED and not fit.certificate.decrement <= LITTLE
+
+
 def _predicting(restarts: Restarts, n: int) -> list[Array]:
     """Return the n minima that predict together, the best first."""
     best = restarts.best.theta
@@ -306,8 +315,6 @@ def _belief(
 ) -> tuple[Belief | None, str]:
     """Return what is known around minima, or why nothing is."""
     net, n = task.objective.net, len(rows.w)
-    if stopped:
-        return None, "training was stopped before it came to a minimum"
     if task.objective.highest_order < 2:
         return None, "its loss has no second derivatives"
     if (
@@ -318,6 +325,8 @@ def _belief(
             None,
             f"second derivatives of {net.n_parameters:,} weights on {n:,} rows take too long",
         )
+    if stopped:
+        return None, "training was stopped before it came to a minimum"
     belief = believed(
         task.objective,
         minima,
@@ -325,7 +334,7 @@ def _belief(
         once=rows.once if task.tails is None else rows.once * task.tails.weights,
         variance=task.variance,
         noise=noise if task.tails is None else "constant",
-        of_noise=None if task.tails is None else task.tails.variance,
+        tails=task.tails,
         seed=seed,
     )
     return belief, "the curvature of its cost is not positive"
@@ -348,6 +357,7 @@ def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
         {
             "row": int(rows.number[i]) + 1,
             "leverage": float(belief.leverage[i]),
+            "decides": bool(belief.alone[i] > HIGH),
             "distance": float(belief.distance[i]),
             "target": rows.Y[i].tolist(),
             "without": without[i].tolist(),
