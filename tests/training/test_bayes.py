@@ -567,7 +567,9 @@ def test_what_a_row_with_heavy_tails_says_is_its_information(degrees):
     slope = (degrees + 1) * r / (degrees + r**2)  # of ln p
     information = integrate.trapezoid(slope**2 * density, r)
     # sums of squares weighted by (nu + 1) / (nu + r^2) have a mean curvature of 1
-    assert integrate.trapezoid((degrees + 1) / (degrees + r**2) * density, r) == pytest.approx(1, rel=1e-3)
+    assert integrate.trapezoid((degrees + 1) / (degrees + r**2) * density, r) == pytest.approx(
+        1, rel=1e-3
+    )
     tails = HeavyTails(np.ones(1), degrees, np.ones(1), 1.0, np.zeros(1))
     assert tails.inefficiency == pytest.approx(1.0 / information, rel=1e-3)
 

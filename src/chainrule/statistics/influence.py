@@ -43,8 +43,8 @@ class Influence:
     alone : ndarray (n,)
         How far a row decides, of all that is predicted for it, what it decides most; from 0 to 1.
         The leverage, where there is one output.
-    z : ndarray (n, K)
-        At the output, before its function.
+    z, S : ndarray (n, K), (n, K, K)
+        At the output, before its function, and how far the row can move it.
     z_without : ndarray (n, K)
         The same of a fit without this row.
     distance : ndarray (n,)
@@ -54,6 +54,7 @@ class Influence:
     leverage: Array
     alone: Array
     z: Array
+    S: Array
     z_without: Array
     distance: Array
 
@@ -92,7 +93,14 @@ def influence(net: Network, theta: Array, X: Array, Y: Array, v: Array, root: Ar
         Of C: C = root rootᵀ.
     """
     n, K = len(X), net.layers[-1]
-    found = Influence(np.empty(n), np.empty(n), np.empty((n, K)), np.empty((n, K)), np.empty(n))
+    found = Influence(
+        leverage=np.empty(n),
+        alone=np.empty(n),
+        z=np.empty((n, K)),
+        S=np.empty((n, K, K)),
+        z_without=np.empty((n, K)),
+        distance=np.empty(n),
+    )
     for rows, z, dz in jacobians(net, theta, X):
         moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
         S = moved @ moved.swapaxes(1, 2)
@@ -102,7 +110,7 @@ def influence(net: Network, theta: Array, X: Array, Y: Array, v: Array, root: Ar
         u = v[rows, None] * _left(values.real, vectors, delta)
         found.leverage[rows] = np.einsum("nkk->n", own)
         found.alone[rows] = values.real.max(axis=1)
-        found.z[rows] = z
+        found.z[rows], found.S[rows] = z, S
         found.z_without[rows] = z + (S @ u[:, :, None])[:, :, 0]
         found.distance[rows] = np.sqrt(np.einsum("nk,nkl,nl->n", u, S, u).clip(0.0))
     return found

@@ -78,8 +78,30 @@ class Noise:
 
 
 @dataclass(frozen=True, eq=False)
+class Spread:
+    """Z of rows, at each of the minima, and its covariance there.
+
+    Attributes
+    ----------
+    z : ndarray (m, n, K)
+    S : ndarray (m, n, K, K)
+    """
+
+    z: Array
+    S: Array
+
+    def together(self) -> tuple[Array, Array]:
+        """Return the mean of z over minima, (n, K), and its covariance, (n, K, K)."""
+        mean = self.z.mean(axis=0)
+        off = self.z - mean
+        return mean, self.S.mean(axis=0) + np.einsum("mnk,mnl->nkl", off, off) / len(off)
+
+
+@dataclass(frozen=True, eq=False)
 class Posterior:
     """What is known of weights and noise.
+
+    What it says of rows X it says faster where their `Spread` is known.
 
     Attributes
     ----------
@@ -115,48 +137,48 @@ class Posterior:
     def __len__(self) -> int:
         return len(self.theta)
 
-    def z(self, net: Network, X: Array) -> Array:
+    def spread(self, net: Network, X: Array) -> Spread:
+        """Return how z of rows spreads, (n, d[1])."""
+        pairs = zip(self.theta, self.roots, strict=True)
+        each = [spread(net, theta, root, X) for theta, root in pairs]
+        return Spread(np.array([z for z, _ in each]), np.array([S for _, S in each]))
+
+    def z(self, net: Network, X: Array, of: Spread | None = None) -> Array:
         """Return the z of all minima together, moderated by what is not known, (n, K)."""
         if self.share == 0.0:
             return np.asarray(np.mean([_z(net, theta, X) for theta in self.theta], axis=0))
-        return moderated(net, *self.log_odds(net, X), self.share)
+        return moderated(net, *(of or self.spread(net, X)).together(), self.share)
 
-    def log_odds(self, net: Network, X: Array) -> tuple[Array, Array]:
-        """Return the mean of z over all minima, (n, K), and its covariance, (n, K, K)."""
-        each = [
-            spread(net, theta, root, X) for theta, root in zip(self.theta, self.roots, strict=True)
-        ]
-        return together(np.array([z for z, _ in each]), np.array([S for _, S in each]))
-
-    def outputs(self, net: Network, X: Array) -> Array:
+    def outputs(self, net: Network, X: Array, of: Spread | None = None) -> Array:
         """Return what all minima together predict, (n, K): numbers, or probabilities."""
         if net.loss == "cross_entropy":
-            return np.asarray(net.pair.y_hat(self.z(net, X)))
+            return np.asarray(net.pair.y_hat(self.z(net, X, of)))
         return np.asarray(np.mean([net.forward(at, X).y_hat for at in self.theta], axis=0))
 
-    def variances(self, net: Network, X: Array) -> tuple[Array, Array]:
+    def variances(self, net: Network, X: Array, of: Spread | None = None) -> tuple[Array, Array]:
         """Return the variance of ŷ and that of the noise, both (n, K)."""
-        inside = np.zeros((len(X), net.layers[-1]))
-        said = []
-        for theta, root in zip(self.theta, self.roots, strict=True):
-            z, S = spread(net, theta, root, X)
-            slope = net.pair.slope(z)
-            inside += np.einsum("nkl,nlm,nkm->nk", slope, S, slope) / len(self)
-            said.append(net.pair.y_hat(z))
+        of = of or self.spread(net, X)
+        slopes = [net.pair.slope(z) for z in of.z]
+        pairs = zip(slopes, of.S, strict=True)
+        inside = np.mean(
+            [np.einsum("nkl,nlm,nkm->nk", slope, S, slope) for slope, S in pairs], axis=0
+        )
+        said = [net.pair.y_hat(z) for z in of.z]
         between = np.var(said, axis=0)
         noise = said[0] if self.noise is None else self.noise.at(X)
         return inside + between, noise
 
-    def uncertainty(self, net: Network, X: Array) -> Array:
+    def uncertainty(self, net: Network, X: Array, of: Spread | None = None) -> Array:
         """Return how little is known of each row, (n,).
 
         The variance of ŷ in units of the noise, summed over outputs; of classes that of the log
         odds.
         """
         if net.loss != "cross_entropy":
-            of_y_hat, noise = self.variances(net, X)
+            of_y_hat, noise = self.variances(net, X, of)
             return np.asarray((of_y_hat / np.maximum(noise, np.finfo(np.float64).tiny)).sum(axis=1))
-        return np.asarray(np.einsum("nkk->n", _centred(net, self.log_odds(net, X)[1])))
+        _, S = (of or self.spread(net, X)).together()
+        return np.asarray(np.einsum("nkk->n", _centred(net, S)))
 
     def is_far(self, net: Network, X: Array) -> NDArray[np.bool_]:
         """Return which rows are far from what was learned from, (n,).
@@ -183,13 +205,6 @@ class Posterior:
 
 def _z(net: Network, theta: Array, X: Array) -> Array:
     return np.asarray(net.forward(theta, X).z[net.n_layers])
-
-
-def together(z: Array, S: Array) -> tuple[Array, Array]:
-    """Return the mean of z (m, n, K), and its covariance within, (m, n, K, K), and between."""
-    mean = z.mean(axis=0)
-    off = z - mean
-    return mean, S.mean(axis=0) + np.einsum("mnk,mnl->nkl", off, off) / len(z)
 
 
 def moderated(net: Network, z: Array, S: Array, share: float) -> Array:

@@ -64,5 +64,6 @@ def standard_error(function: Callable[[Array], Array], theta: Array, root: Array
         The weights, (p,), and R, (p, p).
     """
     draws = np.random.default_rng(0).standard_normal((DIRECTIONS, len(theta))) @ root.T
-    changes = [function(theta + STEP * draw) - function(theta - STEP * draw) for draw in draws]
-    return np.asarray(np.sqrt(np.mean(np.square(changes), axis=0)) / (2.0 * STEP))
+    here = function(theta)
+    changes = [function(theta + STEP * draw) - here for draw in draws]
+    return np.asarray(np.sqrt(np.mean(np.square(changes), axis=0)) / STEP)

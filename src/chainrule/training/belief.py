@@ -25,10 +25,9 @@ from chainrule.statistics.posterior import (
     Noise,
     Posterior,
     Precision,
+    Spread,
     moderated,
-    spread,
     thinned,
-    together,
 )
 from chainrule.training import bayes
 from chainrule.training.left_out import left_out, sample
@@ -51,6 +50,8 @@ class Belief:
     Attributes
     ----------
     posterior : Posterior
+    outputs : ndarray (n, K)
+        What is predicted for each row, in the scale of the network.
     leverage, alone : ndarray (n,)
         Of each row, the mean over minima: see `Influence`.
     without : ndarray (n, K)
@@ -65,6 +66,7 @@ class Belief:
     """
 
     posterior: Posterior
+    outputs: Array
     leverage: Array
     alone: Array
     without: Array
@@ -132,12 +134,24 @@ def believed(
         X.max(axis=0),
         np.inf,
     )
+    of = Spread(
+        np.array([at.rows.z for at in known]),
+        np.array([at.variance * unit * at.rows.S for at in known]),
+    )
     if net.loss == "cross_entropy":
-        posterior, without = _of_classes(objective, posterior, known, left, w * stands_for)
+        z_without = np.array([at.rows.z_without for at in known])
+        z, S = Spread(z_without, of.S / left[:, None, None]).together()
+        # what is less certain need not rise where the network must
+        if not objective.bounded:
+            share = _share(net, z, S, np.asarray(objective.Y), w * stands_for)
+        else:
+            share = 0.0
+        posterior = replace(posterior, share=share)
+        without = net.pair.y_hat(moderated(net, z, S, share))
     else:
         y_hat, without = (
             np.mean([net.pair.y_hat(z) for z in each], axis=0)
-            for each in ([of.rows.z for of in known], [of.rows.z_without for of in known])
+            for each in ([at.rows.z for at in known], [at.rows.z_without for at in known])
         )
         if net.loss != "poisson":  # which says itself how noise depends on ŷ
             Y = np.asarray(objective.Y)
@@ -148,17 +162,22 @@ def believed(
             else:
                 of_rows = Noise(tails.variance)
             posterior = replace(posterior, noise=of_rows)
-        scores = _scores(posterior, objective, without, left, counts * stands_for)
-        posterior = replace(posterior, scores=scores)
+        of_y_hat, of_noise = posterior.variances(net, X, of)
+        std = np.sqrt(of_y_hat / left[:, None] + of_noise)
+        errors = np.abs(np.asarray(objective.Y) - without) / std
+        posterior = replace(posterior, scores=thinned(errors, counts * stands_for))
     # a row that decides by itself is no measure of how little is known of others
     usual = alone <= HIGH
-    uncertainty = posterior.uncertainty(net, X) / left
+    uncertainty = posterior.uncertainty(net, X, of) / left
     posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
     distance = np.mean([of.rows.distance for of in known], axis=0)
     distance = distance / np.sqrt(np.mean([of.variance for of in known]) * unit)
     n_effective = float(counts @ known[0].rows.leverage)
     variance = known[0].variance * unit
-    return Belief(posterior, leverage, alone, without, stands_for, distance, n_effective, variance)
+    outputs = posterior.outputs(net, X, of)
+    return Belief(
+        posterior, outputs, leverage, alone, without, stands_for, distance, n_effective, variance
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,30 +211,6 @@ def _minimum(
     free = max(n_numbers - float(w / once @ rows.leverage), LEAST_SHARE * n_numbers)
     error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / unit
     return _Minimum(theta, root, rows, max(least, spread_out * error / free))
-
-
-def _scores(
-    posterior: Posterior, objective: Objective, without: Array, left: Array, counts: Array
-) -> Array:
-    """Return the errors of rows by fits without them, in standard deviations: see `Posterior`."""
-    of_y_hat, of_noise = posterior.variances(objective.net, np.asarray(objective.X))
-    std = np.sqrt(of_y_hat / left[:, None] + of_noise)
-    return thinned(np.abs(np.asarray(objective.Y) - without) / std, counts)
-
-
-def _of_classes(
-    objective: Objective, posterior: Posterior, known: list[_Minimum], left: Array, w: Array
-) -> tuple[Posterior, Array]:
-    """Return the posterior of classes, and the probabilities of rows by fits without them."""
-    net, X, Y = objective.net, np.asarray(objective.X), np.asarray(objective.Y)
-    pairs = zip(known, posterior.roots, strict=True)
-    within = [spread(net, of.theta, root, X)[1] for of, root in pairs]
-    z, S = together(
-        np.array([of.rows.z_without for of in known]), np.array(within) / left[:, None, None]
-    )
-    # what is less certain need not rise where the network must
-    share = 0.0 if objective.bounded else _share(net, z, S, Y, w)
-    return replace(posterior, share=share), net.pair.y_hat(moderated(net, z, S, share))
 
 
 def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from chainrule.training.model import Model
 from chainrule.training.robust import counted
 
 MOST_ROWS = 2_000  # for mean slopes
+NUMBERS, FEWEST_ROWS = 100_000, 200  # for their errors, which are known to a tenth only
 DIFFERENCE = 1e-3  # of a scaled input
 LARGEST = 1e300  # in users' units
 
@@ -171,17 +173,18 @@ def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, dict[str,
     Errors take noise as the same everywhere.
     """
     net, known = model.network, model.posterior
-    rows = slice(None) if len(X) <= MOST_ROWS else slice(None, None, len(X) // MOST_ROWS + 1)
-    scaled, w = model.input_scaling.transform(X)[rows], w[rows]
-    contrasts = _contrasts(model)
+    scaled, contrasts = model.input_scaling.transform(X), _contrasts(model)
 
-    def slopes(theta: Array) -> Array:
-        return sensitivity.mean_slopes(net, theta, scaled, w, contrasts)
+    def slopes(theta: Array, most: int = MOST_ROWS) -> Array:
+        rows = slice(None, None, -(-len(X) // most))
+        return sensitivity.mean_slopes(net, theta, scaled[rows], w[rows], contrasts)
 
     found = slopes(model.theta)
     errors = np.zeros_like(found)
     if known is not None:
-        errors = sensitivity.standard_error(slopes, model.theta, known.roots[0])
+        few = max(FEWEST_ROWS, NUMBERS // (net.layers[0] * net.layers[-1]))
+        of = partial(slopes, most=min(few, MOST_ROWS))
+        errors = sensitivity.standard_error(of, model.theta, known.roots[0])
     of_spread = found[1] * model.target_scaling.scale[:, None]
     units = _units(model)
     (effect, slope), (effect_error, error) = found * units, errors * units

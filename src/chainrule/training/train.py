@@ -228,7 +228,8 @@ def train(
         restarts = replace(restarts, cut_short=cut_short)
     if belief is None:
         record["no_posterior"] = why_not
-    record["scores"] = model.scores(X, Y, w)
+    outputs = belief.outputs if belief is not None and classes else model.outputs_of_inputs(X)
+    record["scores"] = model.scores_of(outputs, Y, w)
     return Trained(replace(model, training=record), restarts, belief)
 
 
