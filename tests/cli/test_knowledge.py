@@ -301,3 +301,25 @@ def test_rows_far_from_those_learned_are_named_for_classes_too(run, table, tmp_p
     done = run("predict", path, new)
     assert done.code == 0
     assert "1 of 2 rows are far from those that were learned (row 2)" in done.err
+
+
+def test_an_output_that_is_not_that_of_classes_is_refused_at_once(run, table, tmp_path):
+    done = run("fit", table, "--target", "kind", "--output", "exp", "--out", tmp_path / "c.json")
+    assert done.code == 2
+    assert "--output is 'exp', and these classes are learned with 'sigmoid'" in done.err
+
+
+def test_starts_that_agree_predict_as_one(run, table, tmp_path):
+    out = tmp_path / "m.json"
+    options = ("--hidden", 0, "--ensemble", 3, "--restarts", 3, "--out", out)
+    page = run("fit", table, "--target", "y", *options).out
+    assert "3 networks predict together; at the same minimum: as one of them does" in page
+
+
+def test_compare_with_an_ensemble_and_another_noise(run, table):
+    few = ("compare", table, "--target", "y", "--folds", 2, "--hidden", 2)
+    done = run(*few, "--ensemble", 5)
+    assert "--ensemble is 5, and there are only 3 starts" in done.err
+    assert run(*few, "--noise", "student").code == 0
+    done = run("compare", table, "--target", "kind", "--folds", 2, "--noise", "student")
+    assert "--noise student is that of numbers" in done.err

@@ -151,7 +151,6 @@ def test_compare(run, flowers, tmp_path):
     means = [result["r2"]["mean"] for result in document["results"]]
     assert means == sorted(means, reverse=True)
     assert "it can be 2 to 15" in run("compare", table, "--target", "y", "--folds", 40).err
-    assert run("compare", table, "--target", "y", "--weight", "x").code == 2
     alone, together = (
         json.loads(run("compare", table, "--target", "y", "--folds", 2, *more, "--json").out)
         for more in ((), ("--ensemble", 3))

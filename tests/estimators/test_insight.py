@@ -1,5 +1,7 @@
 """What estimators know besides their predictions."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -415,3 +417,63 @@ def test_derivatives_of_classes_that_predict_together():
         step = 1e-5 * np.eye(2)[j]
         up, down = (model.predict_proba(A[:8] + s * step)[:, 1] for s in (1, -1))
         assert found[:, j] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-7)
+
+
+def test_classes_that_can_be_told_apart_without_a_penalty_are_learned():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(40, 2))
+    y = np.digitize(A[:, 0], [-1, -0.3, 0.3, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = NetworkClassifier(hidden_layer_sizes=(), alpha=0.0).fit(A, y)
+    assert model.score(A, y) > 0.9
+
+
+def test_numbers_without_end_are_not_said_to_be_known(tmp_path):
+    rng = np.random.default_rng(1)
+    A = rng.normal(size=(25, 2))
+    y = (A[:, 0] > 1) * 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = NetworkRegressor(hidden_layer_sizes=(), alpha=0.0, output_activation="exp")
+        model.fit(A, y)
+    save_model(model.model_, tmp_path / "m.json")
+    assert np.array_equal(load_model(tmp_path / "m.json").predict(A)[:, 0], model.predict(A))
+
+
+def test_probabilities_do_not_jump_beside_the_rows_that_were_learned():
+    rng = np.random.default_rng(0)
+    A, y = rng.normal(size=(3, 2)), rng.permutation(3)
+    model = NetworkClassifier(hidden_layer_sizes=(4, 4), alpha=0.1).fit(A, y)
+    near = model.predict_proba(A + np.array([1e-3, 0.0]))
+    assert near == pytest.approx(model.predict_proba(A), abs=1e-2)
+    step = 1e-5 * np.eye(2)[0]
+    up, down = (model.predict_proba(A + s * step) for s in (1, -1))
+    assert model.derivatives(A)[:, :, 0] == pytest.approx((up - down) / 2e-5, rel=1e-3, abs=1e-5)
+
+
+def test_counts_that_predict_together_are_as_noisy_as_their_mean():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(60, 2))
+    y = rng.poisson(np.exp(A[:, 0]))
+    model = NetworkRegressor(
+        hidden_layer_sizes=(5,), output_activation="exp", n_restarts=3, ensemble=3, alpha=1e-3
+    ).fit(A, y)
+    sure = model.model_.certainty(A)
+    assert sure.std**2 - sure.std_of_mean**2 == pytest.approx(sure.mean, rel=1e-6)
+
+
+def test_what_is_left_out_with_heavy_tails_is_what_refits_say():
+    rng = np.random.default_rng(2)
+    A = rng.normal(size=(40, 2))
+    y = A @ [1.0, 0.5] + 0.1 * rng.standard_t(1.5, 40)
+
+    def fitted_to(keep):
+        options = {"alpha": 0.0, "scale": "none", "noise": "student", "n_restarts": 1}
+        return NetworkRegressor(hidden_layer_sizes=(), **options).fit(A[keep], y[keep])
+
+    model = fitted_to(np.arange(40))
+    moved = model.loo_predictions_[:, 0] - model.predict(A)
+    refits = [fitted_to(np.arange(40) != i).predict(A[i : i + 1])[0] for i in range(40)]
+    really = np.array(refits) - model.predict(A)
+    assert moved @ really / (moved @ moved) == pytest.approx(1.0, abs=0.4)

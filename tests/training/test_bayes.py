@@ -584,3 +584,16 @@ def test_errors_with_heavy_tails_are_those_of_many_samples(rng):
         of_input = model.training["known"]["relevance"][model.output_names[0]]
         errors.append(of_input[model.input_names[0]]["effect_error"])
     assert np.median(errors) == pytest.approx(np.std(slopes), rel=0.3)
+
+
+def test_what_is_far_off_is_found_again_with_the_penalty_that_belongs_to_it():
+    rng = np.random.default_rng(0)
+    X = np.sort(rng.uniform(-3, 3, (120, 1)), axis=0)
+    truth = 3.0 * np.sin(2.0 * X)
+    Y = truth + 0.1 * rng.standard_normal((120, 1))
+    Y[[10, 50, 90]] += [[60.0], [-80.0], [70.0]]
+    model = fit(X, Y, Network([1, 5, 1]), noise="student").model
+    clean = np.delete(np.arange(120), [10, 50, 90])
+    assert np.sqrt(np.mean((model.outputs_of_inputs(X) - truth)[clean] ** 2)) < 0.1
+    least = {row["row"] - 1 for row in model.training["tails"]["rows"][:3]}
+    assert least == {10, 50, 90}

@@ -41,7 +41,6 @@ OPTIONS = (
     click.option("--drop", multiple=True, help="Column to leave out; may be given several times."),
     click.option("--number", multiple=True, help="Column that holds numbers, whatever it says."),
     click.option("--category", multiple=True, help="Column that holds categories."),
-    click.option("--weight", help="Column that says how much a row counts; 2 is the row twice."),
     click.option(
         "--missing",
         default="indicator",
@@ -78,8 +77,15 @@ class Chosen:
     numbers: NDArray[np.intp]
 
 
+WEIGHT = click.option(
+    "--weight",
+    help="Column that says how much a row counts: whole numbers how often it was seen, others only "
+    "how rows compare.",
+)
+
+
 def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which columns are what: what `columns_of` takes."""
+    """Add the options that say which columns are what: what `columns_of` takes, but `weight`."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command

@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from chainrule._errors import DataError
+from chainrule._errors import ConfigurationError
 from chainrule.cli._columns import column_options, columns_of
 from chainrule.cli._input import reading_options, table_from
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.cli.fit import activations_of, alphas_of, widths_of
 from chainrule.comparison import OURS, Comparison, compare
 from chainrule.tables.reading import Format
+from chainrule.training.belief import NOISE
 from chainrule.training.penalized import EVIDENCE
 
 WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accuracy"}
@@ -35,6 +36,9 @@ WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accur
     type=click.IntRange(min=1),
     help="How many of the starts predict together.",
 )
+@click.option(
+    "--noise", default="varying", show_default=True, type=click.Choice(NOISE), help="As of fit."
+)
 @click.option("--activation", default="tanh", show_default=True, help="Of the hidden layers.")
 @click.option("--skip/--no-skip", default=False, show_default=True, help="As of fit.")
 @click.option("--folds", type=int, help="Of the cross-validation. [default: 10 if there are rows]")
@@ -48,6 +52,7 @@ def command(
     alpha: str,
     restarts: int,
     ensemble: int,
+    noise: str,
     activation: str,
     skip: bool,
     folds: int | None,
@@ -61,8 +66,11 @@ def command(
     The others are the mean, linear or logistic regression, scikit-learn's networks and its
     gradient boosting, as they come; its networks get standardized columns.
     """
-    if columns["weight"] is not None:
-        raise DataError("compare counts every row the same; leave --weight out")
+    if ensemble > restarts:
+        raise ConfigurationError(
+            f"--ensemble is {ensemble}, and there are only {restarts} starts; give as many "
+            "--restarts, or a smaller ensemble"
+        )
     options = {
         "hidden_layer_sizes": "auto" if hidden == "auto" else widths_of(hidden),
         "activation": activations_of(activation, 1 if hidden == "auto" else len(widths_of(hidden))),
@@ -72,7 +80,11 @@ def command(
         "ensemble": ensemble,
     }
     data = table_from(table, written)
-    chosen = columns_of(data, **columns)
+    chosen = columns_of(data, **columns, weight=None)
+    if not chosen.target.classes:
+        options["noise"] = noise
+    elif noise != NOISE[0]:
+        raise ConfigurationError(f"--noise {noise} is that of numbers; classes have none")
     with Progress("comparing") as progress:
         comparison = compare(
             data,

@@ -10,7 +10,7 @@ import click
 
 from chainrule._errors import ConfigurationError
 from chainrule._files import require_other_file
-from chainrule.cli._columns import column_options, columns_of
+from chainrule.cli._columns import WEIGHT, column_options, columns_of
 from chainrule.cli._input import reading_options, table_from
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.heart.activations import ACTIVATIONS
@@ -129,6 +129,7 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
     "command, but for --max-time and what is printed.",
 )
 @column_options
+@WEIGHT
 @reading_options
 @click.option(
     "--allow-unconverged",
@@ -174,6 +175,11 @@ def command(
     default, units = "identity", len(names)
     if target.classes:
         default, units = layer_for(target.classes)
+        if output_name not in (None, default):
+            raise ConfigurationError(
+                f"--output is {output_name!r}, and these classes are learned with {default!r}; "
+                "leave it out, or say --task regression if they are numbers"
+            )
     n_inputs = len(input_names(chosen.types))
 
     def network_of(widths: list[int]) -> Network:

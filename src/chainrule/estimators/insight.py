@@ -110,7 +110,9 @@ class InsightMixin:
         sample_weight: ArrayLike | None = None,
         y: ArrayLike | None = None,
     ) -> Array:
-        """Return how far each prediction follows each target that was learned.
+        """Return about how far each prediction follows each target that was learned.
+
+        dŷ(x)/dy with the network taken as linear in its weights (Gauss-Newton).
 
         Parameters
         ----------

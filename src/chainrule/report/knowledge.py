@@ -86,7 +86,9 @@ def _noise_lines(model: Model) -> Iterator[str]:
     if posterior is None:
         return
     if len(posterior) > 1:
-        yield f"ensemble     {len(posterior)} networks predict together; weights are of the best"
+        same = model.training.get("agreeing", 0) >= len(posterior)
+        what = "at the same minimum: as one of them does" if same else "weights are of the best"
+        yield f"ensemble     {len(posterior)} networks predict together; {what}"
     if posterior.noise is None:
         return
     sd = np.sqrt(posterior.noise.variance) * model.target_scaling.scale

@@ -77,7 +77,15 @@ def jacobians(net: Network, theta: Array, X: Array) -> Iterator[tuple[slice, Arr
         yield rows, z, chain_rule.jacobian(each, trace, W, b, net.functions)
 
 
-def influence(net: Network, theta: Array, X: Array, Y: Array, v: Array, root: Array) -> Influence:
+def influence(
+    net: Network,
+    theta: Array,
+    X: Array,
+    Y: Array,
+    v: Array,
+    root: Array,
+    further: float = 1.0,
+) -> Influence:
     """Return what every row does to the fit.
 
     Parameters
@@ -91,6 +99,8 @@ def influence(net: Network, theta: Array, X: Array, Y: Array, v: Array, root: Ar
         The weight of each row taken once.
     root : ndarray (p, p)
         Of C: C = root rootᵀ.
+    further : float
+        How much further than its square says a row moves the fit, on average.
     """
     n, K = len(X), net.layers[-1]
     found = Influence(
@@ -104,23 +114,32 @@ def influence(net: Network, theta: Array, X: Array, Y: Array, v: Array, root: Ar
     for rows, z, dz in jacobians(net, theta, X):
         moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
         S = moved @ moved.swapaxes(1, 2)
-        own = v[rows, None, None] * net.pair.curvature(z, Y[rows]) @ S
-        values, vectors = np.linalg.eig(own)
+        B = _square_root(v[rows, None, None] * net.pair.curvature(z, Y[rows]))
+        values, vectors = np.linalg.eigh(B @ S @ B)  # those of v Λ S, which is not symmetric
         delta = net.pair.delta(z, Y[rows])
-        u = v[rows, None] * _left(values.real, vectors, delta)
-        found.leverage[rows] = np.einsum("nkk->n", own)
-        found.alone[rows] = values.real.max(axis=1)
+        u = further * v[rows, None] * _left(B @ vectors, values, S, delta)
+        found.leverage[rows] = values.sum(axis=1)
+        found.alone[rows] = values[:, -1]
         found.z[rows], found.S[rows] = z, S
         found.z_without[rows] = z + (S @ u[:, :, None])[:, :, 0]
         found.distance[rows] = np.sqrt(np.einsum("nk,nkl,nl->n", u, S, u).clip(0.0))
     return found
 
 
-def _left(values: Array, vectors: Array, delta: Array) -> Array:
-    """Return (1 - own)⁻¹ δ of each row from the eigenvalues of `own`, with no row quite alone."""
+def _square_root(A: Array) -> Array:
+    """Return B = Bᵀ with B B = A of each row."""
+    values, vectors = np.linalg.eigh(A)
+    return np.asarray(vectors * np.sqrt(values.clip(0.0))[:, None, :] @ vectors.swapaxes(1, 2))
+
+
+def _left(turn: Array, values: Array, S: Array, delta: Array) -> Array:
+    """Return (1 - v Λ S)⁻¹ δ of each row, with no row quite alone.
+
+    It is δ + B (1 - B S B)⁻¹ B S δ with B B = v Λ; `turn` is B times the eigenvectors of B S B.
+    """
     left = np.maximum(1.0 - values, LEAST_LEFT)
-    inside = np.linalg.solve(vectors, delta[:, :, None])
-    return np.asarray((vectors @ (inside / left[:, :, None])).real[:, :, 0])
+    inside = turn.swapaxes(1, 2) @ S @ delta[:, :, None]
+    return np.asarray(delta + (turn @ (inside / left[:, :, None]))[:, :, 0])
 
 
 def votes(net: Network, theta: Array, X: Array, w: Array, root: Array, inputs: Array) -> Array:

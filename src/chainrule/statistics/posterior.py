@@ -165,7 +165,7 @@ class Posterior:
         )
         said = [net.pair.y_hat(z) for z in of.z]
         between = np.var(said, axis=0)
-        noise = said[0] if self.noise is None else self.noise.at(X)
+        noise = np.mean(said, axis=0) if self.noise is None else self.noise.at(X)
         return inside + between, noise
 
     def uncertainty(self, net: Network, X: Array, of: Spread | None = None) -> Array:

@@ -80,6 +80,7 @@ def believed(
     objective: Objective,
     minima: Sequence[Array],
     *,
+    held: Objective | None = None,
     unit: float,
     once: Array,
     variance: float | None = None,
@@ -94,6 +95,8 @@ def believed(
     objective : Objective
     minima : sequence of ndarray (p,)
         The best first.
+    held : Objective, optional
+        The same cost with all weights held: how it curves says how sure they are.
     unit : float
         The weight that counts as one row: see `penalty`.
     once : ndarray (n,)
@@ -112,7 +115,11 @@ def believed(
     few = variance is not None and counts.sum() < FEW_ROWS
     least = variance if few and variance is not None else 0.0
     spread_out = 1.0 if tails is None else tails.inefficiency
-    found = [_minimum(objective, theta, unit, once, least, spread_out) for theta in minima]
+    roots = [_root(held or objective, theta) for theta in minima]
+    found = [
+        _minimum(objective, theta, root, unit, once, least, spread_out)
+        for theta, root in zip(minima, roots, strict=True)
+    ]
     if found[0] is None:
         return None
     known = [minimum for minimum in found if minimum is not None]
@@ -196,15 +203,23 @@ class _Minimum:
 
 
 def _minimum(
-    objective: Objective, theta: Array, unit: float, once: Array, least: float, spread_out: float
+    objective: Objective,
+    theta: Array,
+    root: Array | None,
+    unit: float,
+    once: Array,
+    least: float,
+    spread_out: float,
 ) -> _Minimum | None:
     """Return what is known around one minimum, None where that is nothing."""
     net, w = objective.net, objective.w
-    root = _root(objective, theta)
     if root is None:
         return None
     X, Y = np.asarray(objective.X), np.asarray(objective.Y)
-    rows = influence(net, theta, X, Y, once, root)
+    try:
+        rows = influence(net, theta, X, Y, once, root, spread_out)
+    except linalg.LinAlgError:  # not finite
+        return None
     if net.loss != "squared":
         return _Minimum(theta, root, rows, 1.0)
     n_numbers = float(w.sum()) / unit * net.layers[-1]

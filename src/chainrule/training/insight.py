@@ -15,7 +15,7 @@ from chainrule.statistics.influence import taken_once
 from chainrule.statistics.posterior import Posterior
 from chainrule.training.left_out import left_out, sample
 from chainrule.training.model import Model
-from chainrule.training.robust import counted
+from chainrule.training.robust import counted, inefficiency
 
 MOST_ROWS = 2_000  # for mean slopes
 NUMBERS, FEWEST_ROWS = 100_000, 200  # for their errors, which are known to a tenth only
@@ -145,7 +145,8 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
     once = taken_once(w)
     given = once * tails, root / np.sqrt(variance)
     scaled = np.asarray(objective.X), np.asarray(objective.Y)
-    found = influence.influence(net, model.theta, *scaled, *given)
+    further = inefficiency(model.training["tails"]["degrees"]) if "tails" in model.training else 1.0
+    found = influence.influence(net, model.theta, *scaled, *given, further)
     found = left_out(objective, model.theta, *given, found, sample(objective, found.alone).rows)
     without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
     gamma = float(w / once @ found.leverage)

@@ -16,13 +16,14 @@ from chainrule.statistics.evidence import Priors
 from chainrule.training import bayes, growth, penalty
 from chainrule.training.model import Model
 from chainrule.training.objective import Objective, decay_of
-from chainrule.training.priors import priors_of
+from chainrule.training.priors import priors_of, usual
 from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails
 
 EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
 LEAST_TIME = 1e-3  # seconds
 ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
+ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
 SHARE_OF_TIME = 0.5  # that a search may take of what is left
 
 Alpha = float | Sequence[float] | str
@@ -69,6 +70,22 @@ class Penalized:
         """What says which of several minima is the best, if the evidence does."""
         found, objective = self.found, self.objective
         return None if found is None else lambda theta: found.log_evidence(objective, theta)
+
+    def held(self, theta: Array) -> Objective:
+        """Return the cost around its minimum with biases, which a penalty leaves free, held too.
+
+        As is usual: what no row says anything of is then not said to be without bounds.
+        """
+        objective = self.objective
+        priors, decay = _priors(self.model, objective.net), objective.decay
+        if self.found is not None or not decay.any():
+            return objective
+        variance = 1.0 if self.variance is None else self.variance
+        if objective.net.loss == "squared" and self.variance is None:
+            of_data = 2.0 * objective.with_decay(np.zeros_like(decay)).cost(theta)
+            variance = of_data / float(objective.w.sum()) / objective.net.layers[-1]
+        usually = self.unit * variance * priors.spread(usual(objective, priors))
+        return objective.with_decay(np.where(decay > 0.0, decay, usually))
 
     def as_dict(self, theta: Array) -> dict[str, Any]:
         """Return how it was found, and the evidence at a minimum, as plain data."""
@@ -275,14 +292,30 @@ def _with_tails(now: Penalized, search: Search) -> Penalized:
             f"noise {STUDENT!r} is that of numbers with squared loss; output {net.output!r} "
             f"with loss {net.loss!r} has none"
         )
+    w = now.objective.w
     if now.found is None:
         near = bayes.settled(now.objective, net.initial(seed=search.seed))
     else:
         near = now.found.best.theta
-    tails = heavy_tails(now.objective, near)
-    objective = replace(now.objective, sample_weight=now.objective.w * tails.weights)
-    now = replace(now, objective=objective, tails=tails)
-    return now if now.found is None else _by_evidence(now, search)
+    # a penalty found for noise without heavy tails is too strong, and what it cannot follow far off
+    for _ in range(ROUNDS_OF_TAILS):
+        tails = heavy_tails(replace(now.objective, sample_weight=w), near)
+        before, now = (
+            now,
+            replace(
+                now, objective=replace(now.objective, sample_weight=w * tails.weights), tails=tails
+            ),
+        )
+        if now.found is None:
+            return now
+        if before.tails and np.abs(tails.weights - before.tails.weights).max() < SAME_COUNTS:
+            return before
+        now = _by_evidence(now, search)
+        if now.interrupted:
+            return now
+        assert now.found is not None
+        near = bayes.settled(now.objective, now.found.best.theta)
+    return now
 
 
 def _priors(model: Model, net: Network) -> Priors:

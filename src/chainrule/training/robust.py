@@ -63,11 +63,8 @@ class HeavyTails:
 
     @property
     def inefficiency(self) -> float:
-        """How much larger the variance of the weights is than the sum of squares says.
-
-        One over the Fisher information of t: Lange, Little & Taylor (1989), app. B.
-        """
-        return (self.degrees + 3.0) / (self.degrees + 1.0)
+        """How much larger the variance of the weights is than the sum of squares says."""
+        return inefficiency(self.degrees)
 
 
 def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
@@ -97,6 +94,11 @@ def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
             break
         theta = bayes.settled(replace(objective, sample_weight=objective.w * weights), theta)
     return HeavyTails(weights, degrees, scale, most, of_theta)
+
+
+def inefficiency(degrees: float) -> float:
+    """Return one over the Fisher information of t: Lange, Little & Taylor (1989), app. B."""
+    return (degrees + 3.0) / (degrees + 1.0)
 
 
 def counted(errors: Array, degrees: float, scale: Array) -> Array:

@@ -217,10 +217,14 @@ def train(
     minima = _predicting(restarts, ensemble)
     stopped = len(aside.w) > 0 or task.interrupted or _is_on_its_way(restarts.best)
     try:
-        belief, why_not = _belief(task, minima, rows, noise, seed, stopped)
-        if belief is not None:
-            model = replace(model, posterior=belief.posterior)
-            record["known"] = _known(model, belief, rows)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            belief, why_not = _belief(task, minima, rows, noise, seed, stopped)
+            if belief is not None:
+                model = replace(model, posterior=belief.posterior)
+                record["known"] = _known(model, belief, rows)
+        if belief is not None and not _is_finite(record["known"]):
+            belief, why_not = None, "its numbers are too large; a penalty, alpha, keeps them small"
+            model, _ = replace(model, posterior=None), record.pop("known")
     except KeyboardInterrupt:  # the minima are there
         belief, why_not = None, "it was interrupted"
         model = replace(model, posterior=None)
@@ -297,6 +301,13 @@ def _rows(
     return trained_on, rows[(w > 0) & held_out]
 
 
+def _is_finite(known: Any) -> bool:
+    """Return whether all numbers are, at any depth, so that they can be written down."""
+    if isinstance(known, dict | list):
+        return all(map(_is_finite, known.values() if isinstance(known, dict) else known))
+    return not isinstance(known, float) or bool(np.isfinite(known))
+
+
 def _is_on_its_way(fit: Fit) -> bool:
     """Return whether a fit was cut short where there was still something to gain."""
     return fit.termination.name in STOPPED and not fit.certificate.decrement <= LITTLE
@@ -331,6 +342,7 @@ def _belief(
     belief = believed(
         task.objective,
         minima,
+        held=task.held(minima[0]),
         unit=task.unit,
         once=rows.once if task.tails is None else rows.once * task.tails.weights,
         variance=task.variance,
