@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -31,7 +32,7 @@ from chainrule.tables.targets import Targets
 
 OURS = "chainrule"
 FOLDS = 10
-CLEAR = 2.0  # standard errors, beyond which a difference is more than chance
+SURE = 0.95  # that a difference is more than chance
 Progress = Callable[[str], None]
 
 
@@ -91,11 +92,13 @@ class Comparison:
         who = f"{OURS} is the best by {words}" if best is ours else f"{other.name} is the best"
         against = f"ahead of {other.name}" if mean >= 0 else f"behind {other.name}"
         how = f"{OURS} is {abs(mean):.4f} ± {error:.4f} {against}"
-        if abs(mean) > CLEAR * error:
-            return f"{who}: {how}, more than {CLEAR:g} standard errors, so it is not chance alone."
+        clear = float(stats.t.ppf(0.5 + 0.5 * SURE, self.folds - 1))
+        errors = f"{clear:.2g} standard errors"
+        if abs(mean) > clear * error:
+            return f"{who}: {how}, more than {errors}, so it is not chance alone."
         return (
-            f"{who}, but that means little: {how}, less than {CLEAR:g} standard errors, which the "
-            "choice of rows alone can make."
+            f"{who}, but that means little: {how}, less than {errors}, which the choice of rows "
+            "alone can make."
         )
 
 
