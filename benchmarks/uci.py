@@ -32,6 +32,11 @@ PUBLISHED = {
     "power": ((4.12, -2.84), (4.02, -2.80), (4.014, -2.808), (4.11, -2.79)),
     "protein": ((4.73, -2.97), (4.36, -2.89), (4.274, -2.871), (4.71, -2.83)),
 }
+WHY = (
+    "Where it is not ahead: of naval 0.00 was published, of which nothing can be told apart; for protein",
+    "the dropout of 2018 searched a grid for each split, in hours, and has a network of 50 units or more,",
+    "where ours are compared on 5,000 of 41,157 rows and take seconds.",
+)
 NAMES = ("PBP", "dropout 2016", "dropout 2018", "deep ensembles")
 
 
@@ -61,7 +66,8 @@ def run():
     for name, rows in found.items():
         others = " | ".join(f"{ll:.3g}" for _, ll in PUBLISHED[name])
         lines.append(f"| {name} | {with_error(rows[:, 1])} | {others} |")
-    return [*lines, "", *verdict(found), *map(of_ten_starts, ("boston", "energy"))]
+    lines += ["", *verdict(found), *map(of_ten_starts, ("boston", "energy")), ""]
+    return [*lines, *WHY]
 
 
 def of_ten_starts(name):

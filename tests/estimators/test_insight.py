@@ -16,7 +16,7 @@ from chainrule import (
     load_model,
     save_model,
 )
-from chainrule.training.insight import of_rows
+from chainrule.training.insight import _contrasts, of_rows
 
 RNG = np.random.default_rng(4)
 X = RNG.uniform(-2, 2, (80, 3)) * [1.0, 10.0, 0.1]
@@ -477,3 +477,13 @@ def test_what_is_left_out_with_heavy_tails_is_what_refits_say():
     refits = [fitted_to(np.arange(40) != i).predict(A[i : i + 1])[0] for i in range(40)]
     really = np.array(refits) - model.predict(A)
     assert moved @ really / (moved @ moved) == pytest.approx(1.0, abs=0.4)
+
+
+def test_effects_of_words_do_not_depend_on_what_all_of_them_do():
+    frame = pd.DataFrame({"x": X[:, 0], "kind": np.where(X[:, 1] > 3, "a", "b")})
+    frame.loc[:8, "kind"] = "c"
+    model = NetworkRegressor(hidden_layer_sizes=()).fit(frame, Y).model_
+    scale = model.input_scaling.scale
+    slopes = RNG.standard_normal(4)  # in users' units
+    effects = (slopes * scale) @ _contrasts(model) / scale
+    assert effects == pytest.approx([slopes[0], *(slopes[1:] - slopes[1:].mean())])
