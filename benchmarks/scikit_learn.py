@@ -63,8 +63,8 @@ def run():
     lines += ["", *(verdict(found, k, what) for k, what in enumerate(("ours", "ours by the rule")))]
     lines += [
         "",
-        "The evidence looks at all second derivatives some twenty times, which no network of scikit-learn does:",
-        "it is slower where there are many weights, and `rule` is the way that is fast.",
+        "The evidence looks at all second derivatives some twenty times, which no network of",
+        "scikit-learn does: it is slower where weights are many, and `rule` is the way that is fast.",
         "",
         "Test errors in percent on the test rows of Prechelt (1994), who held a quarter of all",
         "out to stop on:",
