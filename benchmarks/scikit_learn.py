@@ -64,7 +64,7 @@ def run():
     lines += [
         "",
         "The evidence looks at all second derivatives some twenty times, which no network of",
-        "scikit-learn does: it is slower where weights are many, and `rule` is the way that is fast.",
+        "scikit-learn does: it is slower where weights are many; `rule` is the way that is fast.",
         "",
         "Test errors in percent on the test rows of Prechelt (1994), who held a quarter of all",
         "out to stop on:",

@@ -58,9 +58,7 @@ def run():
             f"| {name} | {X.shape[0]} x {X.shape[1]} | {with_error(ours)} | {with_error(theirs)} | "
             f"{alone:.4g} | {units} | {noise:.3g} | {held:.3f} |"
         )
-    about = (
-        "The noise in twoinput is 0.25 by construction. R's brnn is not in Debian: not compared."
-    )
+    about = "The noise in twoinput is 0.25 by construction. brnn is not in Debian: not compared."
     return [*lines, "", about]
 
 

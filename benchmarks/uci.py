@@ -34,8 +34,8 @@ PUBLISHED = {
 }
 WHY = (
     "Where it is not ahead: of naval 0.00 was published, of which nothing can be told apart; for",
-    "protein the dropout of 2018 searched a grid for each split, while ours compares sizes on 5,000",
-    "of 41,157 rows.",
+    "protein the dropout of 2018 searched a grid for each split, while ours compares sizes on",
+    "5,000 of 41,157 rows.",
 )
 NAMES = ("PBP", "dropout 2016", "dropout 2018", "deep ensembles")
 
