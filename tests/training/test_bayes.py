@@ -18,8 +18,9 @@ from chainrule import (
 from chainrule.report.summary import summary
 from chainrule.statistics.evidence import inverse_root, laplace
 from chainrule.statistics.posterior import moderated
-from chainrule.training import bayes, belief, evidence, growth, penalty
+from chainrule.training import bayes, belief, evidence, growth, penalty, robust
 from chainrule.training.belief import believed
+from chainrule.training.insight import counts_of_tails, of_rows
 from chainrule.training.kernels import native
 from chainrule.training.priors import priors_of
 from chainrule.training.robust import HeavyTails
@@ -597,3 +598,60 @@ def test_what_is_far_off_is_found_again_with_the_penalty_that_belongs_to_it():
     assert np.sqrt(np.mean((model.outputs_of_inputs(X) - truth)[clean] ** 2)) < 0.1
     least = {row["row"] - 1 for row in model.training["tails"]["rows"][:3]}
     assert least == {10, 50, 90}
+
+
+def test_how_much_noise_with_heavy_tails_counts(rng):
+    X = np.linspace(-1, 1, 80)[:, None]
+    Y = X + 0.1 * rng.standard_t(1.5, (80, 1))
+    model = fit(X, Y, Network([1, 1]), noise="student", alpha=0.0, n_restarts=1).model
+    tails, known = model.training["tails"], model.training["known"]
+    counts = counts_of_tails(model, X, Y)
+    errors = (model.outputs_of_inputs(X) - Y)[:, 0] / model.target_scaling.scale
+    nu = tails["degrees"]
+    free = counts.sum() - known["gamma"]  # a row that counts half is half a row
+    expected = (nu + 3) / (nu + 1) * (counts @ errors**2) / free
+    assert known["variance"] == pytest.approx(expected, rel=1e-6)
+    # a Gaussian that holds as much within one standard deviation
+    sd = float(np.sqrt(model.posterior.noise.variance[0]))
+    within = stats.t.cdf(sd / tails["scale"][0], nu) - stats.t.cdf(-sd / tails["scale"][0], nu)
+    assert within == pytest.approx(stats.norm.cdf(1) - stats.norm.cdf(-1))
+
+
+def test_a_quantile_of_weighted_values():
+    values, w = np.array([3.0, 1.0, 2.0, 9.0]), np.array([1.0, 5.0, 1.0, 1.0])
+    assert robust._quantile(values, 0.5, w) == 1.0
+    assert robust._quantile(values, 0.75, w) == 2.0
+    assert robust._quantile(values, 0.9, w) == 9.0
+
+
+def test_rows_count_once_what_they_count_in_the_last_size():
+    rng = np.random.default_rng(1)
+    X = np.linspace(-2, 2, 120)[:, None]
+    Y = np.sin(1.5 * X) + 0.05 * rng.standard_normal((120, 1))
+    Y[::9] += 3.0 * rng.standard_normal((14, 1))  # so that there are more units once they do not
+    model = fit(X, Y, lambda hidden: Network([1, hidden, 1]), noise="student", n_restarts=2).model
+    found = of_rows(model, X, Y, np.ones(120))
+    assert found.gamma == pytest.approx(model.training["known"]["gamma"], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "bias", "signs", "turns"),
+    [
+        ("tanh", True, None, True),
+        ("sigmoid", True, None, True),
+        ("sigmoid", False, None, False),
+        ("softplus", True, None, False),
+        ("tanh", True, "some", False),
+    ],
+)
+def test_mirror_images_of_a_minimum_are_counted(rng, hidden, bias, signs, turns):
+    X, Y = wave(rng, n=60)
+    net = Network([2, 2, 1], hidden=hidden, bias=bias)
+    if signs is not None:
+        signs = np.zeros(net.n_parameters)
+        signs[:2] = 1.0
+    objective = Objective(net, X, Y - Y.mean(), 0.1, signs=signs)
+    size = growth._tried(objective, 2, priors_of(net), 0, 1.0, {})
+    ways = math.factorial(size.differ) * (2**size.differ if turns else 1)
+    counted = size.log_evidence - size.penalty.best.log_evidence
+    assert counted == pytest.approx(math.log(ways))
