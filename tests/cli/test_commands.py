@@ -65,6 +65,7 @@ def test_fit_the_tutorials_own_network(run, scores, tmp_path):
     done = run(
         "fit", scores, "--target", "score", "--out", tmp_path / "m.json", "--activation", "sigmoid",
         "--output", "sigmoid", "--loss", "squared", "--no-bias", "--scale", "max", "--alpha", 0,
+        "--restarts", 2,
     )  # fmt: skip
     assert done.code == 0, done.err
     model = load_model(tmp_path / "m.json")
