@@ -588,16 +588,16 @@ def test_errors_with_heavy_tails_are_those_of_many_samples(rng):
 
 
 def test_what_is_far_off_is_found_again_with_the_penalty_that_belongs_to_it():
-    rng = np.random.default_rng(0)
-    X = np.sort(rng.uniform(-3, 3, (120, 1)), axis=0)
-    truth = 3.0 * np.sin(2.0 * X)
-    Y = truth + 0.1 * rng.standard_normal((120, 1))
-    Y[[10, 50, 90]] += [[60.0], [-80.0], [70.0]]
-    model = fit(X, Y, Network([1, 5, 1]), noise="student").model
-    clean = np.delete(np.arange(120), [10, 50, 90])
-    assert np.sqrt(np.mean((model.outputs_of_inputs(X) - truth)[clean] ** 2)) < 0.1
+    rng = np.random.default_rng(3)
+    X = np.column_stack([rng.uniform(0, 40, 120), rng.uniform(0, 10, 120)])
+    truth = 20 + 8 * np.sin(X[:, :1] / 6) + 1.5 * X[:, 1:]
+    Y = truth + rng.standard_normal((120, 1))
+    Y[[5, 60, 100]] += [[60.0], [-50.0], [70.0]]
+    model = fit(X, Y, Network([2, 3, 1]), noise="student", n_restarts=3).model
+    # 0.8 if the penalty is that for noise without heavy tails
+    assert np.sqrt(np.mean((model.outputs_of_inputs(X) - truth) ** 2)) < 0.6
     least = {row["row"] - 1 for row in model.training["tails"]["rows"][:3]}
-    assert least == {10, 50, 90}
+    assert least == {5, 60, 100}
 
 
 def test_how_much_noise_with_heavy_tails_counts(rng):

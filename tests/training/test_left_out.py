@@ -12,6 +12,7 @@ from chainrule.training import bayes
 from chainrule.training import left_out as module
 from chainrule.training.belief import believed
 from chainrule.training.left_out import left_out, sample
+from chainrule.training.train import train
 
 ALPHA = 1e-6
 
@@ -96,3 +97,24 @@ def test_the_only_row_cannot_be_left_out(through_all_rows):
     first = influence(one.net, theta, one.X, one.Y, np.ones(1), inverse_root(objective, theta))
     found = left_out(one, theta, np.ones(1), inverse_root(objective, theta), first, np.array([0]))
     assert found.z_without == pytest.approx(first.z_without)
+
+
+def test_scores_are_those_of_the_rows_that_stand_for_others(monkeypatch):
+    monkeypatch.setattr(module, "MOST_REFITS", 5)
+    rng = np.random.default_rng(1)
+    X = np.sort(rng.uniform(-3, 3, (60, 1)), axis=0)
+    Y = np.sin(2 * X) + 0.2 * rng.standard_normal((60, 1))
+    trained = train(
+        X,
+        Y,
+        Network([1, 20, 1]),
+        target_names=("y",),
+        input_names=("x",),
+        alpha=ALPHA,
+        n_restarts=1,
+    )
+    belief, model = trained.belief, trained.model
+    assert (belief.stands_for == 0.0).any()
+    squares = (model.target_scaling.inverse(belief.without) - Y)[:, 0] ** 2
+    rmse = np.sqrt(np.average(squares, weights=belief.stands_for))
+    assert model.training["known"]["scores"]["y"]["rmse"] == pytest.approx(rmse)
