@@ -14,11 +14,11 @@ SOURCE = Path(chainrule.__file__).parent
 # from the ground up; a module may import from its own ring and from those before it
 RINGS = [
     ["_errors"],
-    ["_contracts", "_files", "_json", "_strict_json"],
+    ["_contracts", "_files", "_json", "_printable", "_strict_json"],
     ["heart"],
     ["tables", "statistics"],
     ["training"],
-    ["posterior_file", "tutorial", "pictures"],
+    ["posterior_file", "training_file", "tutorial", "pictures"],
     ["model_file"],
     ["report"],
     ["estimators"],
@@ -31,6 +31,7 @@ INSIDE_TRAINING = [
     ["recorder", "objective", "checkpoint", "least_squares"],
     ["convergence", "methods", "native_fits"],
     ["minimize"],
+    ["saved_starts"],
     ["early_stopping", "starts"],
     ["restarts"],
     ["penalty"],

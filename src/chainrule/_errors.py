@@ -3,6 +3,7 @@
 ChainruleError
 ├── ConfigurationError   an option, a layer width or a name that does not exist
 ├── DataError            a table, an array or a value that cannot be used as it is
+│   └── WriteError       a file that could not be written
 ├── ModelFileError       a model file that is damaged, foreign or too new
 └── TrainingError        training that produced no usable network
 
@@ -22,8 +23,16 @@ class DataError(ChainruleError, ValueError):
     """A table, an array or a value that cannot be used as it is."""
 
 
+class WriteError(DataError):
+    """A file that could not be written."""
+
+
 class ModelFileError(ChainruleError):
     """A model file that is damaged, foreign or too new to read."""
+
+
+class ChainruleWarning(UserWarning):
+    """Something that did not go as it should, though nothing is lost."""
 
 
 class TrainingError(ChainruleError, RuntimeError):

@@ -9,7 +9,10 @@ import numpy as np
 
 from chainrule._contracts import Array
 
-_LONGEST_NAME = 10_000
+SMALLEST = 1e-290  # of what has to be positive
+_LONGEST_NAME = 30_000  # an input is called by its column and its category, of 10,000 each
+_LONGEST_SHOWN, _MOST_SHOWN = 60, 40
+_LARGEST_WHOLE = 2**64
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -25,6 +28,13 @@ def no_constant(text: str) -> float:
     raise ValueError(f"{text} is not a finite number")
 
 
+def no_huge_number(text: str) -> int:
+    """Refuse whole numbers beyond 64 bits: for ``parse_int``."""
+    if len(text) > 20 or not -_LARGEST_WHOLE < int(text) < _LARGEST_WHOLE:
+        raise ValueError(f"{text[:_LONGEST_SHOWN]} is a whole number of more than 64 bits")
+    return int(text)
+
+
 def object_of(value: Any, what: str) -> dict[str, Any]:
     """Return an object."""
     if not isinstance(value, dict):
@@ -37,7 +47,11 @@ def object_with(
 ) -> dict[str, Any]:
     """Return an object that has exactly these keys, besides optional ones."""
     if not isinstance(value, dict) or set(value) - set(optional) != keys:
-        found = sorted(value) if isinstance(value, dict) else type(value).__name__
+        found = (
+            [key[:_LONGEST_SHOWN] for key in sorted(value)[:_MOST_SHOWN]]
+            if isinstance(value, dict)
+            else type(value).__name__
+        )
         raise ValueError(f"{what} must have exactly the keys {sorted(keys)}, found {found}")
     return value
 
@@ -57,12 +71,26 @@ def a_name(value: Any) -> str:
 
 
 def a_text(value: Any) -> str:
-    """Return a text that can be printed."""
+    """Return a text of whole characters."""
     if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         raise ValueError(f"expected a text of at most {_LONGEST_NAME:,} characters")
-    if not value.isprintable():
-        raise ValueError(f"{value!r} has characters that cannot be printed")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("a text has half a character")
     return value
+
+
+def a_truth(value: Any, what: str) -> bool:
+    """Return true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{what} must be true or false")
+    return value
+
+
+def one_of(value: Any, what: str, known: Collection[str]) -> str:
+    """Return a name that is known."""
+    if a_name(value) not in known:
+        raise ValueError(f"unknown {what} {value[:_LONGEST_SHOWN]!r}")
+    return str(value)
 
 
 def whole(value: Any, what: str) -> int:
@@ -79,6 +107,22 @@ def number(value: Any, what: str) -> float:
     found = float(value)
     if not np.isfinite(found):
         raise ValueError(f"{what} must be finite")
+    return found
+
+
+def positive(value: Any, what: str) -> float:
+    """Return a number that is greater than 0, and not so small that its square is lost."""
+    found = number(value, what)
+    if not found > SMALLEST:
+        raise ValueError(f"{what} is {found}, and has to be positive")
+    return found
+
+
+def a_share(value: Any, what: str) -> float:
+    """Return a number from 0 to 1."""
+    found = number(value, what)
+    if not 0.0 <= found <= 1.0:
+        raise ValueError(f"{what} is {found}, and has to be from 0 to 1")
     return found
 
 

@@ -11,54 +11,51 @@ import hashlib
 import json
 import os
 import re
+import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule._contracts import Array
-from chainrule._errors import ChainruleError, DataError, ModelFileError
+from chainrule._errors import ChainruleError, ChainruleWarning, DataError, ModelFileError
 from chainrule._files import read_bytes, write_atomically
 from chainrule._json import readable_json
 from chainrule._strict_json import (
     a_name,
     a_text,
+    a_truth,
     list_of,
     no_constant,
+    no_huge_number,
     number,
     numbers,
-    object_of,
     object_with,
     once,
+    one_of,
     whole,
 )
 from chainrule.heart.network import MOST_LAYERS, Network
 from chainrule.posterior_file import posterior_as_dict, posterior_from
-from chainrule.statistics.certificate import SENTENCES as KINDS_OF_POINTS
 from chainrule.tables import targets
-from chainrule.tables.cells import DATE_STYLES
-from chainrule.tables.encoding import ColumnType
+from chainrule.tables.cells import Missing
+from chainrule.tables.dates import STYLES
+from chainrule.tables.encoding import MOST_LEVELS_EVER, ColumnType
 from chainrule.tables.scaling import Scaling
 from chainrule.tables.table import KINDS
 from chainrule.tables.targets import Label
-from chainrule.training.evidence import ENDS
-from chainrule.training.growth import ENDS as SIZES_ENDED
 from chainrule.training.model import Model
-from chainrule.training.objective import decay_of
-from chainrule.training.optimizers.stopping import SENTENCES
+from chainrule.training_file import training_from
 
-VERSION = 3
+VERSION = 4
 _ZEROS = "0" * 64
 _HEADER = re.compile(
     rb'\A\{\n "format": "chainrule-model",\n "version": ([0-9]{1,9}),\n'
     rb' "checksum": "sha256:([0-9a-f]{64})",\n'
 )
 _LARGEST_FILE = 2**30
+_STRICTLY: Any = {"parse_constant": no_constant, "parse_int": no_huge_number}
 _WIDEST_LAYER = 2**20
-_MOST_LEVELS = 10_000
-_OF_NUMBERS = {"rmse", "r2", "max_error"}
-_OF_CLASSES = {"accuracy", "log_loss", "accuracy_of_constant", "log_loss_of_constant"}
-
-SMALLEST = 1e-290  # of what has to be positive
 
 
 def save_model(model: Any, path: str | os.PathLike[str]) -> None:
@@ -72,17 +69,53 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DataError
-        If it cannot be written; an old file of that name is then untouched.
+        If it cannot be written; an old file of that name is then untouched. What does not read
+        back as the same model is kept as PATH.unchecked, and the message says so.
     """
     model = getattr(model, "model_", model)
     if not isinstance(model, Model):
         raise DataError(f"a {type(model).__name__} is not a model that can be saved; fit one first")
     content = dump_model(model)
     try:
-        parse_model(content, str(path))
+        content = _readable(model, content, str(path))
     except ModelFileError as error:
-        raise DataError(f"nothing was written, as it could not be read back: {error}") from None
+        aside = f"{os.fspath(path)}.unchecked"
+        write_atomically(aside, content)
+        raise DataError(
+            f"{os.fspath(path)!r} was not written, as it could not be read back: {error}. What was "
+            f"found is kept in {aside!r}; please report this"
+        ) from None
     write_atomically(path, content)
+
+
+def _readable(model: Model, content: bytes, source: str) -> bytes:
+    """Return the content of a model file that can be read back, without a posterior if need be.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be read back either way.
+    """
+    try:
+        parse_model(content, source)
+    except ModelFileError as error:
+        if model.posterior is None:
+            raise
+        record = {key: value for key, value in model.training.items() if key != "known"}
+        record["no_posterior"] = "its numbers are too large or too small to be written down"
+        content = dump_model(replace(model, posterior=None, training=record))
+        parse_model(content, source)
+        warnings.warn(
+            f"the uncertainty of this model is not in its file ({error})",
+            ChainruleWarning,
+            stacklevel=3,
+        )
+    return content
+
+
+def is_model(content: bytes) -> bool:
+    """Return whether the beginning of a file is that of a model."""
+    return _HEADER.match(content[:200]) is not None
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -123,6 +156,10 @@ def dump_model(model: Model) -> bytes:
         "weights": weights,
         "training": model.training,
     }
+    if model.missing.words is not None:
+        content["missing_values"] = list(model.missing.words)
+    if model.weight_name is not None:
+        content["weight"] = model.weight_name
     if model.posterior is not None:
         content["posterior"] = posterior_as_dict(model.posterior)
     try:
@@ -162,7 +199,7 @@ def parse_model(content: bytes, source: str = "the model") -> Model:
             "whole, or fit again"
         )
     try:
-        return _build(json.loads(content, object_pairs_hook=once, parse_constant=no_constant))
+        return _build(json.loads(content, object_pairs_hook=once, **_STRICTLY))
     except RecursionError:
         raise ModelFileError(f"{source} is not a valid model: nested too deeply") from None
     except (ChainruleError, ValueError, OverflowError) as error:
@@ -186,7 +223,8 @@ def _build(content: Any) -> Model:
             "weights",
             "training",
         },
-        optional={"columns", "classes", "posterior"},  # version 1 has none
+        # version 1 has none of them, version 2 no posterior, version 3 nothing of what it read
+        optional={"columns", "classes", "posterior", "missing_values", "weight"},
     )
     net = _network(top["network"])
     input_names, input_scaling = _columns(top["inputs"], "inputs", net.layers[0])
@@ -209,11 +247,19 @@ def _build(content: Any) -> Model:
         target_scaling,
         input_names,
         target_names,
-        _training(top["training"], net),
+        training_from(top["training"], net),
         columns,
         classes,
         posterior,
+        _missing(top.get("missing_values")),
+        None if top.get("weight") is None else a_name(top["weight"]),
     )
+
+
+def _missing(content: Any) -> Missing:
+    if content is None:
+        return Missing()
+    return Missing(tuple(list_of(content, "missing_values", a_name)))
 
 
 def _network(content: Any) -> Network:
@@ -238,15 +284,13 @@ def _column_type(content: Any) -> ColumnType:
     keys = {"name", "kind", "levels", "style", "fill", "indicator"}
     spec = object_with(content, "column", keys)
     levels = tuple(list_of(spec["levels"], "levels", a_name))
-    if a_name(spec["kind"]) not in KINDS:
-        raise ValueError(f"unknown kind of column {spec['kind']!r}")
-    needed = {"category": range(1, _MOST_LEVELS), "yes/no": (2,)}.get(spec["kind"], (0,))
+    one_of(spec["kind"], "kind of column", KINDS)
+    needed = {"category": range(1, MOST_LEVELS_EVER + 1), "yes/no": (2,)}.get(spec["kind"], (0,))
     if len(levels) not in needed or len(set(levels)) != len(levels):
         raise ValueError(f"a column of kind {spec['kind']} has {len(levels)} levels")
-    if spec["style"] != "" and spec["style"] not in DATE_STYLES:
-        raise ValueError(f"unknown style of dates {spec['style']!r}")
-    if not isinstance(spec["indicator"], bool):
-        raise ValueError("indicator must be true or false")
+    if spec["style"] != "":
+        one_of(spec["style"], "style of dates", STYLES)
+    a_truth(spec["indicator"], "indicator")
     fill = None if spec["fill"] is None else number(spec["fill"], "fill")
     if (spec["kind"] == "yes/no" and fill not in (None, 0.0, 1.0)) or (
         spec["kind"] == "category" and fill is not None
@@ -298,175 +342,3 @@ def _weights(content: Any, net: Network) -> Array:
     for name, view in views.items():
         view[...] = numbers(spec[name], view.shape, name)
     return theta
-
-
-def _training(content: Any, net: Network) -> dict[str, Any]:
-    if content == {}:
-        return {}
-    spec = object_with(
-        content,
-        "training",
-        {
-            "rows",
-            "alpha",
-            "seed",
-            "method",
-            "cost",
-            "baseline_cost",
-            "max_gradient",
-            "termination",
-            "evaluations",
-            "restarts",
-            "agreeing",
-            "history",
-        },
-        optional={
-            "reason",
-            "certificate",
-            "scores",
-            "alpha_reason",
-            "evidence",
-            "known",
-            "sizes",
-            "growth",
-            "tails",
-            "no_posterior",
-            "signs",
-        },
-    )
-    for sign in list_of(spec.get("signs", []), "signs", lambda sign: sign):
-        if sign not in (-1, 0, 1):
-            raise ValueError(f"a sign is {sign!r}; it is -1, 0 or 1")
-    if "evidence" in spec:
-        _evidence(spec["evidence"])
-    if "sizes" in spec or "growth" in spec:
-        _sizes(spec.get("sizes"), spec.get("growth"))
-    if "tails" in spec:
-        tails = object_with(spec["tails"], "tails", {"degrees", "scale", "most", "theta", "rows"})
-        for key in ("scale", "theta"):
-            list_of(tails[key], key, lambda value: number(value, "tails"))
-        for key in ("degrees", "most"):
-            number(tails[key], key)
-        for row in list_of(tails["rows"], "rows", lambda row: row):
-            row = object_with(row, "row", {"row", "counts"})
-            whole(row["row"], "row"), number(row["counts"], "counts")
-    if "known" in spec:
-        _known(spec["known"])
-    a_name(spec.get("no_posterior", "-"))
-    a_name(spec.get("alpha_reason", "-"))
-    _scores(spec.get("scores", {}))
-    a_name(spec.get("reason", "-"))
-    if "certificate" in spec:
-        _certificate(spec["certificate"])
-    for key in ("rows", "seed", "evaluations", "agreeing"):
-        whole(spec[key], key)
-    for key in ("cost", "baseline_cost", "max_gradient"):
-        number(spec[key], key)
-    each = spec["alpha"] if isinstance(spec["alpha"], list) else [spec["alpha"]]
-    if any(number(alpha, "alpha") < 0 for alpha in each) or spec["rows"] < 1:
-        raise ValueError("alpha must not be negative, and rows must be at least 1")
-    decay_of(net, spec["alpha"])
-    a_name(spec["method"])
-    termination = object_with(spec["termination"], "termination", {"name", "inequality"})
-    a_name(termination["inequality"])
-    if a_name(termination["name"]) not in SENTENCES:
-        raise ValueError(f"unknown termination {termination['name']!r}")
-    restarts = list_of(spec["restarts"], "restarts", lambda run: run)
-    if not len(restarts) >= 1 or spec["agreeing"] > len(restarts):
-        raise ValueError("there must be at least 1 restart, and as many as agree")
-    for run in restarts:
-        required = {"cost", "termination", "iterations", "evaluations"}
-        run = object_with(run, "restart", required, optional={"log_evidence"})
-        height = run.get("log_evidence")
-        number(0 if height is None else height, "log_evidence")
-        number(0 if run["cost"] is None else run["cost"], "cost")
-        a_name(run["termination"])
-        whole(run["iterations"], "iterations"), whole(run["evaluations"], "evaluations")
-    history = object_with(spec["history"], "history", {"cost", "max_gradient"})
-    n = len(list_of(history["cost"], "history", lambda value: value))
-    if n < 1:
-        raise ValueError("the history must have at least 1 row, the start")
-    for name, column in history.items():
-        numbers(column, (n,), f"history of {name}")
-    return spec
-
-
-def _scores(content: Any) -> None:
-    for name, of in object_of(content, "scores").items():
-        a_name(name)
-        for key, value in object_of(of, "scores").items():
-            number(value, key)
-        if set(of) not in (_OF_NUMBERS, _OF_CLASSES):
-            raise ValueError(f"scores of {name!r} are not those of numbers or of classes")
-
-
-def _evidence(content: Any) -> None:
-    lists = {"groups", "alpha", "gamma", "weights", "steps"}
-    others = {"beta", "ended", "within", "climbs", "rows", "log_evidence"}
-    spec = object_with(content, "evidence", lists | others)
-    n = len(list_of(spec["groups"], "groups", a_name))
-    for key in ("alpha", "gamma"):
-        numbers(spec[key], (n,), key)
-    list_of(spec["weights"], "weights", lambda count: whole(count, "weights"))
-    list_of(spec["steps"], "steps", lambda step: number(step, "step"))
-    if len(spec["weights"]) != n or len(spec["steps"]) < 1:
-        raise ValueError("the evidence needs a number of weights for each group, and a step")
-    for key in ("beta", "log_evidence"):
-        number(0 if spec[key] is None else spec[key], key)
-    number(spec["within"], "within")
-    if a_name(spec["ended"]) not in ENDS:
-        raise ValueError(f"the evidence has ended as {spec['ended']!r}, which is unknown")
-    for key in ("climbs", "rows"):
-        whole(spec[key], key)
-
-
-def _sizes(sizes: Any, growth: Any) -> None:
-    spec = object_with(growth, "growth", {"ended", "rows"})
-    whole(spec["rows"], "rows")
-    if a_name(spec["ended"]) not in SIZES_ENDED:
-        raise ValueError(f"the growth has ended as {spec['ended']!r}, which is unknown")
-    for size in list_of(sizes, "sizes", lambda size: size):
-        size = object_with(size, "size", {"hidden", "differ", "weights", "log_evidence", "idle"})
-        for key in ("hidden", "differ", "weights"):
-            whole(size[key], key)
-        number(0 if size["log_evidence"] is None else size["log_evidence"], "log_evidence")
-        list_of(size["idle"], "idle", a_name)
-
-
-def _known(content: Any) -> None:
-    required = {"scores", "gamma", "leverage", "influential", "variance", "relevance"}
-    spec = object_with(content, "known", required, optional={"coverage"})
-    for output, inputs in object_of(spec["relevance"], "relevance").items():
-        a_name(output)
-        for name, of in object_of(inputs, "relevance").items():
-            a_name(name)
-            keys = {"effect", "effect_error", "slope", "error", "of_spread"}
-            for key, value in object_with(of, "relevance", keys).items():
-                number(value, key)
-    _scores(spec["scores"])
-    for key in ("gamma", "leverage", "variance"):
-        if not number(spec[key], key) > SMALLEST:
-            raise ValueError(f"{key} is {spec[key]}, and has to be positive")
-    if not 0.0 <= number(spec.get("coverage", 0), "coverage") <= 1.0:
-        raise ValueError("a coverage is a share")
-    for row in list_of(spec["influential"], "influential", lambda row: row):
-        keys = {"row", "leverage", "decides", "distance", "target", "without"}
-        row = object_with(row, "influential row", keys)
-        whole(row["row"], "row")
-        if not isinstance(row["decides"], bool):
-            raise ValueError("decides is true or false")
-        for key in ("leverage", "distance"):
-            number(row[key], key)
-        for key in ("target", "without"):
-            list_of(row[key], key, lambda value: number(value, "target"))
-
-
-def _certificate(content: Any) -> None:
-    known = {"relative_gradient", "decrement", "lowest_eigenvalue"}
-    spec = object_with(content, "certificate", {"kind", "flat_directions", "units", *known})
-    if a_name(spec["kind"]) not in KINDS_OF_POINTS:
-        raise ValueError(f"unknown certificate {spec['kind']!r}")
-    for key in known:
-        number(0 if spec[key] is None else spec[key], key)
-    whole(spec["flat_directions"], "flat_directions")
-    list_of(spec["units"], "units", a_name)

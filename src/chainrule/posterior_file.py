@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._contracts import Array
-from chainrule._strict_json import list_of, number, numbers, object_with, whole
+from chainrule._strict_json import a_share, list_of, number, numbers, object_with, whole
 from chainrule.heart.network import Network
 from chainrule.statistics.posterior import Noise, Posterior, Precision
 
@@ -85,7 +85,7 @@ def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
         lowest,
         highest,
         number(spec["widest"], "widest"),
-        min(max(number(spec["share"], "share"), 0.0), 1.0),
+        a_share(spec["share"], "share"),
     )
 
 

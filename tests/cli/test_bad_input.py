@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chainrule._printable import printable
 from chainrule.cli._output import Progress, csv_text
-from chainrule.cli._printable import printable
 from chainrule.model_file import load_model
 
 BAD_TABLES = {

@@ -107,14 +107,15 @@ def test_a_linear_network_is_least_squares(run, tmp_path):
     assert load_model(tmp_path / "m").predict(X)[:, 0] == pytest.approx(truth, abs=1e-8)
 
 
-def test_unconverged_says_so_keeps_the_old_model_and_loses_nothing(run, scores, tmp_path):
+def test_unconverged_says_so_keeps_the_old_model_and_loses_nothing(run, scores, model, tmp_path):
     out = tmp_path / "m.json"
-    out.write_text("an older model")
+    older = model.read_bytes()
+    out.write_bytes(older)
     options = ["fit", scores, "--target", "score", "--out", out, "--max-iter", 2]
     done = run(*options)
     assert done.code == 1
     assert "training did not converge: max_iter: The iteration limit was reached" in done.err
-    assert out.read_text() == "an older model"
+    assert out.read_bytes() == older
     assert load_model(f"{out}.unconverged").training["termination"]["name"] == "max_iter"
     allowed = run(*options, "--allow-unconverged")
     assert allowed.code == 0

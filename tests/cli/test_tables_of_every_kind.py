@@ -167,7 +167,10 @@ def amounts(form):
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        (amounts("{}.684.709,65"), ["has marks of thousands: write"]),
+        (
+            amounts("{}.684.709,65"),
+            ["has marks of thousands: it is 1684709.65 (--thousands . --decimal ,)"],
+        ),
         (amounts("{},5 €"), ["has a unit: write the number alone"]),
         ("a,y\n1,\n2,\n3,\n", ["target 'y' is missing in every row"]),
         ("a,y\n1,rose\n2,\n3,lily\n4,rose\n", ["row 2 (line 3): the value is missing; fill it"]),

@@ -80,7 +80,6 @@ def test_numbers_as_people_write_them(cell):
         ("1d5", "is not a number"),
         ("٣", "is not a number"),
         ("5%", "is not a number"),
-        ("−5", "is not a number"),
         ("1 2", "is not a number"),
     ],
 )
@@ -103,8 +102,7 @@ def test_what_is_not_a_number_is_named_with_its_place(cell, message):
         ("a,,c\n1,2,3\n", "column 2 has no name"),
         ("3,5,75\n5,1,82\n", r"the first line \('3', '5', '75'\) holds numbers, not column names"),
         ('a,b\n1,"2\n', "line 2: unexpected end of data"),
-        ('"a\nb",c\n1,2\n', "the name of column 1, 'a.nb', has characters that cannot be printed"),
-        ("a\x1b[31m,c\n1,2\n", "has characters that cannot be printed; rename it"),
+        ("a" * 10_001 + ",c\n1,2\n", r"column 1, 'a{60}…', has 10,001 characters, at most 10,000"),
         (b"a,b\n1,2\n" + b"\x81,3\n", "line 3: byte 0x81 is neither utf-8 nor latin-1"),
         ("a,b\n1,\0\n", "it has a zero byte"),
         (b"\x1f\x8b\x08broken", "t.csv is a damaged gzip file"),
@@ -139,6 +137,6 @@ def test_a_column_of_text_that_is_not_asked_for_does_no_harm():
 
 
 def test_a_small_file_cannot_fill_the_memory(monkeypatch):
-    monkeypatch.setattr("chainrule.tables.reading._LARGEST_UNZIPPED", 1000)
+    monkeypatch.setattr("chainrule.tables.decoding._LARGEST_UNZIPPED", 1000)
     with pytest.raises(DataError, match="unzips to more than 1,000 bytes"):
         parse(gzip.compress(b"x\n" + b"1\n" * 1000))

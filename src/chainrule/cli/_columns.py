@@ -15,7 +15,9 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.cli._output import note, tell
 from chainrule.heart.network import row_weights
-from chainrule.tables.doubts import thousands
+from chainrule.tables.cells import cut
+from chainrule.tables.dates import ORDERS
+from chainrule.tables.doubts import of_classes, thousands
 from chainrule.tables.encoding import RULES, ColumnType, find_types
 from chainrule.tables.table import Table, listed
 from chainrule.tables.targets import TASKS, Targets, read_targets
@@ -41,6 +43,12 @@ OPTIONS = (
     click.option("--drop", multiple=True, help="Column to leave out; may be given several times."),
     click.option("--number", multiple=True, help="Column that holds numbers, whatever it says."),
     click.option("--category", multiple=True, help="Column that holds categories."),
+    click.option(
+        "--dates",
+        multiple=True,
+        help="What comes first in dates where it cannot be told: dmy, mdy or ymd; of one column "
+        "NAME=dmy. May be given several times.",
+    ),
     click.option(
         "--missing",
         default="indicator",
@@ -98,13 +106,16 @@ def columns_of(
     drop: tuple[str, ...],
     number: tuple[str, ...],
     category: tuple[str, ...],
+    dates: tuple[str, ...],
     weight: str | None,
     missing: str,
 ) -> Chosen:
     """Find out what the columns hold, and show it."""
+    orders = _orders(dates)
     special = [*targets, *drop, *([weight] if weight is not None else [])]
-    data.require([*special, *number, *category])
-    _require_different([*special, *number, *category])
+    named = [*special, *number, *category, *filter(None, orders)]
+    data.require(named)
+    _require_different(named)
     inputs = [name for name in data.names if name not in special]
     if not inputs:
         raise DataError(f"{data.source} has no column left as an input; it needs at least one")
@@ -113,7 +124,9 @@ def columns_of(
     if weights is not None and not weights.all():
         data, weights = data.rows(counts), weights[counts]
     kinds = dict.fromkeys(number, "number") | dict.fromkeys(category, "category")
-    types, remarks = find_types(data, inputs, kinds=kinds, missing=missing, weights=weights)
+    types, remarks = find_types(
+        data, inputs, kinds=kinds, orders=orders, missing=missing, weights=weights
+    )
     target = read_targets(data, targets, task)
     _tell(data, types, target, targets, weight)
     for remark in remarks:
@@ -121,7 +134,8 @@ def columns_of(
     if not types:
         raise DataError(f"{data.source} has no column left as an input; it needs at least one")
     for name in targets:
-        for doubt in [] if target.classes else thousands(data.columns[name], data.decimal):
+        column = data.columns[name]
+        for doubt in of_classes(column) if target.classes else thousands(column):
             note(f"{data.source}: {doubt}")
         few = set() if target.classes else set(np.unique(data.read_numbers(name)).tolist())
         if 2 < len(few) <= FEW_VALUES and all(value % 1 == 0 for value in few):
@@ -130,6 +144,24 @@ def columns_of(
                 "number; if these are classes, say --task classification"
             )
     return Chosen(data, types, target, targets, weights, counts)
+
+
+def _orders(dates: tuple[str, ...]) -> dict[str | None, str]:
+    """Return the order of dates by column, that of all others under None."""
+    orders: dict[str | None, str] = {}
+    for text in dates:
+        name, _, order = text.rpartition("=")
+        if order not in ORDERS:
+            raise ConfigurationError(
+                f"--dates {text!r} is not an order; write {', '.join(ORDERS)}, or NAME=dmy for one "
+                "column"
+            )
+        if orders.setdefault(name or None, order) != order:
+            what = f"of column {name!r} " if name else ""
+            raise ConfigurationError(
+                f"--dates {what}is given twice, as {orders[name or None]} and {order}"
+            )
+    return orders
 
 
 def _require_different(names: list[str]) -> None:
@@ -146,15 +178,15 @@ def _tell(
     weight: str | None,
 ) -> None:
     tell(f"{data.source}: {len(data):,} rows, {len(data.names):,} columns")
-    shown = [(column.name, str(column)) for column in types[:MOST_SHOWN]]
+    shown = [(cut(column.name), str(column)) for column in types[:MOST_SHOWN]]
     for k, name in enumerate(names):
         what = "number"
         if target.classes:
             of = [str(label) for label in target.classes[k]]
             what = f"{len(of)} classes: {listed(of, 5)}"
-        shown.append((name, f"target, {what}"))
+        shown.append((cut(name), f"target, {what}"))
     if weight is not None:
-        shown.append((weight, "weight of each row"))
+        shown.append((cut(weight), "weight of each row"))
     width = max(len(name) for name, _ in shown)
     for name, what in shown:
         tell(f"  {name:<{width}}  {what}")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import os
 import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import click
-import numpy as np
 
 from chainrule._json import readable_json
-from chainrule.cli._printable import printable
+from chainrule._printable import printable
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _QUIET_SECONDS = 1.0
@@ -26,12 +27,23 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """Print a remark to stderr."""
-    click.echo(f"Note: {printable(text, newlines=False)}", err=True)
+    to_stderr(f"Note: {printable(text, newlines=False)}")
 
 
 def tell(text: str) -> None:
-    """Print what people may want to know to stderr."""
-    click.echo(printable(text), err=True)
+    """Print a line that people may want to know to stderr."""
+    to_stderr(printable(text, newlines=False))
+
+
+def to_stderr(text: str) -> None:
+    """Print a line to stderr; if that is closed or its disk is full, go on without it."""
+    if sys.stderr is None:
+        return
+    try:
+        click.echo(text, err=True)
+        sys.stderr.flush()
+    except OSError:  # what is half written would be an error again at exit
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def say_json(document: dict[str, Any]) -> None:
@@ -44,11 +56,9 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "tolist"):  # an array, or one of its numbers
         return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
 from chainrule import __version__
-from chainrule._errors import ChainruleError, TrainingError
-from chainrule.cli._printable import printable
+from chainrule._errors import ChainruleError, ChainruleWarning, TrainingError
+from chainrule._printable import printable
+from chainrule.cli._output import note, to_stderr
 
 COMMANDS = {
     "best": "Find the inputs for which a prediction is highest.",
@@ -43,6 +46,13 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"chainrule.cli.{cmd_name}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # late, so that starting stays light
+        from chainrule.training.blas import one_thread
+
+        with one_thread():  # what is printed has the same bits on any number of threads
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -85,13 +95,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
             # a console that cannot show a Greek letter shows its number
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", ChainruleWarning)
+            warnings.showwarning = _noted
+            code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Python would complain again when it closes stdout at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _fail("the output was closed before everything was written", 1)
     return code
+
+
+def _noted(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as what it is for people: a remark."""
+    note(str(message))
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -137,6 +155,5 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    if sys.stderr is not None:
-        sys.stderr.write(f"Error: {printable(sentence, newlines=False)}\n")
+    to_stderr(f"Error: {printable(sentence, newlines=False)}")
     return code

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from chainrule._errors import ConfigurationError
+from chainrule._printable import page
 from chainrule.cli._input import model_from
 from chainrule.cli._output import note, say, say_json
+from chainrule.tables.cells import cut
 from chainrule.training.best import Best, best_input
 
 
@@ -38,16 +40,16 @@ def command(
     if as_json:
         say_json({"target": name, **vars(found), "fixed": given})
         return
-    say("\n".join(_lines(found, name, given, "lowest" if minimize else "highest")))
+    say(page(_lines(found, name, given, "lowest" if minimize else "highest")))
 
 
 def _lines(found: Best, name: str, given: dict[str, str], which: str) -> list[str]:
     sure = "" if found.std is None else f"; a new row there ± {found.std:.4g}"
     lines = [f"{which} {name}: {found.prediction:.6g}{sure}"]
     for title, value in found.inputs.items():
-        shown = value if isinstance(value, str) else f"{value:.6g}"
+        shown = cut(value) if isinstance(value, str) else f"{value:.6g}"
         what = "   given" if title in given else "   end of its range" * (title in found.at_edge)
-        lines.append(f"  {title:<20} {shown}{what}")
+        lines.append(f"  {cut(title):<20} {shown}{what}")
     return lines
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from chainrule._errors import ConfigurationError
-from chainrule._files import require_other_file
+from chainrule._errors import ConfigurationError, WriteError
+from chainrule._files import keep_aside, open_descriptor
 from chainrule.cli._columns import WEIGHT, column_options, columns_of
-from chainrule.cli._input import reading_options, table_from
+from chainrule.cli._input import (
+    reading_options,
+    require_free,
+    require_model_or_nothing,
+    table_from,
+)
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.heart.activations import ACTIVATIONS
 from chainrule.heart.initialisation import SCHEMES
@@ -19,16 +26,19 @@ from chainrule.heart.network import Network
 from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
 from chainrule.model_file import dump_model, save_model
 from chainrule.report.summary import summary
+from chainrule.tables.cells import Missing
 from chainrule.tables.encoding import encode, input_names
 from chainrule.tables.reading import Format
 from chainrule.tables.scaling import KINDS
 from chainrule.tables.targets import layer_for
 from chainrule.training.belief import NOISE
+from chainrule.training.checkpoint import require_checkpoint
 from chainrule.training.methods import METHODS
+from chainrule.training.model import Model
 from chainrule.training.penalized import EVIDENCE, RULE
 from chainrule.training.train import Trained, train
 
-COLUMNS = ("targets", "task", "drop", "number", "category", "weight", "missing")
+COLUMNS = ("targets", "task", "drop", "number", "category", "dates", "weight", "missing")
 
 
 @click.command(name="fit")
@@ -160,11 +170,8 @@ def command(
     """
     if out == "-" and as_json:
         raise ConfigurationError("--out - writes the model to stdout, so --json has no place there")
-    require_other_file(out, [table])
-    if options["checkpoint"] is not None:
-        if options["checkpoint"] in ("", "-"):
-            raise ConfigurationError(f"--checkpoint is {options['checkpoint']!r}; give a file name")
-        require_other_file(options["checkpoint"], [table, out, f"{out}.unconverged"])
+    out = "-" if out != "-" and open_descriptor(out) == 1 else out
+    _require_free(out, table, options["checkpoint"])
     alphas = alphas_of(options["alpha"])
     columns = {name: options.pop(name) for name in COLUMNS}
     data = table_from(table, written)
@@ -219,22 +226,66 @@ def command(
             checkpoint=options["checkpoint"],
         )
     cut_short = trained.restarts.cut_short
-    interrupted = cut_short is not None and cut_short.name == "interrupted"
+    interrupted = trained.restarts.interrupted
     kept = not interrupted and (trained.fit.converged or allow_unconverged)
-    path = out if kept else f"{out}.unconverged"
-    if out == "-" and kept:
-        sys.stdout.write(dump_model(trained.model).decode())
-    elif out != "-":
-        save_model(trained.model, path)
+    model = replace(
+        trained.model, missing=written.missing or Missing(), weight_name=columns["weight"]
+    )
+    trained = replace(trained, model=model)
+    path = _saved(model, out, kept)
+    if out != "-":
         _report(trained, path, as_json)
     if cut_short is not None:
-        made = f"{len(trained.restarts.runs)} of {options['restarts']} starts"
-        note(f"{cut_short.name} after {made} ({cut_short.inequality})")
+        note(trained.restarts.why_cut_short(options["restarts"]))
     if not trained.fit.converged:
         note(f"training did not converge: {trained.fit.termination}")
-    if not kept and out != "-":
-        note(f"{out} was not written, the weights are in {path}; --allow-unconverged writes it")
+    if not kept:
+        where = "the model" if out == "-" else out
+        note(f"{where} was not written, the weights are in {path}; --allow-unconverged writes it")
     return 130 if interrupted else 0 if kept else 1
+
+
+def _require_free(out: str, table: str, checkpoint: str | None) -> None:
+    """Refuse what could not be written, or would replace a file, before there is work to lose."""
+    for name in () if out == "-" or not _is_file(out) else (out, _aside(out)):
+        require_free(name, [table])
+        require_model_or_nothing(name)
+    if checkpoint is None:
+        return
+    if checkpoint in ("", "-"):
+        raise ConfigurationError(f"--checkpoint is {checkpoint!r}; give a file name")
+    require_free(checkpoint, [table], [] if out == "-" else [out, _aside(out)])
+    require_checkpoint(checkpoint)
+
+
+def _is_file(out: str) -> bool:
+    return os.path.isfile(out) or not os.path.exists(out)
+
+
+def _aside(out: str) -> str:
+    """Return the name of the file for weights that are not what was asked for."""
+    return f"{out}.unconverged"
+
+
+def _saved(model: Model, out: str, kept: bool) -> str:
+    """Write a model where it was asked for, or else beside; return where it is."""
+    if kept and out == "-":
+        sys.stdout.write(dump_model(model).decode())
+        return out
+    if kept or (out != "-" and _is_file(out)):
+        path = out if kept else _aside(out)
+        try:
+            save_model(model, path)
+        except WriteError as error:
+            elsewhere = keep_aside(dump_model(model), path)
+            if elsewhere is None:
+                raise
+            raise WriteError(f"{error}; the model is kept in {elsewhere}") from None
+        return path
+    elsewhere = keep_aside(dump_model(model), "model.unconverged")
+    if elsewhere is None:
+        raise WriteError("the weights could not be written anywhere: no folder takes files")
+    return elsewhere
 
 
 def _report(trained: Trained, path: str, as_json: bool) -> None:

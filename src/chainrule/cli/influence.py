@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
+from chainrule._printable import page
 from chainrule.cli._input import inputs_of, model_and_table, one_of, reading_options, targets_of
 from chainrule.cli._output import note, say, say_json
 from chainrule.heart.network import row_weights
@@ -105,7 +106,7 @@ def command(
     if as_json:
         say_json(columns)
     else:
-        say("\n".join(lines))
+        say(page(lines))
 
 
 def _row_lines(

@@ -10,12 +10,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chainrule._errors import DataError
-from chainrule._files import require_other_file
-from chainrule.cli._input import inputs_of, model_and_table, one_of, reading_options, targets_of
+from chainrule.cli._input import (
+    inputs_of,
+    model_and_table,
+    one_of,
+    reading_options,
+    require_free,
+    targets_of,
+)
 from chainrule.cli._output import Progress, say, say_json
 from chainrule.pictures import costs, diagram, predictions, surfaces
 from chainrule.pictures.style import save
-from chainrule.tables.cells import as_date
+from chainrule.tables.dates import as_date
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
 from chainrule.training.model import Model
@@ -175,7 +181,7 @@ def command(
     written: Format,
 ) -> None:
     """Draw MODEL on TABLE."""
-    require_other_file(out, [model, table])
+    require_free(out, [table], [model])
     trained, data = model_and_table(model, table, written)
     which = one_of(_drawable(trained), target, "target")
     with Progress(f"drawing {kind}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 
 import click
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._errors import DataError
-from chainrule._files import require_other_file, write_atomically
-from chainrule.cli._input import inputs_of, model_and_table, reading_options
+from chainrule._files import write_atomically
+from chainrule.cli._input import inputs_of, model_and_table, reading_options, require_free
 from chainrule.cli._output import Progress, csv_text, note, say_json, tell
+from chainrule.model_file import is_model
 from chainrule.report.summary import score_lines
 from chainrule.tables import targets
 from chainrule.tables.reading import Format
@@ -49,7 +51,8 @@ def command(
     Columns are taken by name, in any order.
     """
     if out is not None:
-        require_other_file(out, [model, table])
+        require_free(out, [table], [model])
+        _require_no_model(out)
     with Progress("predicting"):
         trained, data = model_and_table(model, table, written)
         X = inputs_of(trained, data)
@@ -77,6 +80,14 @@ def command(
         _tell_far(trained.is_far(X), data)
     if set(trained.target_names) <= set(data.names):
         _tell_scores(trained, data, outputs)
+
+
+def _require_no_model(out: str) -> None:
+    """Refuse to replace a model by predictions: one name may be given for the other."""
+    if os.path.isfile(out):
+        with open(out, "rb") as stream:
+            if is_model(stream.read(200)):
+                raise DataError(f"{out!r} is a model, so it is not replaced; give another name")
 
 
 def _certainties(trained: Model, sure: Certainty, coverage: float) -> dict[str, list[float]]:

@@ -26,9 +26,10 @@ from chainrule.estimators.parameters import require_parameters
 from chainrule.heart.network import Network, row_weights
 from chainrule.report.summary import summary
 from chainrule.tables import targets
-from chainrule.tables.cells import NUMBERS
+from chainrule.tables.cells import Missing
 from chainrule.tables.encoding import ColumnType, encode, find_types, input_names
 from chainrule.tables.frames import collected, from_array, from_frame, is_frame
+from chainrule.tables.number_format import PLAIN
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Targets
 from chainrule.training.checkpoint import fingerprint
@@ -107,8 +108,8 @@ class NetworkEstimator(
         target: Targets,
         names: tuple[str, ...],
         sample_weight: Any,
-        weight_unit: float | None = None,
         strata: Any = None,
+        weight_unit: float | None = None,
         once: Array | None = None,
     ) -> None:
         table = self._checked(X, reset=True)
@@ -180,17 +181,19 @@ class NetworkEstimator(
                 progress=print if self.verbose else None,
                 **options,
             )
+        trained = replace(trained, model=replace(trained.model, missing=self._missing()))
         self._remember(trained)
         if tasks is not None:
             tasks.end()
         if self.warm_start:
             self._warm = of_data, trained.restarts.fits, seed, constraints
+        self._warn_of_end(trained)
 
     def _checked(self, X: Any, reset: bool) -> Table:
         """Return X as a table, of a data frame or of numbers."""
         if is_frame(X):
             X = collected(X)
-            table = from_frame(X, "X")
+            table = from_frame(X, "X", self._missing())
             validate_data(self, X, reset=reset, skip_check_array=True)
             if len(table) < 1 + reset:
                 raise DataError(
@@ -217,11 +220,15 @@ class NetworkEstimator(
             self._names = numbered("x", self.n_features_in_)
         return from_array(X, self._names)
 
+    def _missing(self) -> Missing:
+        words = self.missing_values
+        return Missing() if words is None else Missing(tuple(words))
+
     def _types(self, table: Table, weights: Array) -> tuple[ColumnType, ...]:
         types, remarks = find_types(table, table.names, missing=self.missing, weights=weights)
         for column in types:
             text = table.columns[column.name].kind == "text"
-            commas = column.levels and all(map(NUMBERS[","].fullmatch, column.levels))
+            commas = column.levels and all(map(PLAIN[","].fullmatch, column.levels))
             if text and ("/" in column.style or commas):  # which may be meant otherwise
                 remarks = (*remarks, f"column {column.name!r} is text and taken as {column}")
         for remark in remarks:
@@ -342,12 +349,20 @@ class NetworkEstimator(
         self.termination_ = fit.termination
         self.certificate_ = fit.certificate
         self._remember_what_is_known(trained)
+
+    def _warn_of_end(self, trained: Trained) -> None:
+        """Say what was not as it should be, and hand an interrupt on: it was meant for all."""
+        fit = trained.fit
+        if trained.restarts.interrupted and self.on_interrupt == "raise":
+            raise KeyboardInterrupt(
+                f"{trained.restarts.why_cut_short(self.n_restarts)}; the best so far is kept in "
+                "this estimator, which can predict; on_interrupt='keep' returns it instead"
+            )
         if fit.termination.name not in MEANT:
             warnings.warn(str(fit.termination), ConvergenceWarning, stacklevel=4)
         cut_short = trained.restarts.cut_short
         if cut_short is not None and fit.termination.name != cut_short.name:
-            made = f"{len(trained.restarts.runs)} of {self.n_restarts} starts"
-            remark = f"{cut_short.name} after {made} ({cut_short.inequality})"
+            remark = trained.restarts.why_cut_short(self.n_restarts)
             warnings.warn(remark, ConvergenceWarning, stacklevel=4)
 
     def _of_targets(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from chainrule.estimators.parameters import is_real
 from chainrule.heart.activations import Activation
 from chainrule.heart.network import row_weights
 from chainrule.heart.outputs import Loss
+from chainrule.statistics.influence import taken_once
 from chainrule.tables import targets
 from chainrule.tables.targets import Classes, Targets
 from chainrule.training.optimizers.problem import Optimizer
@@ -33,7 +34,11 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     Parameters
     ----------
     class_weight : mapping, "balanced" or None, default None
-        What a row counts by its class; "balanced" is the inverse of how frequent that is.
+        What a row counts by its class: its weight is w_i = s_i c[y_i], with s its `sample_weight`
+        and c this mapping, 1 for a class that is not in it. Whole numbers take every row of a class
+        so many times, as they do in `sample_weight`: the fit is the same. Others only say how
+        classes compare, and as many rows count as would be as exact without them,
+        (Σ s c)² / Σ s c². "balanced" is c[k] = Σ s / (K Σ s of class k) for K classes.
     others
         As those of `NetworkRegressor`.
 
@@ -81,6 +86,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = 0,
         class_weight: Mapping[Any, float] | str | None = None,
+        missing_values: Sequence[str] | None = None,
+        on_interrupt: str = "raise",
         n_jobs: int | None = None,
         verbose: bool = False,
     ) -> None:
@@ -108,6 +115,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             warm_start=warm_start,
             random_state=random_state,
             class_weight=class_weight,
+            missing_values=missing_values,
+            on_interrupt=on_interrupt,
             n_jobs=n_jobs,
             verbose=verbose,
         )
@@ -144,18 +153,18 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             ]
             classes, codes = (tuple(plain),), positions[:, None]
         weights = row_weights(sample_weight, len(labels))
-        unit = unit_of_weights(weights[weights > 0])
-        once = np.ones(len(weights)) if not np.any(weights % 1.0) else weights
+        unit, once = None, None
         if self.class_weight is not None:
             each = self._of_classes(codes, weights)
-            once = once * each
-            # as many rows count as would be as exact without: see `unit_of_weights`
-            unit *= float((weights @ each**2) / (weights @ each)) if (weights @ each) > 0 else 1.0
+            if np.any(each % 1.0) and weights @ each > 0.0:
+                unit = unit_of_weights(weights[weights > 0])
+                unit *= float((weights @ each**2) / (weights @ each))
+                once = taken_once(weights) * each
             weights = weights * each
         self._require_classes(codes[weights > 0])
         target = Targets(targets.one_hot(codes, classes), classes)
         strata = None if labels.ndim == 2 else codes[:, 0]
-        self._fit(X, y, target, names, weights, unit, strata, once)
+        self._fit(X, y, target, names, weights, strata, unit, once)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from chainrule._errors import DataError
-from chainrule.tables.frames import from_frame, is_frame, is_nothing
+from chainrule.tables.cells import quoted, why_no_word
+from chainrule.tables.frames import collected, from_frame, is_frame, is_nothing
 from chainrule.tables.table import Column, Table
+from chainrule.tables.text import Text
 
 
 def numbered(letter: str, n: int) -> tuple[str, ...]:
@@ -86,16 +89,15 @@ def numbers_of(estimator: Any, y: Any) -> tuple[Table, bool]:
                 )
             columns[name] = Column(name, values, "number")
         else:
-            words = np.array(["" if v is None else str(v).strip() for v in values], dtype=object)
-            columns[name] = Column(name, words)
+            words = ("" if v is None else str(v).strip() for v in values)
+            columns[name] = Column(name, Text.of(words))
     return Table("y", columns), Y.ndim == 1
 
 
 def labels_of(estimator: Any, y: Any) -> NDArray[Any]:
     """Return labels as an array, (n,), or 0 and 1, (n, labels)."""
     require_given(estimator, y)
-    if str(getattr(y, "dtype", "")) == "boolean" and not y.isna().any():
-        y = np.asarray(y, dtype=bool)  # pandas' own
+    y = _of_frame(y)
     if not hasattr(y, "toarray") and np.asarray(y).dtype == object:
         _require_labels(np.asarray(y).ravel().tolist())
     labels = check_array(y, ensure_2d=False, dtype=None, input_name="y", accept_sparse="csr")
@@ -106,13 +108,51 @@ def labels_of(estimator: Any, y: Any) -> NDArray[Any]:
     return np.asarray(column_or_1d(labels, warn=True))
 
 
+def _of_frame(y: Any) -> Any:
+    """Return a series or a data frame as an array of what its cells are; others as they are.
+
+    Columns that may hold null would become floats, in which large whole numbers are the same.
+    """
+    if is_frame(y):
+        frame: Any = nw.from_native(collected(y))
+        columns = [_of_series(frame[:, j]) for j in range(frame.shape[1])]
+        return columns[0] if len(columns) == 1 else np.column_stack(columns)
+    if isinstance(y, np.ndarray | list | tuple):
+        return y
+    series = nw.from_native(y, pass_through=True, allow_series=True)
+    return _of_series(series) if isinstance(series, nw.Series) else y
+
+
+def _of_series(series: Any) -> NDArray[Any]:
+    native = series.to_native()
+    if isinstance(getattr(native, "dtype", None), np.dtype):  # pandas as it always was
+        return np.asarray(native)
+    labels = series.to_list()
+    missing = [i for i, label in enumerate(labels) if is_nothing(label)]
+    if missing:
+        raise DataError(_missing_labels(missing))
+    if len({type(label) for label in labels}) == 1 and not isinstance(labels[0], str):
+        return np.array(labels)
+    words = np.empty(len(labels), dtype=object)
+    words[:] = labels
+    return words
+
+
+def _missing_labels(rows: Sequence[int]) -> str:
+    return (
+        f"Input y contains NaN or None: row {rows[0]} counted from 0, {len(rows)} in all; remove "
+        "these rows"
+    )
+
+
 def _require_labels(given: Sequence[Any]) -> None:
     """Refuse labels that are missing, or of which some are words and some are not."""
     missing = [i for i, label in enumerate(given) if is_nothing(label)]
     if missing:
-        raise DataError(
-            f"Input y contains NaN or None: row {missing[0]} counted from 0, {len(missing)} in "
-            "all; remove these rows"
-        )
+        raise DataError(_missing_labels(missing))
     if len({isinstance(label, str) for label in given}) > 1:
         raise DataError("Unknown label type: y holds words and others; make them all words")
+    for i, label in enumerate(given):
+        why = why_no_word(label) if isinstance(label, str) else None
+        if why is not None:
+            raise DataError(f"y, row {i} counted from 0: the class {quoted(label)} {why}")

@@ -88,6 +88,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         _none_or(lambda value: isinstance(value, Mapping) or _each(_is_whole)(value)),
         "a mapping of columns, or one for each column, to 1, -1 or 0, or None",
     ),
+    "missing_values": (
+        _none_or(_each(lambda value: isinstance(value, str))),
+        "a sequence of words, () for none, or None for the usual ones",
+    ),
+    "on_interrupt": (lambda value: value in ("raise", "keep"), "raise or keep"),
     "early_stopping": _FLAG,
     "n_iter_no_change": _COUNT,
     "warm_start": _FLAG,

@@ -89,6 +89,13 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         With methods bfgs and lbfgs, and on other rows, only the weights are kept.
     random_state : int, RandomState or None, default 0
         Of the random starts: the same number gives the same model.
+    missing_values : sequence of str, optional
+        Words that mark a missing value in text columns of a data frame, besides null, exactly as
+        they are written; () for none. If left out the usual ones: NA, N/A, NaN, null, none, ?.
+    on_interrupt : {"raise", "keep"}, default "raise"
+        What Ctrl-C does: "raise" keeps the best so far in the estimator, from which it predicts,
+        and then raises KeyboardInterrupt, so that a search or a loop around it ends too; "keep"
+        returns as usual, with a warning.
     n_jobs : int, optional
         Threads: all cores if left out, but one in a worker of joblib.
     verbose : bool, default False
@@ -188,6 +195,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = 0,
+        missing_values: Sequence[str] | None = None,
+        on_interrupt: str = "raise",
         n_jobs: int | None = None,
         verbose: bool = False,
     ) -> None:
@@ -215,6 +224,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
             n_iter_no_change=n_iter_no_change,
             warm_start=warm_start,
             random_state=random_state,
+            missing_values=missing_values,
+            on_interrupt=on_interrupt,
             n_jobs=n_jobs,
             verbose=verbose,
         )

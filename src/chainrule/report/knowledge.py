@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.tables.cells import cut
 from chainrule.training.evidence import ENDS
 from chainrule.training.growth import ENDS as SIZES_ENDED
 from chainrule.training.model import Model
@@ -95,14 +96,14 @@ def _noise_lines(model: Model) -> Iterator[str]:
     how = ", differs from row to row" if posterior.noise.precision else ""
     what = "two thirds within ±" if "tails" in model.training else "standard deviation"
     for k, name in enumerate(model.target_names):
-        yield f"{'noise' if k == 0 else '':<12} {name}: {what} {sd[k]:.4g}{how}"
+        yield f"{'noise' if k == 0 else '':<12} {cut(name)}: {what} {sd[k]:.4g}{how}"
 
 
 def _relevance_lines(relevance: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
     shown = list(relevance.items())[:MOST_TARGETS]
     for k, (output, inputs) in enumerate(shown):
         words = ", of a word against its others" if any("=" in title for title in inputs) else ""
-        head = f"mean d {output} / d input ± error{words}; mean | | for one scale of it"
+        head = f"mean d {cut(output)} / d input ± error{words}; mean | | for one scale of it"
         yield f"{'inputs say' if k == 0 else '':<12} {head}"
         ordered = sorted(inputs.items(), key=lambda item: -item[1]["of_spread"])
         most = MOST_GROUPS // len(shown)
@@ -143,4 +144,6 @@ def said_of_row(model: Model, target: Sequence[float], without: Sequence[float])
         for of, said, p in zip(model.classes, target, without, strict=True):
             labels.append(of[int(said >= 0.5)])
             chances.append(p if said >= 0.5 else 1.0 - p)
-    return ", ".join(map(str, labels)), ", ".join(f"p = {p:.3g}" for p in chances)
+    return ", ".join(cut(str(label)) for label in labels), ", ".join(
+        f"p = {p:.3g}" for p in chances
+    )

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from chainrule._contracts import Array
+from chainrule._printable import page
 from chainrule.report.knowledge import evidence_lines, known_lines, size_lines, tails_lines
 from chainrule.statistics.scores import Scores
+from chainrule.tables.cells import cut
 from chainrule.tables.scaling import Scaling
 from chainrule.training.insight import errors_of_weights
 from chainrule.training.model import Model
@@ -30,7 +32,7 @@ def termination_of(model: Model) -> Termination | None:
 
 def summary(model: Model) -> str:
     """Return the page as text."""
-    return "\n".join(_lines(model))
+    return page(_lines(model))
 
 
 def _lines(model: Model) -> Iterable[str]:
@@ -73,12 +75,12 @@ def _input_lines(model: Model) -> Iterable[str]:
         what = "" if plain else f"{column}"
         if column.kind == "date" and not several:
             what += " since 1970-01-01"
-        yield f"             {column.name:<20} {next(scales) if not several else what}" + (
+        yield f"             {cut(column.name):<20} {next(scales) if not several else what}" + (
             f"   {what}" if what and not several else ""
         )
         if several:
             for name in column.inputs:
-                yield f"               {name:<18} {next(scales)}"
+                yield f"               {cut(name):<18} {next(scales)}"
     if len(model.columns) > MOST_COLUMNS:
         yield f"             … {len(model.columns) - MOST_COLUMNS} more columns"
 
@@ -88,12 +90,13 @@ def _target_lines(model: Model) -> Iterable[str]:
         scaling = model.target_scaling
         yield f"targets      {_how(scaling)}"
         for name, scale in zip(model.target_names, _scales(scaling), strict=True):
-            yield f"             {name:<20} {scale}"
+            yield f"             {cut(name):<20} {scale}"
         return
     yield "targets      classes, learned as 0 and 1"
     for name, of in zip(model.target_names, model.classes, strict=True):
-        shown = ", ".join(map(str, of[:MOST_CLASSES])) + (" …" if len(of) > MOST_CLASSES else "")
-        yield f"             {name:<20} {len(of)} classes: {shown}"
+        shown = ", ".join(cut(str(label)) for label in of[:MOST_CLASSES])
+        shown += " …" if len(of) > MOST_CLASSES else ""
+        yield f"             {cut(name):<20} {len(of)} classes: {shown}"
 
 
 def _how(scaling: Scaling) -> str:
@@ -181,7 +184,7 @@ def score_lines(scores: Scores, what_rows: str = "fitted") -> Iterable[str]:
                 f"{of['accuracy_of_constant']:.4f}, {of['log_loss_of_constant']:.4f}"
             )
             what += "; no better" if of["log_loss"] >= of["log_loss_of_constant"] else ""
-        yield f"{what_rows if k == 0 else '':<12} {name}: {what}"
+        yield f"{what_rows if k == 0 else '':<12} {cut(name)}: {what}"
 
 
 def _weight_lines(

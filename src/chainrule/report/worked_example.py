@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._printable import page
 from chainrule.heart.outputs import output
 
 MOST_TERMS = 16
@@ -20,7 +21,7 @@ MOST_ROWS = 10
 def worked_example(trace: dict[str, Any]) -> str:
     """Return the pass as text: term by term for one row, as matrices for several."""
     lines = _one_row(trace) if len(trace["rows"]) == 1 else _all_rows(trace)
-    return "\n".join(lines)
+    return page(lines)
 
 
 # ---------------------------------------------------------------- one row, term by term

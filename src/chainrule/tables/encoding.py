@@ -15,7 +15,7 @@ none of those that were. A column that says nothing in any row is left out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,14 +24,17 @@ from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
-from chainrule.tables import cells
-from chainrule.tables.doubts import doubts
+from chainrule.tables import cells, dates
+from chainrule.tables.date_columns import style_of
+from chainrule.tables.doubts import NO_MISSING, doubts
+from chainrule.tables.number_format import advice
 from chainrule.tables.table import EXACT, KINDS, Column, Table, listed
+from chainrule.tables.text import Text
 
 MOST_LEVELS = 50  # of a category that is found by rule
 FEW_LEVELS = 10  # so many may come up only once, as long as one comes again
 ROWS_PER_LEVEL = 2
-FEW_WRONG = 0.1  # of the cells that may be wrong in a column of dates, as these are meant
+MOST_LEVELS_EVER = 10_000  # of a category that is asked for
 RULES = ("indicator", "error")  # for missing values
 _PLURALS = {"number": "numbers", "yes/no": "yes or no", "date": "dates"}
 
@@ -91,7 +94,7 @@ class ColumnType:
         assert self.fill is not None
         if self.kind == "yes/no":
             return self.levels[int(self.fill)]
-        return cells.as_date(self.fill) if self.kind == "date" else f"{self.fill:.6g}"
+        return dates.as_date(self.fill) if self.kind == "date" else f"{self.fill:.6g}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -130,12 +133,14 @@ def encode(types: Sequence[ColumnType], table: Table) -> Encoded:
             words = dict.fromkeys(str(table.columns[column_type.name].values[i]) for i in unseen)
             if column_type.refuses_missing:
                 raise DataError(
-                    f"{table.place(column_type.name, int(unseen[0]))}: {next(iter(words))!r} is "
-                    f"neither {' nor '.join(map(repr, column_type.levels))}; correct it"
+                    f"{table.place(column_type.name, int(unseen[0]))}: "
+                    f"{cells.quoted(next(iter(words)))} is neither "
+                    f"{' nor '.join(map(cells.quoted, column_type.levels))}; correct it"
                 )
             remarks.append(
-                f"column {column_type.name!r}: {listed(list(words), 3)} in {_rows(len(unseen))} "
-                f"was not seen in training; it is taken as {_stand_in(column_type)}"
+                f"column {cells.quoted(column_type.name)}: {listed(list(words), 3)} in "
+                f"{_rows(len(unseen))} was not seen in training; it is taken as "
+                f"{_stand_in(column_type)}"
             )
             missing[unseen] = False
         if missing.any():
@@ -143,8 +148,8 @@ def encode(types: Sequence[ColumnType], table: Table) -> Encoded:
                 raise DataError(_refused(column_type, table, np.flatnonzero(missing)))
             if not column_type.indicator:
                 remarks.append(
-                    f"column {column_type.name!r}: missing in {_rows(missing.sum())}, but never "
-                    f"in training; it is taken as {_stand_in(column_type)}"
+                    f"column {cells.quoted(column_type.name)}: missing in {_rows(missing.sum())}, "
+                    f"but never in training; it is taken as {_stand_in(column_type)}"
                 )
         parts.append(_inputs(column_type, values, missing))
     return Encoded(np.concatenate(parts, axis=1), tuple(remarks))
@@ -155,6 +160,7 @@ def find_types(
     names: Sequence[str],
     *,
     kinds: Mapping[str, str] | None = None,
+    orders: Mapping[str | None, str] | None = None,
     missing: str = "indicator",
     weights: Array | None = None,
 ) -> tuple[tuple[ColumnType, ...], tuple[str, ...]]:
@@ -167,6 +173,8 @@ def find_types(
         Of the columns.
     kinds : mapping of str to str, optional
         What some of them are known to hold.
+    orders : mapping of str or None to {"dmy", "mdy", "ymd"}, optional
+        Of day, month and year in columns that hold dates; None stands for all others.
     missing : {"indicator", "error"}
     weights : ndarray (n,), optional
         What each row counts for what stands for a missing value.
@@ -184,24 +192,30 @@ def find_types(
     """
     if missing not in RULES:
         raise ConfigurationError(f"missing is {missing!r}; choose one of {', '.join(RULES)}")
-    table.require([*names, *(kinds or {})])
+    of_dates = dict(orders or {})
+    usual_order = of_dates.pop(None, None)
+    asked = {**(kinds or {}), **dict.fromkeys(filter(None, of_dates), "date")}
+    table.require([*names, *asked])
+    order_of = {name: of_dates.get(name, usual_order) for name in table.names}
     types, remarks, texts = [], [], []
+    found = {name: kind_of(table.columns[name]) for name in names}
     for name in names:
         column = table.columns[name]
-        kind = kind_of(column, table)
-        if kind != "empty":  # of nothing, nothing can be said
-            kind = (kinds or {}).get(name, kind)
+        # of nothing, nothing can be said
+        kind = "empty" if found[name] == "empty" else asked.get(name, found[name])
         if kind not in (*KINDS, "empty", "text"):
             raise ConfigurationError(
-                f"column {name!r} is said to hold {kind!r}; choose one of {', '.join(KINDS)}"
+                f"column {cells.quoted(name)} is said to hold {kind!r}; choose one of "
+                f"{', '.join(KINDS)}"
             )
         if kind == "empty":
-            remarks.append(f"column {name!r} is empty and left out")
+            remarks.append(f"column {cells.quoted(name)} is empty and left out")
         elif kind == "text":
             texts.append(name)
         else:
-            types.append(_learned(_known(column, kind), table, missing, weights))
-            remarks += doubts(column, kind, (kinds or {}).get(name) is not None, table.decimal)
+            known, remark = _known(column, kind, table, order_of, found)
+            types.append(_learned(known, table, missing, weights))
+            remarks += remark + doubts(column, kind, asked.get(name) is not None)
     if texts:
         raise DataError(_only_text(table, texts))
     return tuple(types), tuple(remarks)
@@ -218,26 +232,26 @@ def learn_types(types: Sequence[ColumnType], table: Table) -> tuple[ColumnType, 
     return tuple(anew)
 
 
-def kind_of(column: Column, table: Table) -> str:
+def kind_of(column: Column) -> str:
     """Return what a column holds by the rule, "empty", or "text" if it is none of `KINDS`."""
-    if column.kind != "text":
-        values: Any = column.values
-        nothing = cells.is_missing(values) if column.kind == "category" else np.isnan(values)
-        return "empty" if nothing.all() else column.kind
-    values = column.values
-    n = int((~cells.is_missing(values)).sum())
+    text = column.values
+    if not isinstance(text, Text) or column.kind != "text":
+        return "empty" if column.is_missing.all() else column.kind
+    n = text.n_present
     if n == 0:
         return "empty"
-    not_numbers = len(cells.numbers(values, table.decimal)[1])
+    not_numbers = len(text.numbers()[1])
     if not_numbers == 0:
-        return "number"
-    if cells.answers(values):
-        return "yes/no"
-    if cells.date_style(values):
-        return "date"
+        # (1), (2) and so on count something; among plain numbers they are negative ones
+        return "category" if text.count(r"^[(].*[)]$") == n else "number"
     if not_numbers <= n / 2:
         return "number"  # and those that are none will be named
-    d = len(_levels(values))
+    words = text.present
+    if cells.answers(words):
+        return "yes/no"
+    if dates.mostly_dates(text):
+        return "date"
+    d = len(words)
     repeated = d <= MOST_LEVELS and d * ROWS_PER_LEVEL <= n
     return "category" if repeated or (d <= FEW_LEVELS and d < n) else "text"
 
@@ -271,36 +285,35 @@ def _require(types: Sequence[ColumnType], table: Table) -> None:
         )
 
 
-def _levels(values: Collection[Any]) -> list[str]:
+def levels_of(text: Text) -> tuple[str, ...]:
     """Return the words of a column, in the order of the alphabet, numbers by their size."""
-    words = {str(v) for v in values} - {""}
-    words = {word for word in words if word.lower() not in cells.MISSING}
-    numbers, places = cells.numbers(list(words))
-    if len(places) == 0:
-        return [word for _, word in sorted(zip(numbers.tolist(), words, strict=True))]
-    return sorted(words)
+    words = text.present
+    values = [text.form.number(word) for word in words]
+    if None not in values:
+        return tuple(word for _, word in sorted(zip(values, words, strict=True)))
+    return tuple(sorted(words))
 
 
-def _known(column: Column, kind: str) -> ColumnType:
-    """Return what does not depend on which rows there are: how answers and dates are written."""
-    values: Any = column.values
-    levels: tuple[str, ...] = ()
-    style = ""
-    if kind == "yes/no" and column.kind == "text":
-        found = cells.answers(values)
-        if found is None:
-            raise DataError(f"column {column.name!r} does not hold two answers such as no and yes")
-        levels = found
-    elif kind == "yes/no":
-        levels = ("false", "true")
-    elif kind == "date" and column.kind == "text":
-        style = cells.date_style(values) or ""
-        if not style:
+def _known(
+    column: Column,
+    kind: str,
+    table: Table,
+    orders: Mapping[str, str | None],
+    found: Mapping[str, str],
+) -> tuple[ColumnType, list[str]]:
+    """Return what does not depend on which rows there are, and what people should know of it."""
+    text, name = column.values, column.name
+    if kind == "yes/no":
+        levels = cells.answers(text.present) if isinstance(text, Text) else ("false", "true")
+        if levels is None:
             raise DataError(
-                f"column {column.name!r} does not hold dates of one style; write them as "
-                f"{cells.DATE_STYLES[0]}"
+                f"column {cells.quoted(name)} does not hold two answers such as no and yes"
             )
-    return ColumnType(column.name, kind, levels, style)
+        return ColumnType(name, kind, levels), []
+    if kind == "date" and isinstance(text, Text):
+        style, remarks = style_of(column, table, orders, found)
+        return ColumnType(name, kind, style=style.name), remarks
+    return ColumnType(name, kind), []
 
 
 def _learned(
@@ -308,8 +321,8 @@ def _learned(
 ) -> ColumnType:
     """Return a column with its categories, and what stands for what is missing in it."""
     if known.kind == "category":
-        words = _as_words(table.columns[known.name], table)
-        known = replace(known, levels=known.levels or tuple(_levels(words)))
+        words = as_words(table.columns[known.name], table)
+        known = replace(known, levels=known.levels or _require_levels(table, known.name, words))
     read, _ = _read(known, table)
     missing = np.isnan(read)
     if rule == "error":
@@ -334,18 +347,46 @@ def _median(values: Array, weights: Array) -> float:
     return float(0.5 * ordered[lower] + 0.5 * ordered[min(upper, len(ordered) - 1)])
 
 
-def _as_words(column: Column, table: Table) -> Sequence[str]:
-    """Return the cells as words: numbers as `cells.word_of` writes them."""
-    if column.values.dtype == object:
-        return column.values  # type: ignore[return-value]
-    if np.any(np.abs(column.values) > EXACT):
+def _require_levels(table: Table, name: str, words: Text) -> tuple[str, ...]:
+    """Return the words of a category, all of them such as a model can hold."""
+    levels = levels_of(words)
+    if len(levels) > MOST_LEVELS_EVER:
         raise DataError(
-            f"{table.source}: column {column.name!r} has numbers beyond 2**53, of which some are "
-            "one in float64, so they cannot be categories; make them text"
+            f"{table.source}: column {cells.quoted(name)} has {len(levels):,} different words, at "
+            f"most {MOST_LEVELS_EVER:,} can be categories; leave it out (--drop)"
         )
-    words = column.values != 0.0 if column.kind == "yes/no" else column.values
-    pairs = zip(column.values, words, strict=True)
-    return ["" if np.isnan(value) else cells.word_of(word) for value, word in pairs]
+    for level in levels:
+        why = cells.why_no_word(level)
+        if why is not None:
+            i = int(np.flatnonzero(words.each(lambda w, of=level: w == of, np.bool_))[0])  # type: ignore[misc]
+            raise DataError(f"{table.place(name, i)}: the category {cells.quoted(level)} {why}")
+    return levels
+
+
+def as_words(column: Column, table: Table) -> Text:
+    """Return the cells as words: numbers as `cells.word_of` writes them."""
+    values = column.values
+    if isinstance(values, Text):
+        return values
+    if np.any(np.abs(values) > EXACT):
+        raise DataError(
+            f"{table.source}: column {cells.quoted(column.name)} has numbers beyond 2**53, of "
+            "which some are one in float64, so they cannot be categories; make them text"
+        )
+    words = values != 0.0 if column.kind == "yes/no" else values
+    pairs = zip(values.tolist(), words.tolist(), strict=True)
+    written = ("" if value != value else cells.word_of(word) for value, word in pairs)
+    return Text.of(written, cells.ONLY_EMPTY)
+
+
+def codes(text: Text, levels: Sequence[str]) -> tuple[Array, NDArray[np.intp]]:
+    """Return the position of each cell in `levels`, NaN where missing, and where it is in none.
+
+    A word of `levels` is not missing, whatever it says.
+    """
+    position = {level: float(k) for k, level in enumerate(levels)}
+    values = np.asarray(text.each(lambda w: position.get(w, np.nan), np.float64), dtype=np.float64)
+    return values, np.flatnonzero(np.isnan(values) & ~text.is_missing)
 
 
 def _read(column_type: ColumnType, table: Table) -> tuple[Array, NDArray[np.intp]]:
@@ -354,35 +395,38 @@ def _read(column_type: ColumnType, table: Table) -> tuple[Array, NDArray[np.intp
     column = table.columns[name]
     nowhere = np.empty(0, dtype=np.intp)
     if kind == "category":
-        return cells.codes(_as_words(column, table), column_type.levels)
+        return codes(as_words(column, table), column_type.levels)
     if column.kind == "category":
         raise DataError(
-            f"{table.source}, column {name!r} holds categories; the model needs a {kind}"
+            f"{table.source}, column {cells.quoted(name)} holds categories; the model needs a "
+            f"{kind}"
         )
-    if column.kind != "text":
+    if not isinstance(column.values, Text):
         values = table.read_numbers(name)
         present = values[~np.isnan(values)]
         answers = bool(np.all((present == 0.0) | (present == 1.0)))
         number_or_answer = {kind, column.kind} == {"number", "yes/no"} and answers
         if len(present) and column.kind != kind and not number_or_answer:
             raise DataError(
-                f"{table.source}, column {name!r} holds {_PLURALS[column.kind]}; the model needs "
-                f"{_PLURALS[kind]}"
+                f"{table.source}, column {cells.quoted(name)} holds {_PLURALS[column.kind]}; the "
+                f"model needs {_PLURALS[kind]}"
             )
         return values, nowhere
+    text = column.values
     if kind == "number":
         advice = ", or fit with the column taken as categories (--category), or without it (--drop)"
         return table.read_numbers(name, advice), nowhere
-    words: Sequence[str] = column.values  # type: ignore[assignment]
     if kind == "yes/no":
-        lower = {level.lower(): level for level in column_type.levels}
-        return cells.codes([lower.get(w.lower(), w) for w in words], column_type.levels)
-    values, places = cells.dates(words, column_type.style or cells.DATE_STYLES[0])
+        lower = {level.lower(): float(k) for k, level in enumerate(column_type.levels)}
+        values = np.asarray(text.each(lambda w: lower.get(w.lower(), np.nan), np.float64))
+        return values.astype(np.float64), np.flatnonzero(np.isnan(values) & ~text.is_missing)
+    style = dates.STYLES[column_type.style or dates.ISO]
+    values, places = dates.days(text, style)
     if len(places):
         i = int(places[0])
         raise DataError(
-            f"{table.place(name, i)}: {words[i]!r} is not a date; write it as "
-            f"{column_type.style or cells.DATE_STYLES[0]}"
+            f"{table.place(name, i)}: {cells.quoted(text[i])} is not a date; write it as "
+            f"{style.written}"
         )
     return values, nowhere
 
@@ -410,34 +454,32 @@ def _stand_in(column_type: ColumnType) -> str:
 
 
 def _refused(column_type: ColumnType, table: Table, places: NDArray[np.intp]) -> str:
-    many = f" (as in {len(places)} rows)" if len(places) > 1 else ""
+    i = int(places[0])
+    marked = table.columns[column_type.name].missing_as(i)
+    about = "; ".join(filter(None, [marked, f"as in {len(places)} rows" * (len(places) > 1)]))
+    word = f" If it is a word like others, say {NO_MISSING}." if marked else ""
     return (
-        f"{table.place(column_type.name, int(places[0]))}: the value is missing{many}; fill it in, "
-        "remove the row, or have it replaced (missing='indicator', --missing indicator)"
+        f"{table.place(column_type.name, i)}: the value is missing{f' ({about})' * bool(about)}; "
+        "fill it in, remove the row, or have it replaced (missing='indicator', --missing indicator)"
+        f"{'.' * bool(word)}{word}"
     )
 
 
 def _only_text(table: Table, names: Sequence[str]) -> str:
     name = names[0]
-    words = [str(value) for value in table.columns[name].values]
-    for style in cells.DATE_STYLES:
-        days, places = cells.dates(words, style)
-        if 0 < len(places) <= FEW_WRONG * int((~np.isnan(days)).sum()):
-            i = int(places[0])
-            return (
-                f"{table.place(name, i)}: {cells.cut(words[i])!r} is not a date as the others are "
-                f"({style}); correct it"
-            )
-    words = _levels(words)
+    words = table.columns[name].values
+    assert isinstance(words, Text)
+    levels = levels_of(words)
+    how = advice(levels[0], words.form)
     also = f"; so do {listed(names[1:])}" if len(names) > 1 else ""
     return (
-        f"{table.source}: column {name!r} holds text, {len(words)} different ones in "
-        f"{len(table)} rows ({_shown(words)}){also}; {cells.as_it_should_be(words[0])}leave it out "
-        f"(--drop {name}), or take it as categories (--category {name}; in a data frame, make it "
-        "a categorical)"
+        f"{table.source}: column {cells.quoted(name)} holds text, {len(levels)} different ones in "
+        f"{len(table)} rows ({_shown(levels)}){also}; {how}{', or ' * bool(how)}leave it out "
+        f"(--drop {cells.option(name)}), or take it as categories (--category "
+        f"{cells.option(name)}; in a data frame, make it a categorical)"
     )
 
 
 def _shown(words: Sequence[str], most: int = 5) -> str:
-    shown = ", ".join(words[:most])
+    shown = ", ".join(cells.cut(word) for word in words[:most])
     return shown + (" …" if len(words) > most else "")

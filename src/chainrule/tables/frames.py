@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import DataError
-from chainrule.tables.cells import DAY, MISSING, word_of
-from chainrule.tables.table import Column, Table, check_names
+from chainrule.tables.cells import ONLY_EMPTY, USUAL, Missing, quoted, word_of
+from chainrule.tables.dates import DAY
+from chainrule.tables.table import EXACT, Column, Table, check_names
+from chainrule.tables.text import Text
 
 MICROSECONDS = 1e6
 
@@ -38,10 +41,25 @@ def collected(data: Any) -> Any:
     return frame.collect().to_native() if isinstance(frame, nw.LazyFrame) else data
 
 
-def from_frame(data: Any, source: str = "the data frame") -> Table:
+def from_frame(
+    data: Any,
+    source: str = "the data frame",
+    missing: Missing = USUAL,
+    text_of: Callable[[Any], Text] | None = None,
+) -> Table:
     """Return a data frame as a table.
 
     The types of its columns say what they hold. Text is read like that of a file.
+
+    Parameters
+    ----------
+    data : data frame
+    source : str
+        For messages.
+    missing : Missing
+        Which words of columns of text stand for a missing value, besides null.
+    text_of : callable, optional
+        How a native series of strings becomes a Text, if there is a faster way.
 
     Raises
     ------
@@ -56,7 +74,10 @@ def from_frame(data: Any, source: str = "the data frame") -> Table:
     frame: Any = nw.from_native(data)
     if not names:
         raise DataError(f"{source} has no columns; at least 1 is needed")
-    columns = {name: _column(name, frame[:, j], source) for j, name in enumerate(names)}
+    columns = {}
+    for j, name in enumerate(names):
+        column = _column(name, frame[:, j], source, missing, text_of)
+        columns[name] = _without_sentinels(column, missing)
     return Table(source, columns)
 
 
@@ -71,34 +92,65 @@ def from_array(X: Array, names: tuple[str, ...], source: str = "X") -> Table:
     return Table(source, {name: Column(name, X[:, j], "number") for j, name in enumerate(names)})
 
 
-def _column(name: str, series: Any, source: str) -> Column:
+def _column(
+    name: str,
+    series: Any,
+    source: str,
+    missing: Missing,
+    text_of: Callable[[Any], Text] | None,
+) -> Column:
     import narwhals.stable.v2 as nw  # late: an array does not need it
 
     dtype = series.dtype
+    if dtype.is_integer() and _beyond_float64(series):
+        words = ["" if is_nothing(v) else str(int(v)) for v in series.to_list()]
+        return Column(name, Text.of(words, ONLY_EMPTY))
     if dtype.is_numeric():
         return Column(name, _floats(series), "number")
     if dtype == nw.Boolean:
         return Column(name, _floats(series), "yes/no")
     if dtype == nw.Date or dtype == nw.Datetime:
-        days = [np.nan if t is None else t / (MICROSECONDS * DAY) for t in _microseconds(series)]
-        return Column(name, np.array(days, dtype=np.float64), "date")
+        days = _floats(series.dt.timestamp("us")) / (MICROSECONDS * DAY)
+        return Column(name, days, "date")
     if dtype == nw.Categorical or dtype == nw.Enum:
         return Column(name, _labels(name, series.to_list(), source), "category")
+    if dtype == nw.String and text_of is not None:
+        return Column(name, text_of(series.to_native()))
     if dtype == nw.String or dtype == nw.Object or dtype == nw.Unknown:
-        return _mixed(name, series.to_list(), source)
+        return _mixed(name, series.to_list(), source, missing)
     raise DataError(
-        f"{source}: column {name!r} holds {dtype}, of which no input can be made; convert it, or "
-        "leave it out"
+        f"{source}: column {quoted(name)} holds {dtype}, of which no input can be made; convert "
+        "it, or leave it out"
     )
 
 
-def _microseconds(series: Any) -> list[int | None]:
-    found: list[int | None] = series.dt.timestamp("us").to_list()
-    return [None if t is None or t != t else t for t in found]
+def _without_sentinels(column: Column, missing: Missing) -> Column:
+    """Return a column of numbers in which those that mark a missing value, as -999 may, are NaN."""
+    marks = [_number_or_nan(word) for word in missing.words or ()]
+    if column.kind != "number" or not marks:
+        return column
+    values = np.asarray(column.values)
+    return Column(column.name, np.where(np.isin(values, marks), np.nan, values), column.kind)
+
+
+def _number_or_nan(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return float("nan")
+
+
+def _beyond_float64(series: Any) -> bool:
+    """Return whether whole numbers are so large that float64 cannot tell neighbours apart."""
+    bounds = [series.min(), series.max()]
+    return any(v is not None and v == v and abs(int(v)) > EXACT for v in bounds)
 
 
 def _floats(series: Any) -> Array:
-    return np.array([np.nan if v is None else _float(v) for v in series.to_list()])
+    import narwhals.stable.v2 as nw  # late: an array does not need it
+
+    values = series.cast(nw.Float64).to_numpy()
+    return np.array(values, dtype=np.float64)
 
 
 def _float(value: Any) -> float:
@@ -122,38 +174,36 @@ def is_nothing(value: Any) -> bool:
         return False
 
 
-def _mixed(name: str, values: list[Any], source: str) -> Column:
+def _mixed(name: str, values: list[Any], source: str, missing: Missing) -> Column:
     """Return a column of Python objects: all numbers, all answers, or text."""
     present = [v for v in values if not is_nothing(v)]
     if present and all(isinstance(v, bool | np.bool_) for v in present):
         return Column(name, _numbers(values), "yes/no")
     if present and all(isinstance(v, int | float | np.number) for v in present):
         return Column(name, _numbers(values), "number")
-    return Column(name, _words(name, values, source))
+    return Column(name, Text.of(_words(name, values, source), missing))
 
 
 def _numbers(values: list[Any]) -> Array:
-    return np.array([np.nan if is_nothing(v) else _float(v) for v in values])
+    return np.array([np.nan if is_nothing(v) else _float(v) for v in values], dtype=np.float64)
 
 
-def _labels(name: str, values: list[Any], source: str) -> NDArray[np.object_]:
+def _labels(name: str, values: list[Any], source: str) -> Text:
     """Return labels of a type that says they are: only what is null is missing."""
     words = _words(name, values, source)
     present = {value for value in values if not is_nothing(value)}
     if len({str(value).strip() for value in present}) < len(present):
         raise DataError(
-            f"{source}: column {name!r} has categories that are written the same; rename them"
+            f"{source}: column {quoted(name)} has categories that are written the same; rename them"
         )
-    unclear = [str(v) for v in present if str(v).strip().lower() in MISSING]
-    if unclear:
+    if any(str(value).strip() == "" for value in present):
         raise DataError(
-            f"{source}: column {name!r} has the category {unclear[0]!r}, which elsewhere means "
-            "a missing value; rename it, or make it missing"
+            f"{source}: column {quoted(name)} has an empty category; rename it, or make it missing"
         )
-    return words
+    return Text.of(words, ONLY_EMPTY)
 
 
-def _words(name: str, values: list[Any], source: str) -> NDArray[np.object_]:
+def _words(name: str, values: Sequence[Any], source: str) -> NDArray[np.object_]:
     words = np.empty(len(values), dtype=object)
     for i, value in enumerate(values):
         if is_nothing(value):
@@ -166,7 +216,7 @@ def _words(name: str, values: list[Any], source: str) -> NDArray[np.object_]:
             words[i] = str(value)
         else:
             raise DataError(
-                f"{source}, column {name!r}, row {i + 1} holds a {type(value).__name__}, of which "
-                "no input can be made; convert it, or leave it out"
+                f"{source}, column {quoted(name)}, row {i + 1} holds a {type(value).__name__}, of "
+                "which no input can be made; convert it, or leave it out"
             )
     return words

@@ -10,37 +10,37 @@ from __future__ import annotations
 
 import csv
 import glob
-import gzip
 import io
 import os
 import re
-import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule._errors import ConfigurationError, DataError
 from chainrule._files import read_bytes
 from chainrule.tables import cells
+from chainrule.tables.cells import Missing
+from chainrule.tables.decoding import ENCODINGS, called, decoded
 from chainrule.tables.frames import from_frame
+from chainrule.tables.number_format import PLAIN, find_format, require_marks
+from chainrule.tables.series_text import SeriesText
 from chainrule.tables.table import Column, Table, check_names, listed
+from chainrule.tables.text import Text, joined
 
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
+if TYPE_CHECKING:
+    import polars
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
+MOST_CELLS = 100_000_000
 _LONGEST_CELL = 131_072
-_LARGEST_UNZIPPED = 2**29
-_SNIFFED = 1000  # rows
+_LONGEST_LINE_OF_NAMES = 2**26  # bytes
+_BLOCK = 10_000  # rows that are Python objects at once
 _TABLES = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz")
-_ENCODINGS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "cp1252"}
-_ALSO_CALLED = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16"}
-_ALSO_CALLED |= dict.fromkeys(("latin1", "iso-8859-1", "cp1252", "windows-1252"), "latin-1")
-_PACKERS = {
-    b"\x1f\x8b": "gzip twice",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-}
 
 
 @dataclass(frozen=True)
@@ -53,32 +53,39 @@ class Format:
         One character.
     decimal : {".", ","}, optional
     encoding : {"utf-8", "utf-16", "latin-1"}, optional
+    thousands : {",", ".", " ", "'", "_", ""}, optional
+        What stands between groups of three digits; "" if nothing does.
+    missing : Missing, optional
+        Which words stand for a missing value; the usual ones if left out.
+    most_cells : int
+        How many cells a table may have: more would not fit into the memory of most machines.
     """
 
     delimiter: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+    thousands: str | None = None
+    missing: Missing | None = None
+    most_cells: int = MOST_CELLS
 
     def __post_init__(self) -> None:
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
-            raise ConfigurationError(f"delimiter is {self.delimiter!r}; give one character")
-        if self.decimal not in (None, ".", ","):
-            raise ConfigurationError(f"decimal is {self.decimal!r}; it can be . or ,")
-        if self.decimal is not None and self.decimal == self.delimiter:
-            raise ConfigurationError(f"delimiter and decimal are both {self.decimal!r}")
-        if self.encoding is not None and _called(self.encoding) not in _ENCODINGS:
+        if self.delimiter is not None:
+            why = _why_no_delimiter(self.delimiter)
+            if why:
+                raise ConfigurationError(f"delimiter is {self.delimiter!r}; {why}")
+        require_marks(self.decimal, self.thousands, self.delimiter)
+        if self.encoding is not None and called(self.encoding) not in ENCODINGS:
             raise ConfigurationError(
-                f"encoding is {self.encoding!r}; it can be {', '.join(_ENCODINGS)}"
+                f"encoding is {self.encoding!r}; it can be {', '.join(ENCODINGS)}"
             )
 
 
 def read_table(path: str, content: bytes | None = None, written: Format = Format()) -> Table:
     """Read a table from a file, from all tables in a folder, or from all that a pattern names.
 
-    The first line of a text names the columns. The delimiter (comma, semicolon, tab or bar) is
-    the one that occurs most in it. The decimal mark is a comma if some cells are numbers with
-    one and none has a point, but not where commas are the delimiter. Text that is not UTF-8 is
-    read as Latin-1.
+    The first line of a text that is not blank names the columns. The delimiter (comma, semicolon,
+    tab or bar) is the one that occurs most in it. The marks of decimals and of thousands are those
+    of cells that can be read in one way only. Text that is not UTF-8 is read as Latin-1.
 
     Parameters
     ----------
@@ -94,29 +101,43 @@ def read_table(path: str, content: bytes | None = None, written: Format = Format
     Raises
     ------
     DataError
-        If it cannot be read, or breaks a rule: with the line.
+        If it cannot be read, breaks a rule, or is too large: with the line.
     """
     if content is None and _is_several(path):
-        files = _files_of(path)
+        files = files_of(path)
         return _joined(path, [_read_one(name, read_bytes(name), written) for name in files])
     return _read_one(path, read_bytes(path) if content is None else content, written)
 
 
-def _is_several(path: str) -> bool:
-    pattern = any(mark in path for mark in "*?[") and not os.path.exists(path)
-    return pattern or os.path.isdir(path)
+def files_of(path: str) -> list[str]:
+    """Return the files that are read for a path: of a folder or a pattern all, else itself.
 
-
-def _files_of(path: str) -> list[str]:
+    Raises
+    ------
+    DataError
+        If a folder or a pattern leads to none.
+    """
+    if not _is_several(path):
+        return [path]
     if os.path.isdir(path):
         found = [os.path.join(path, name) for name in os.listdir(path)]
-        found = [name for name in found if name.lower().endswith(_TABLES)]
+        found = [name for name in found if is_table(name)]
     else:
         found = glob.glob(path, recursive=True)
     found = sorted(name for name in found if os.path.isfile(name))
     if not found:
         raise DataError(f"{path}: there is no table there (files ending in {', '.join(_TABLES)})")
     return found
+
+
+def is_table(name: str) -> bool:
+    """Return whether a file of this name is read with the folder that it is in."""
+    return name.lower().endswith(_TABLES)
+
+
+def _is_several(path: str) -> bool:
+    pattern = any(mark in path for mark in "*?[") and not os.path.exists(path)
+    return pattern or os.path.isdir(path)
 
 
 def _joined(source: str, tables: Sequence[Table]) -> Table:
@@ -128,24 +149,23 @@ def _joined(source: str, tables: Sequence[Table]) -> Table:
                 f"{table.source} and {first.source} do not have the same columns (they differ in "
                 f"{listed(only)}); tables that are read together need the same"
             )
-        if table.decimal != first.decimal:
-            raise DataError(
-                f"{table.source} has decimal mark {table.decimal!r}, {first.source} has "
-                f"{first.decimal!r}; say which it is with --decimal"
-            )
     columns = {}
     for name in first.names:
         parts = [table.columns[name] for table in tables]
         if len({part.kind for part in parts}) > 1:
-            raise DataError(f"{source}: column {name!r} does not hold the same in all files")
-        columns[name] = Column(name, np.concatenate([p.values for p in parts]), parts[0].kind)
+            raise DataError(
+                f"{source}: column {cells.quoted(name)} does not hold the same in all files"
+            )
+        _require_one_format(tables, parts)
+        texts = [part.values for part in parts if isinstance(part.values, Text)]
+        values = joined(texts) if texts else np.concatenate([part.values for part in parts])
+        columns[name] = Column(name, values, parts[0].kind)
     lines = [table.lines for table in tables]
     starts = np.cumsum([0, *(len(table) for table in tables[:-1])]).tolist()
     return Table(
         source,
         columns,
         None if any(part is None for part in lines) else np.concatenate(lines),  # type: ignore[arg-type]
-        first.decimal,
         (
             f"{len(tables)} file{'s' * (len(tables) > 1)}",
             *dict.fromkeys(d for table in tables for d in table.decided),
@@ -154,171 +174,224 @@ def _joined(source: str, tables: Sequence[Table]) -> Table:
     )
 
 
+def _require_one_format(tables: Sequence[Table], parts: Sequence[Column]) -> None:
+    """Raise DataError if the numbers of one column are written in different ways."""
+    first = parts[0].values
+    for table, part in zip(tables, parts, strict=True):
+        if not (isinstance(first, Text) and isinstance(part.values, Text)):
+            continue
+        ours, theirs = part.values.form, first.form
+        for mark, option in (("decimal", "decimal mark"), ("thousands", "mark of thousands")):
+            one, other = getattr(ours, mark), getattr(theirs, mark)
+            if one != other:
+                raise DataError(
+                    f"{table.source} has {option} {one!r}, {tables[0].source} has {other!r}; say "
+                    f"which it is with --{mark}"
+                )
+
+
 def _read_one(path: str, content: bytes, written: Format) -> Table:
     if content[:4] == b"PAR1":
-        return _parquet(path, content)
-    text, decided = _decode(path, content, written.encoding)
+        return _parquet(path, content, written)
+    text, decided = decoded(path, content, written.encoding)
     if not text.strip():
         raise DataError(f"{path} is empty; a table has a line of column names and rows of numbers")
     return _parse(path, text, written, decided)
 
 
-def _parquet(path: str, content: bytes) -> Table:
-    import polars  # late: only who reads Parquet needs it
+def _parquet(path: str, content: bytes, written: Format) -> Table:
+    import polars  # late: only who reads files needs it
 
+    def text_of(series: polars.Series) -> Text:
+        return SeriesText(series.fill_null("").str.strip_chars(), missing)
+
+    missing = written.missing or Missing()
     try:
-        frame = polars.read_parquet(io.BytesIO(content))
+        lazy = polars.scan_parquet(io.BytesIO(content))
+        n_rows = int(lazy.select(polars.len()).collect().item())
+        _require_cells(path, n_rows * len(lazy.collect_schema()), written.most_cells)
+        frame = lazy.collect()
+    except DataError:
+        raise
     except Exception as error:  # whatever is damaged has an exception of its own
         raise DataError(f"{path} is a Parquet file that cannot be read: {error}") from None
-    return from_frame(frame, path)
+    return from_frame(frame, path, missing, text_of)
 
 
-def _parse(path: str, text: str, written: Format, decided: list[str]) -> Table:
-    delimiter, skipped = _delimiter(text, written.delimiter)
+def _require_cells(path: str, n: int, most: int) -> None:
+    if n > most:
+        raise DataError(
+            f"{path} has {n:,} cells, at most {most:,} are read; leave out rows or columns, or say "
+            f"--max-cells {n} if there is memory for them, of which a cell takes about 30 bytes"
+        )
+
+
+def _parse(path: str, text: bytes, written: Format, decided: list[str]) -> Table:
+    delimiter, skipped = _delimiter(path, text, written)
+    _require_cells(path, text.count(delimiter.encode()) + text.count(b"\n"), written.most_cells)
     csv.field_size_limit(_LONGEST_CELL)
-    stream = io.StringIO(text, newline="")
-    if skipped:
+    stream = io.TextIOWrapper(io.BytesIO(text), "utf-8", newline="")
+    for _ in range(skipped):
         stream.readline()
     reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True, strict=True)
-    rows, lines = [], []
+    rows = _Rows(reader, skipped)
     try:
-        names = [name.strip() for name in next(reader)]
-        for row in reader:
-            rows.append(row)
-            lines.append(reader.line_num + skipped)
+        names = rows.names()
+        _check_names_differ_from_numbers(path, names)
+        blocks = list(rows.blocks(path, delimiter))
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num + skipped}: {error}") from None
+        what = str(error)
+        if "field limit" in what:
+            what = f"a cell has more than {_LONGEST_CELL:,} characters; is a quote missing?"
+        raise DataError(f"{path}, line {rows.line}: {what}") from None
     except StopIteration:
         raise DataError(f"{path} has a line that names the delimiter, and nothing else") from None
-    empty = 0
-    while rows and not any(cell.strip() for cell in rows[-1]):
-        empty += len(rows.pop()) > 1
-        lines.pop()
-    if empty:
-        decided.append(f"{empty} row{'s' * (empty > 1)} of empty cells at the end left out")
-    _check_rows(path, names, rows, lines, delimiter)
-    columns = {}
+    if not blocks:
+        raise DataError(f"{path} has column names but no rows; at least 1 is needed")
+    if rows.n_empty:
+        n = rows.n_empty
+        decided.append(f"{n} row{'s' * (n > 1)} of empty cells at the end left out")
+    texts = _texts(path, names, blocks, written.missing or Missing(), decided)
+    form = find_format(list(texts.values()), delimiter, written.decimal, written.thousands)
+    columns = {name: Column(name, of.written_as(form)) for name, of in texts.items()}
+    if written.delimiter is None and delimiter != ",":
+        decided.append(f"delimiter {DELIMITERS.get(delimiter, repr(delimiter))}")
+    decided += form.in_words(written.decimal is None, written.thousands is None)
+    lines = np.concatenate([block.lines for block in blocks])
+    return Table(path, columns, lines, tuple(decided))
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some rows: a Series of strings for each column, and the line that each row ends on."""
+
+    columns: list[polars.Series]
+    lines: NDArray[np.intp]
+
+
+class _Rows:
+    """The rows of a delimited text, a block of them at a time as Python objects.
+
+    Parameters
+    ----------
+    reader : csv reader
+    skipped : int
+        Lines before those that it reads.
+    """
+
+    def __init__(self, reader: Iterator[list[str]], skipped: int) -> None:
+        self._reader, self._skipped = reader, skipped
+        self._names: list[str] = []
+        self.n_empty = 0
+
+    @property
+    def line(self) -> int:
+        """The line of the file that has been read last."""
+        return int(self._reader.line_num) + self._skipped  # type: ignore[attr-defined]
+
+    def names(self) -> list[str]:
+        """Return the names of the columns, from the first line that is not blank."""
+        self._names = [name.strip() for name in next(self._reader)]
+        while not any(self._names):
+            self._names = [name.strip() for name in next(self._reader)]
+        return self._names
+
+    def blocks(self, path: str, delimiter: str) -> Iterator[_Block]:
+        """Return all rows but those at the end in which every cell is empty."""
+        rows: list[list[str]] = []
+        lines: list[int] = []
+        empty: list[tuple[list[str], int]] = []
+        for row in self._reader:
+            if not any(cell.strip() for cell in row):
+                empty.append((row, self.line))
+                continue
+            for blank, line in empty:  # they are not at the end
+                rows.append(blank)
+                lines.append(line)
+            empty = []
+            rows.append(row)
+            lines.append(self.line)
+            if len(rows) >= _BLOCK:
+                yield self._block(path, delimiter, rows, lines)
+                rows, lines = [], []
+        self.n_empty = sum(len(row) > 1 for row, _ in empty)
+        if rows:
+            yield self._block(path, delimiter, rows, lines)
+
+    def _block(self, path: str, delimiter: str, rows: list[list[str]], lines: list[int]) -> _Block:
+        import polars  # late: only who reads files needs it
+
+        n = len(self._names)
+        wrong = next((i for i, row in enumerate(rows) if len(row) != n), None)
+        if wrong is not None:
+            raise DataError(
+                f"{path}, line {lines[wrong]}: {len(rows[wrong])} cells where the first line has "
+                f"{n} names (delimiter: {DELIMITERS.get(delimiter, repr(delimiter))}); every row "
+                "needs one cell per name"
+            )
+        columns = [polars.Series(cells, dtype=polars.String) for cells in zip(*rows, strict=True)]
+        return _Block([c.str.strip_chars() for c in columns], np.array(lines, dtype=np.intp))
+
+
+def _texts(
+    path: str, names: list[str], blocks: list[_Block], missing: Missing, decided: list[str]
+) -> dict[str, Text]:
+    """Return the columns that have a name; one without is left out if it is empty or the first."""
+    import polars  # late: only who reads files needs it
+
+    texts: dict[str, Text] = {}
     kept = {}
     for j, name in enumerate(names):
-        values = np.array([row[j].strip() for row in rows], dtype=object)
-        if not name and (j == 0 or not any(values)):
-            what = "taken as names of rows and " if any(values) else ""
+        series = polars.concat([block.columns[j] for block in blocks])
+        filled = bool((series != "").any())
+        if not name and (j == 0 or not filled):
+            what = "taken as names of rows and " if filled else ""
             decided.append(f"column {j + 1} has no name, {what}left out")
             continue
         kept[j + 1] = name
-        columns[name] = Column(name, values)
-    _check_names(path, names, kept)
-    decimal = written.decimal or _decimal(columns, delimiter)
-    if written.delimiter is None and delimiter != ",":
-        decided.append(f"delimiter {_DELIMITERS[delimiter]}")
-    if written.decimal is None and decimal != ".":
-        decided.append("decimal comma")
-    return Table(path, columns, np.array(lines, dtype=np.intp), decimal, tuple(decided))
+        texts[name] = SeriesText(series, missing)
+    check_names(path, kept)
+    if not kept:
+        raise DataError(f"{path} has no column with a name; give them names in the first line")
+    return texts
 
 
-def _check_rows(
-    path: str, names: list[str], rows: list[list[str]], lines: list[int], delimiter: str
-) -> None:
-    if not rows and not all(cells.NUMBERS["."].fullmatch(name) for name in names):
-        raise DataError(f"{path} has column names but no rows; at least 1 is needed")
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(names):
-            known = _DELIMITERS.get(delimiter, repr(delimiter))
-            raise DataError(
-                f"{path}, line {line}: {len(row)} cells where the first line has {len(names)} "
-                f"names (delimiter: {known}); every row needs one cell per name"
-            )
-
-
-def _decode(path: str, content: bytes, encoding: str | None) -> tuple[str, list[str]]:
-    """Return the text, and what was found out about it."""
-    if content[:2] == b"\x1f\x8b":
-        content = _unzip(path, content)
-    for mark, packer in _PACKERS.items():
-        if content.startswith(mark):
-            raise DataError(f"{path} is packed by {packer}; unpack it, or pack it by gzip once")
-    if content[:4] == b"PK\x03\x04":
-        raise DataError(f"{path} is an Excel workbook or another zip file; save the table as CSV")
-    marked = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else None
-    asked = _called(encoding or marked or "utf-8")
-    decided = ["encoding UTF-16"] if marked and not encoding else []
-    try:
-        text = content.decode(_ENCODINGS[asked])
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        byte = content[error.start]
-        if encoding or marked or b"\0" in content:
-            raise DataError(
-                f"{path}, line {line}: byte 0x{byte:02x} is not {asked}; say another --encoding "
-                f"({', '.join(_ENCODINGS)}), or save the table as UTF-8 text"
-            ) from None
-        try:
-            text = content.decode(_ENCODINGS["latin-1"])
-        except UnicodeDecodeError as other:
-            line, byte = content[: other.start].count(b"\n") + 1, content[other.start]
-            raise DataError(
-                f"{path}, line {line}: byte 0x{byte:02x} is neither utf-8 nor latin-1; save the "
-                "table as UTF-8 text"
-            ) from None
-        decided.append("encoding Latin-1 (it is not UTF-8)")
-    if "\0" in text:
-        raise DataError(f"{path} is not text: it has a zero byte; give a delimited text file")
-    return text, decided
-
-
-def _called(encoding: str) -> str:
-    """Return our name of an encoding that may be called by another one."""
-    lower = encoding.lower().replace("_", "-")
-    return _ALSO_CALLED.get(lower, lower)
-
-
-def _unzip(path: str, content: bytes) -> bytes:
-    try:
-        with gzip.open(io.BytesIO(content)) as stream:
-            text = stream.read(_LARGEST_UNZIPPED + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is a damaged gzip file: {error}") from None
-    if len(text) > _LARGEST_UNZIPPED:
-        raise DataError(
-            f"{path} unzips to more than {_LARGEST_UNZIPPED:,} bytes; unzip it first if it is meant"
-        )
-    return text
-
-
-def _delimiter(text: str, asked: str | None) -> tuple[str, int]:
+def _delimiter(path: str, text: bytes, written: Format) -> tuple[str, int]:
     """Return the delimiter, and how many lines go before the names: the one of Excel's "sep=;"."""
-    first_line = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    blank = len(text) - len(text.lstrip(b"\r\n"))
+    line, *_ = re.split(rb"[\r\n]", text[blank : blank + _LONGEST_LINE_OF_NAMES], maxsplit=1)
+    if len(line) == _LONGEST_LINE_OF_NAMES:
+        raise DataError(
+            f"{path}: the first line has more than {_LONGEST_LINE_OF_NAMES:,} bytes; it is no line "
+            "of column names"
+        )
+    first_line = line.decode()
     excel = re.fullmatch(r'"?sep=(.)"?[,;\t]*', first_line)
     if excel:
-        return asked or excel[1], 1
-    if asked:
-        return asked, 0
+        why = _why_no_delimiter(excel[1])
+        if why and written.delimiter is None:
+            raise DataError(
+                f"{path}: the first line says that the delimiter is {excel[1]!r}; {why}"
+            )
+        return written.delimiter or excel[1], 1 + text[:blank].count(b"\n")
+    if written.delimiter:
+        return written.delimiter, 0
     unquoted = re.sub(r'"[^"]*"', "", first_line)
     count = Counter(c for c in unquoted if c in ",;\t|")
     return (count.most_common(1)[0][0] if count else ","), 0
 
 
-def _decimal(columns: dict[str, Column], delimiter: str) -> str:
-    """Return the decimal mark: a comma if numbers are written with one, and none with a point.
-
-    Where commas also stand between cells, one inside a cell may be of thousands: it is refused.
-    """
-    if delimiter == ",":
-        return "."
-    with_comma = with_point = 0
-    for column in columns.values():
-        for cell in column.values[:_SNIFFED]:
-            with_comma += "," in cell and bool(cells.NUMBERS[","].fullmatch(cell))
-            with_point += "." in cell and bool(cells.NUMBERS["."].fullmatch(cell))
-    return "," if with_comma and not with_point else "."
+def _why_no_delimiter(delimiter: str) -> str:
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        return "give one character"
+    if delimiter.isalnum():
+        return "a letter or a digit cannot be told from what is in the cells; give another"
+    return ""
 
 
-def _check_names(path: str, names: Sequence[str], kept: dict[int, str]) -> None:
-    if all(cells.NUMBERS["."].fullmatch(name) for name in names):
+def _check_names_differ_from_numbers(path: str, names: Sequence[str]) -> None:
+    if all(PLAIN["."].fullmatch(name) for name in names):
         raise DataError(
             f"{path}: the first line ({listed(names)}) holds numbers, not column names; "
             "add a line of names"
         )
-    check_names(path, kept)
-    if not kept:
-        raise DataError(f"{path} has no column with a name; give them names in the first line")

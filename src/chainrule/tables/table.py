@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import DataError
 from chainrule.tables import cells
+from chainrule.tables.number_format import PLAIN
+from chainrule.tables.number_format import advice as advice_on
+from chainrule.tables.text import Places, Text
 
 KINDS = ("number", "yes/no", "date", "category")
 EXACT = 2**53  # beyond, neighbouring whole numbers are one float64
@@ -24,20 +27,36 @@ class Column:
     Attributes
     ----------
     name : str
-    values : ndarray (n,)
-        Text: objects of str, "" where nothing is said. Numbers, dates (days since 1970-01-01) and
-        answers (0 and 1): float64, NaN where missing. Categories: objects of str, "" where
-        missing.
+    values : Text or ndarray (n,)
+        Text, categories too. Numbers, dates (days since 1970-01-01) and answers (0 and 1): float64,
+        NaN where missing.
     kind : str
         "text" where the cells have to be read first, or one of `KINDS` where the type says it.
     """
 
     name: str
-    values: NDArray[np.object_] | Array
+    values: Text | Array
     kind: str = "text"
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def numbers(self) -> tuple[Array, Places]:
+        """Return the column as numbers, NaN where missing, and where it holds none."""
+        if isinstance(self.values, Text):
+            return self.values.numbers()
+        return np.asarray(self.values, dtype=np.float64), np.empty(0, dtype=np.intp)
+
+    @property
+    def is_missing(self) -> NDArray[np.bool_]:
+        """Where a value is missing."""
+        values = self.values
+        return values.is_missing if isinstance(values, Text) else np.isnan(values)
+
+    def missing_as(self, i: int) -> str:
+        """Return in words what marks the missing value of a row, nothing if its cell is empty."""
+        cell = self.values[i]
+        return f"{cells.quoted(cell)} marks it" if isinstance(cell, str) and cell else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +70,6 @@ class Table:
     columns : dict of str to Column
     lines : ndarray of int, optional
         The line of the file that each row ends on.
-    decimal : {".", ","}
-        The decimal mark of text cells.
     decided : tuple of str
         What was found out about the file rather than said, for people to see.
     parts : tuple of (str, int)
@@ -64,7 +81,6 @@ class Table:
     source: str
     columns: dict[str, Column]
     lines: NDArray[np.intp] | None = None
-    decimal: str = "."
     decided: tuple[str, ...] = ()
     parts: tuple[tuple[str, int], ...] = field(default=())
     whole: NDArray[np.intp] | None = None
@@ -80,7 +96,7 @@ class Table:
     def rows(self, places: NDArray[np.intp]) -> Table:
         """Return some of the rows, as a table of their own."""
         columns = {
-            name: Column(name, column.values[places], column.kind)
+            name: replace(column, values=column.values[places])
             for name, column in self.columns.items()
         }
         whole = places if self.whole is None else self.whole[places]
@@ -116,7 +132,7 @@ class Table:
             if start <= row:
                 source, first = part, start
         line = "" if self.lines is None else f" (line {self.lines[i]})"
-        return f"{source}, column {name!r}, row {row - first + 1}{line}"
+        return f"{source}, column {cells.quoted(name)}, row {row - first + 1}{line}"
 
     def numbers(self, names: Sequence[str]) -> Array:
         """Return the columns called `names` as a matrix (rows, columns), none of them missing.
@@ -141,36 +157,40 @@ class Table:
         `advice` says what else can be done about cells that hold none.
         """
         column = self.columns[name]
-        if column.kind in ("number", "yes/no", "date"):
-            values = np.asarray(column.values, dtype=np.float64)
-        else:
-            values, places = cells.numbers(column.values, self.decimal)  # type: ignore[arg-type]
-            if len(places):
-                raise DataError(self.not_a_number(name, places) + advice)
+        values, places = column.numbers()
+        if len(places):
+            raise DataError(self.not_a_number(name, places) + advice)
         self._require_finite(column, values)
         return values
 
     def not_a_number(self, name: str, places: NDArray[np.intp]) -> str:
         """Return in words what is wrong with cells that hold no number."""
-        i = int(places[0])
-        cell = cells.cut(str(self.columns[name].values[i]))
-        place, count = self.place(name, i), ""
+        i, text = int(places[0]), self.columns[name].values
+        assert isinstance(text, Text)
+        cell = text[i]
+        place, count = f"{self.place(name, i)}: {cells.quoted(cell)}", ""
         if len(places) > 1:
             count = f" (nor are {len(places) - 1} other cells of that column)"
         if cell.lower().lstrip("+-") in ("inf", "infinity"):
-            return f"{place}: {cell!r} is not finite; replace it, or remove the row"
-        if self.decimal == "." and cells.NUMBERS[","].fullmatch(cell):
+            return f"{place} is not finite; replace it, or remove the row"
+        if text.form.decimal == "." and PLAIN[","].fullmatch(cell):
+            what = advice_on(cell, text.form)
+            if "--thousands" in what:
+                return f"{place} is not a number{count}; {what}, or write it without the comma"
+            comma = "is it a decimal comma? Write a point, or say --decimal ,"
+            return f"{place} is not a number{count}; {comma}"
+        if cell.lower() in cells.USUALLY_MISSING:
             return (
-                f"{place}: {cell!r} is not a number{count}; is it a decimal comma? Write a point, "
-                "or say --decimal ,"
+                f"{place} is not a number{count}; correct it, or say that it marks a missing value"
             )
-        return f"{place}: {cell!r} is not a number{count}; {cells.as_it_should_be(cell)}correct it"
+        what = advice_on(cell, text.form)
+        return f"{place} is not a number{count}; {what}{', or ' * bool(what)}correct it"
 
     def _nothing(self, name: str, places: NDArray[np.intp]) -> str:
         i = int(places[0])
         cell = self.columns[name].values[i]
         marked = isinstance(cell, str) and cell != ""
-        what = f"{cell!r} marks a missing value" if marked else "the value is missing"
+        what = f"{cells.quoted(cell)} marks a missing value" if marked else "the value is missing"
         many = f" (as in {len(places)} rows)" if len(places) > 1 else ""
         return f"{self.place(name, i)}: {what}{many}; fill it in, or remove the row"
 
@@ -181,7 +201,8 @@ class Table:
             place, cell = self.place(column.name, i), column.values[i]
             if isinstance(cell, str):
                 raise DataError(
-                    f"{place}: {cell!r} is larger than any float64 (1.8e308); use a larger unit"
+                    f"{place}: {cells.quoted(cell)} is larger than any float64 (1.8e308); use a "
+                    "larger unit"
                 )
             raise DataError(f"{place}: {cell} is not finite; replace it, or remove the row")
 
@@ -191,11 +212,9 @@ def check_names(source: str, names: Mapping[int, str]) -> None:
     for j, name in names.items():
         if not name:
             raise DataError(f"{source}: column {j} has no name; give it one")
-        if not name.isprintable():
-            raise DataError(
-                f"{source}: the name of column {j}, {name!r}, has characters that cannot be "
-                "printed; rename it"
-            )
+        why = cells.why_no_word(name)
+        if why is not None:
+            raise DataError(f"{source}: the name of column {j}, {cells.quoted(name)}, {why}")
     twice = [name for name, count in Counter(names.values()).items() if count > 1]
     if twice:
         raise DataError(

@@ -11,7 +11,8 @@ A column of numbers is classes only if these are 0 and 1, or if classification i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,11 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.tables import cells
-from chainrule.tables.encoding import ColumnType, encode, find_types, kind_of
-from chainrule.tables.table import Table, listed
+from chainrule.tables.doubts import NO_MISSING
+from chainrule.tables.encoding import as_words, codes, find_types, kind_of
+from chainrule.tables.number_format import advice
+from chainrule.tables.table import EXACT, Table, listed
+from chainrule.tables.text import Text
 
 Label = str | int | float | bool
 Classes = tuple[tuple[Label, ...], ...]
@@ -29,6 +33,7 @@ Classes = tuple[tuple[Label, ...], ...]
 TASKS = ("auto", "regression", "classification")
 AS_GIVEN = "as_given"  # for who names the output: words are classes, numbers stay numbers
 MOST_CLASSES = 1000
+LONG_CODE = "^[+-]?[0-9]{20,}$"  # beyond the whole numbers that a model file holds exactly
 # the smallest and the largest probability: no finite data can be sure
 INSIDE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))
 
@@ -126,7 +131,7 @@ def _array(of: Sequence[Label]) -> NDArray[np.generic]:
 
 
 def _find_classes(table: Table, names: Sequence[str], task: str) -> Classes:
-    kinds = [kind_of(table.columns[name], table) for name in names]
+    kinds = [kind_of(table.columns[name]) for name in names]
     for name, kind in zip(names, kinds, strict=True):
         if kind == "empty":
             raise DataError(f"target {name!r} is missing in every row; there is nothing to learn")
@@ -145,13 +150,16 @@ def _find_classes(table: Table, names: Sequence[str], task: str) -> Classes:
     for name, of in zip(names, found, strict=True):
         if len(of) < 2:
             raise DataError(
-                f"target {name!r} has one class in every row ({of[0]!r}); there is nothing to learn"
+                f"target {name!r} has one class in every row ({cells.quoted(of[0])}); there is "
+                "nothing to learn"
             )
         if len(of) > MOST_CLASSES or (len(of) > 2 and len(of) * 2 > len(table)):
-            advice = cells.as_it_should_be(str(of[0])) if isinstance(of[0], str) else ""
+            text = table.columns[name].values
+            words = isinstance(of[0], str) and isinstance(text, Text)
+            how = advice(str(of[0]), text.form) if words and isinstance(text, Text) else ""
             raise DataError(
                 f"target {name!r} has {len(of)} different values in {len(table)} rows, too many to "
-                f"be classes; {advice}numbers are learned as such with --task regression"
+                f"be classes; {how}{'; ' * bool(how)}numbers are learned as such with --task regression"
             )
         if len(names) > 1 and len(of) > 2:
             raise DataError(
@@ -169,41 +177,82 @@ def _zero_and_one(table: Table, name: str) -> bool:
 
 def _labels(table: Table, name: str, kind: str) -> tuple[Label, ...]:
     column = table.columns[name]
-    if kind == "yes/no":
-        if column.kind != "text":
-            values = np.asarray(column.values)
-            return tuple(bool(v) for v in np.unique(values[~np.isnan(values)]))
-        return cells.answers(column.values) or ()  # type: ignore[arg-type]
+    values = column.values
+    if kind == "yes/no" and not isinstance(values, Text):
+        return tuple(bool(v) for v in np.unique(values[~np.isnan(values)]))
+    if kind == "yes/no" and isinstance(values, Text):
+        return cells.answers(values.present) or ()
+    if kind == "number" and isinstance(values, Text):
+        table.read_numbers(name)  # or say where there is none
+        if values.find(LONG_CODE) is not None:
+            return tuple(sorted(values.present))
+        return _in_one_type({_number(word, values) for word in values.present})
     if kind == "number":
-        values = table.read_numbers(name)
-        values = np.unique(values[~np.isnan(values)])
-        whole = bool(np.all(values % 1 == 0)) and bool(np.all(np.abs(values) < 2.0**53))
-        return tuple(int(v) if whole else v for v in values.tolist())
+        numbers = table.read_numbers(name)
+        return _in_one_type(set(numbers[~np.isnan(numbers)].tolist()))
     types, _ = find_types(table, [name], kinds={name: "category"})
     return types[0].levels
 
 
+def _number(word: str, text: Text) -> int | float:
+    """Return the number that a word is, exactly if it is a whole one."""
+    if re.fullmatch("[+-]?[0-9]{1,19}", word):
+        return int(word)
+    number = text.form.number(word)
+    assert number is not None
+    return int(number) if number % 1.0 == 0.0 and abs(number) < EXACT else number
+
+
+def _in_one_type(numbers: set[int | float]) -> tuple[Label, ...]:
+    """Return numbers by their size: whole ones if all are."""
+    whole = all(isinstance(v, int) or (v % 1.0 == 0.0 and abs(v) < EXACT) for v in numbers)
+    return tuple(sorted(int(v) if whole else float(v) for v in numbers))
+
+
 def _codes(table: Table, name: str, of: Sequence[Label]) -> NDArray[np.intp]:
+    column = table.columns[name]
+    values = column.values
     if all(isinstance(label, str) for label in of):
-        known = ColumnType(name, "category", tuple(map(str, of)))
-        hot = encode([known], table).X
-        places = np.flatnonzero(~hot.any(axis=1))
-        codes = hot.argmax(axis=1)
+        position, _ = codes(as_words(column, table), list(map(str, of)))
+    elif isinstance(values, Text):
+        position = _codes_of_numbers(table, name, values, of)
     else:
-        values = table.read_numbers(name)
-        numbers = np.array([float(label) for label in of])
-        codes = np.searchsorted(numbers, values).clip(max=len(of) - 1)
-        places = np.flatnonzero(numbers[codes] != values)
+        numbers = table.read_numbers(name)
+        at = {float(label): float(k) for k, label in enumerate(of)}
+        position = np.array([at.get(value, np.nan) for value in numbers.tolist()])
+    places = np.flatnonzero(np.isnan(position))
     if len(places):
-        i = int(places[0])
-        cell = table.columns[name].values[i]
-        if str(cell).lower() in cells.MISSING or cell != cell:
-            many = f" (as in {len(places)} rows)" if len(places) > 1 else ""
-            raise DataError(
-                f"{table.place(name, i)}: the value is missing{many}; fill it in, or remove the row"
-            )
-        what = f"{cell!r} is not a class of the model"
-        raise DataError(
-            f"{table.place(name, i)}: {what}; it must be one of {listed(list(map(str, of)))}"
+        raise DataError(_no_class(table, name, places, of))
+    return position.astype(np.intp)
+
+
+def _codes_of_numbers(table: Table, name: str, text: Text, of: Sequence[Label]) -> Array:
+    """Return the positions of labels that are numbers or truth values, NaN where there is none."""
+    at = {label: float(k) for k, label in enumerate(of)}
+    if all(isinstance(label, bool) for label in of):
+        at |= {str(label).lower(): position for label, position in at.items()}
+        return _each(text, lambda word: at.get(word.lower(), np.nan))
+    table.read_numbers(name)  # or say where there is none
+    return _each(text, lambda word: at.get(_number(word, text), np.nan))
+
+
+def _each(text: Text, of: Callable[[str], float]) -> Array:
+    found = text.each(lambda w: np.nan if w in text.missing else of(w), np.float64)
+    return np.asarray(found, dtype=np.float64)
+
+
+def _no_class(table: Table, name: str, places: NDArray[np.intp], of: Sequence[Label]) -> str:
+    i = int(places[0])
+    column = table.columns[name]
+    if column.is_missing[i]:
+        marked = column.missing_as(i)
+        about = "; ".join(filter(None, [marked, f"as in {len(places)} rows" * (len(places) > 1)]))
+        advice = f". If it is a class, say {NO_MISSING}" if marked else ""
+        return (
+            f"{table.place(name, i)}: the value is missing{f' ({about})' * bool(about)}; fill it "
+            f"in, or remove the row{advice}"
         )
-    return np.asarray(codes, dtype=np.intp)
+    return (
+        f"{table.place(name, i)}: {cells.quoted(column.values[i])} is not a class of the model; it "
+        f"must be one of {listed(list(map(str, of)))}"
+    )

@@ -40,6 +40,7 @@ NOISE = ("varying", "constant", STUDENT)
 SIZES_OF_NOISE: tuple[tuple[int, ...], ...] = ((), (3,), (8,))
 FEWEST_FOR_VARYING = 50
 WORTH = 2.0  # nats that a larger network for the noise has to gain
+ROUNDED = 1e-3  # of a leverage
 LEAST_SQUARE = 1e-6  # of the mean square: residuals of 0 say nothing of a precision without end
 
 
@@ -220,6 +221,8 @@ def _minimum(
         rows = influence(net, theta, X, Y, once, root, spread_out)
     except linalg.LinAlgError:  # not finite
         return None
+    if rows.leverage.min() < -ROUNDED or rows.alone.max() > 1.0 + ROUNDED:
+        return None  # a row of the fit has a leverage from 0 to 1: these are lost in rounding
     if net.loss != "squared":
         return _Minimum(theta, root, rows, 1.0)
     n_numbers = float(w.sum()) / unit * net.layers[-1]

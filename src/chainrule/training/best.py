@@ -11,8 +11,9 @@ from scipy import optimize
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
-from chainrule.tables import cells
+from chainrule.tables import cells, dates
 from chainrule.tables.encoding import ColumnType
+from chainrule.tables.text import Text
 from chainrule.training.insight import derivatives
 from chainrule.training.model import Model
 
@@ -155,7 +156,7 @@ class _Space:
             elif column.kind == "yes/no":
                 said[column.name] = column.levels[int(row[i] >= 0.5)]
             elif column.kind == "date":
-                said[column.name] = cells.as_date(float(row[i]))
+                said[column.name] = dates.as_date(float(row[i]))
             else:
                 said[column.name] = float(row[i])
         return said
@@ -216,15 +217,19 @@ def _word(column: ColumnType, word: Any) -> str:
     return text
 
 
+def _day(value: str, style: str) -> float:
+    """Return a date in the style of its column, or as YYYY-MM-DD, NaN if it is none."""
+    cell = Text.of([value.strip()])
+    found = [dates.days(cell, dates.STYLES[name])[0][0] for name in (style, dates.ISO)]
+    return float(found[0] if np.isfinite(found[0]) else found[1])
+
+
 def _number(column: ColumnType, value: Any) -> float:
     """Return a given value as an input."""
     if column.kind == "yes/no" and str(value) in column.levels:
         return float(column.levels.index(str(value)))
     if column.kind == "date" and isinstance(value, str):
-        days, wrong = cells.dates([value], column.style or "YYYY-MM-DD")
-        if len(wrong):
-            days, wrong = cells.dates([value], "YYYY-MM-DD")
-        value = np.nan if len(wrong) else days[0]
+        value = _day(value, column.style or dates.ISO)
     try:
         number = float(value)
     except (TypeError, ValueError):

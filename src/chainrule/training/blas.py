@@ -17,22 +17,36 @@ from typing import Any
 import numpy as np  # noqa: F401
 from scipy import linalg  # noqa: F401
 
-# the number of threads belongs to the process: of fits that overlap only one may change it, or one
-# would put back what another has set
-_limiting = threading.Lock()
+# the number of threads belongs to the process: of fits that overlap the first one sets it, and the
+# last one puts back what there was
+_lock = threading.Lock()
+_inside = 0
+_limit: Any = None
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let BLAS use one thread, unless another fit sees to that; what was before comes back."""
-    if not _limiting.acquire(blocking=False):
-        yield
-        return
+    """Let BLAS use one thread until the last of those that overlap has ended."""
+    global _inside, _limit
+    with _lock:
+        if _inside == 0:
+            _limit = _controller().limit(limits=1, user_api="blas")
+            _let_go()
+        _inside += 1
     try:
-        with _controller().limit(limits=1, user_api="blas"):
-            yield
+        yield
     finally:
-        _limiting.release()
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _limit.restore_original_limits()
+                _let_go()
+
+
+def _let_go() -> None:
+    """Leave control of BLAS, which a thread takes by setting limits, to whichever is the last."""
+    with _controller().limit(limits=None, user_api="blas"):
+        pass
 
 
 @lru_cache(maxsize=1)

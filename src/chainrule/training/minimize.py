@@ -62,6 +62,10 @@ class Fit:
         What the method has learned, with which it can go on; None if it cannot.
     validation : ndarray (iterations + 1,) or None
         The cost of the validation rows at every iteration, where there are such rows.
+    claim : Termination or None
+        Why it stopped, by the method's own account.
+    theta_of_claim : ndarray (p,) or None
+        Where that was, before the end was examined: `theta` may be a Newton step away.
     """
 
     theta: Array
@@ -75,6 +79,8 @@ class Fit:
     certificate: Certificate
     memory: Any = field(default=None, repr=False)
     validation: Array | None = field(default=None, repr=False)
+    claim: Termination | None = field(default=None, repr=False)
+    theta_of_claim: Array | None = field(default=None, repr=False)
 
     @property
     def converged(self) -> bool:
@@ -306,6 +312,8 @@ def concluded(
         method=chosen.optimizer.name,
         reason=chosen.reason,
         certificate=certificate,
+        claim=claim,
+        theta_of_claim=run.theta,
     )
 
 

@@ -16,6 +16,7 @@ from chainrule.heart.network import Network, real_matrix
 from chainrule.statistics.posterior import Posterior
 from chainrule.statistics.scores import Scores, of_classes, of_numbers
 from chainrule.tables import targets
+from chainrule.tables.cells import USUAL, Missing
 from chainrule.tables.encoding import ColumnType, Encoded, encode, plain
 from chainrule.tables.encoding import input_names as input_names_of
 from chainrule.tables.frames import from_array, from_frame, is_frame
@@ -50,6 +51,10 @@ class Model:
     posterior : Posterior or None
         What is known of weights and noise. With it probabilities allow for what is not known of
         the weights; and several minima, if there are, predict together. `theta` is the best.
+    missing : Missing
+        Which words of a text marked a missing value.
+    weight_name : str or None
+        The column that said how much a row counts.
     """
 
     network: Network
@@ -62,6 +67,8 @@ class Model:
     columns: tuple[ColumnType, ...] = ()
     classes: Classes = ()
     posterior: Posterior | None = field(default=None, repr=False)
+    missing: Missing = USUAL
+    weight_name: str | None = None
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -97,7 +104,7 @@ class Model:
         if isinstance(data, Table):
             return encode(self.columns, data)
         if is_frame(data):
-            return encode(self.columns, from_frame(data))
+            return encode(self.columns, from_frame(data, missing=self.missing))
         if self.columns == plain(self.input_names):
             X = self.network.inputs(data)
             require_finite(X, "X")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array, ObjectiveProtocol
 from chainrule._errors import DataError
 from chainrule.statistics.certificate import PERFECT
+from chainrule.training.checkpoint import require_arrays, require_whole
 from chainrule.training.history import History, Iteration
 from chainrule.training.kernels import native
 from chainrule.training.objective import Objective
@@ -33,7 +34,9 @@ A_WHILE = 0.1  # seconds between two looks at the clock
 MOST_WEIGHTS_PER_NUMBER = 32
 
 NOT_MADE = "not made"
-COST, EVALUATIONS, ENDING, LENGTH = 0, 6, 9, 10  # columns of the state of a run
+COST, SLOW, EVALUATIONS, ENDING, LENGTH = 0, 5, 6, 9, 10  # columns of the state of a run
+STATE, HISTORY = 11, 5  # how many columns the state of a run and its history have
+LARGEST = 2**53  # of a count
 RUNNING, CONVERGED, MAX_ITER, STALLED, NOT_FINITE = range(5)  # what the column ENDING says
 
 
@@ -138,8 +141,12 @@ class Runs:
                 if left <= 0.0:
                     return Termination("time_limit", f"{spent:.2f} s >= {max_time:g} s")
         except KeyboardInterrupt:
-            done = len(self.theta) - self.fits.unfinished()
-            return Termination("interrupted", f"{done} of {len(self.theta)} starts had ended")
+            return Termination("interrupted", "in the middle of the others")
+
+    @property
+    def n_ended(self) -> int:
+        """How many starts have come to their end."""
+        return len(self.theta) - int(self.fits.unfinished())
 
     def progress(self) -> str:
         """Return how far it is."""
@@ -171,7 +178,22 @@ class Runs:
         return {"theta": theta, "state": state, "history": np.concatenate(rows)}
 
     def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a snapshot."""
+        """Go on from a snapshot.
+
+        Raises
+        ------
+        DataError
+            If it is not one of these starts.
+        """
+        n, p = self.theta.shape
+        shapes = {"theta": (n, p), "state": (n, STATE), "history": (None, HISTORY)}
+        require_arrays(snapshot, {name: ("f", shape) for name, shape in shapes.items()})
+        state, rows = snapshot["state"], len(snapshot["history"])
+        for column, most in ((SLOW, LARGEST), (EVALUATIONS, LARGEST), (ENDING, NOT_FINITE)):
+            require_whole(state[:, column], most, "states")
+        require_whole(state[:, LENGTH], rows, "lengths")
+        if state[:, LENGTH].sum() != rows:
+            raise DataError("the checkpoint does not fit this training: its history is not whole")
         try:
             self.fits.restore(**{name: np.ascontiguousarray(A) for name, A in snapshot.items()})
         except (ValueError, TypeError) as error:

@@ -407,8 +407,9 @@ def decay_of(net: Network, alpha: float | Sequence[float] | Array) -> Array:
     each = list(alpha) if isinstance(alpha, Sequence | np.ndarray) else [alpha] * n
     for number in each:
         real = isinstance(number, int | float | np.number) and not isinstance(number, bool)
-        if not (real and np.isfinite(number) and number >= 0):
+        if not (real and 0 <= number <= np.finfo(np.float64).max):
             raise ConfigurationError(f"alpha is {alpha!r}; it must be a number of at least 0")
+    each = [float(number) for number in each]
     if len(each) == net.n_parameters != n:
         return np.array(each, dtype=np.float64)
     if len(each) != n:

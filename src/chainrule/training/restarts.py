@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,24 +20,24 @@ from chainrule.heart.initialisation import Starts
 from chainrule.statistics.units import idle_units
 from chainrule.training import native_fits
 from chainrule.training.blas import one_thread
-from chainrule.training.checkpoint import Arrays, Checkpoint, fingerprint
+from chainrule.training.checkpoint import Checkpoint, fingerprint
 from chainrule.training.early_stopping import Validation, Watch
-from chainrule.training.history import History, Iteration
+from chainrule.training.history import Iteration
 from chainrule.training.methods import Choice, choose
 from chainrule.training.minimize import CUT_SHORT, Fit, concluded, walked
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.problem import Optimizer
 from chainrule.training.optimizers.stopping import Limits, Termination, limits
 from chainrule.training.recorder import Callback, Recorder
+from chainrule.training.saved_starts import FAILED, packed, unpacked
 from chainrule.training.starts import Restart, Restarts
 
 Progress = Callable[[str], None]
 Watcher = Callable[[int, Array, Iteration], Termination | None]
 Judge = Callable[[Array], float]
 
-FAILED = "failed"
 UNEXAMINED = "unexamined"
-FORMAT = 1  # of checkpoints; another number for any change of what is in them
+FORMAT = 2  # of checkpoints; another number for any change of what is in them
 BATCH = 10_000  # starts that the native core is given at once
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain
@@ -223,7 +222,7 @@ def _together(task: _Task) -> Restarts:
     except KeyboardInterrupt:  # between two batches
         if not batches:
             raise
-        cut_short = Termination("interrupted", f"after {made():,} starts")
+        cut_short = Termination("interrupted", "between two of them")
     if cut_short is None and made() < task.n:
         cut_short = task.out_of_time
     ended = native_fits.joined([batch.ended() for batch in batches])
@@ -266,7 +265,8 @@ def _together(task: _Task) -> Restarts:
     table = zip(*(column.tolist() for column in columns), strict=True)
     runs = tuple(Restart(*row) for row in table if row[1] != native_fits.NOT_MADE)
     winner = _with_units(task.objective, examined[best]) if best in examined else fit_of(best, True)
-    return Restarts(winner, runs, n_agree, cut_short, theta=theta)
+    n_ended = sum(batch.n_ended for batch in batches)
+    return Restarts(winner, runs, n_agree, cut_short, n_ended, theta=theta)
 
 
 def _in_turn(task: _Task, is_doubtful: NDArray[np.bool_], scores: Array) -> list[int]:
@@ -288,23 +288,10 @@ def _with_units(objective: Objective, fit: Fit) -> Fit:
 # ---------------------------------------------------------------- one after the other
 
 
-@dataclass(frozen=True)
-class _Ended:
-    """A start that has ended, as far as it has to be known to make its Fit again."""
-
-    theta: Array
-    J: float
-    g: Array
-    scale: float
-    history: History
-    n_evaluations: int
-    claim: Termination
-
-
 def _one_by_one(task: _Task) -> Restarts:
     objective, kept, p = task.objective, task.kept, task.objective.net.n_parameters
     saved = kept.load() if kept is not None else None
-    fits = [] if saved is None else _unpacked(saved, objective, task.chosen)
+    fits = [] if saved is None else unpacked(saved, objective, task.chosen, task.n)
     failure, cut_short = TrainingError("no start was made"), None
     task.starts.take(len(fits))
     for r in range(len(fits), task.n):
@@ -336,10 +323,10 @@ def _one_by_one(task: _Task) -> Restarts:
             cut_short = fit.termination
             break
         if kept is not None and kept.due:
-            kept.save(_packed(fits, p))
+            kept.save(packed(fits, p))
+    whole = [fit for fit in fits if fit is None or fit.termination.name not in CUT_SHORT]
     if kept is not None:
-        whole = [fit for fit in fits if fit is None or fit.termination.name not in CUT_SHORT]
-        kept.save(_packed(whole, p))
+        kept.save(packed(whole, p))
     runs = tuple(_summary(fit) for fit in fits)
     costs = np.array([run.cost for run in runs])
     ends = np.array([np.full(p, np.nan) if fit is None else fit.theta for fit in fits])
@@ -356,7 +343,7 @@ def _one_by_one(task: _Task) -> Restarts:
     winner = fits[best]
     assert winner is not None
     kept_fits = () if task.take_up is None else tuple(fits)
-    return Restarts(winner, runs, n_agree, cut_short, kept_fits, ends)
+    return Restarts(winner, runs, n_agree, cut_short, len(whole), kept_fits, ends)
 
 
 def _teller(task: _Task, r: int, rows: Watch | None) -> Callback:
@@ -395,42 +382,6 @@ def _summary(fit: Fit | None) -> Restart:
     if fit is None:
         return Restart(float("nan"), FAILED, 0, 0)
     return Restart(fit.cost, fit.termination.name, fit.n_iterations, fit.n_evaluations)
-
-
-def _packed(fits: Sequence[Fit | None], p: int) -> Arrays:
-    """Return starts that have ended as arrays; those that failed have weights 0."""
-    rows = [[] if fit is None else [astuple(row) for row in fit.history] for fit in fits]
-    return {
-        "theta": np.array([np.zeros(p) if fit is None else fit.theta for fit in fits]),
-        "names": np.array([FAILED if fit is None else fit.termination.name for fit in fits]),
-        "why": np.array(["" if fit is None else fit.termination.inequality for fit in fits]),
-        "evaluations": np.array([0 if fit is None else fit.n_evaluations for fit in fits]),
-        "lengths": np.array([len(of_start) for of_start in rows]),
-        "history": np.array([row for of_start in rows for row in of_start], dtype=np.float64),
-    }
-
-
-def _unpacked(saved: Arrays, objective: Objective, chosen: Choice) -> list[Fit | None]:
-    fits: list[Fit | None] = []
-    rows = iter(saved["history"].tolist())
-    lengths, evaluations = saved["lengths"].tolist(), saved["evaluations"].tolist()
-    for theta, name, why, n, length in zip(
-        saved["theta"], saved["names"], saved["why"], evaluations, lengths, strict=True
-    ):
-        if name == FAILED:
-            fits.append(None)
-            continue
-        history = History(
-            tuple(
-                Iteration(int(i), J, change, g, step, int(count), seconds)
-                for i, J, change, g, step, count, seconds in islice(rows, length)
-            )
-        )
-        J, g = objective.evaluate(theta, 1)
-        claim = Termination(str(name), str(why))
-        ended = _Ended(np.array(theta), J, g, objective.scale, history, n, claim)
-        fits.append(concluded(objective, ended, chosen))
-    return fits
 
 
 # ---------------------------------------------------------------- which is the best

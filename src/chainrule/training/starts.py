@@ -49,6 +49,8 @@ class Restarts:
         How many starts converged to the cost of the best, to a millionth of it, or to its evidence.
     cut_short : Termination or None
         What ended the last run before all starts had been made.
+    n_ended : int
+        How many starts had come to an end of their own by then.
     fits : tuple of Fit or None
         All of them, None for one that failed, where they are to be taken up later.
     theta : ndarray (starts, p)
@@ -59,8 +61,14 @@ class Restarts:
     runs: tuple[Restart, ...]
     n_agree: int
     cut_short: Termination | None = None
+    n_ended: int = 0
     fits: tuple[Fit | None, ...] = field(default=(), repr=False)
     theta: Array = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C has ended training."""
+        return self.cut_short is not None and self.cut_short.name == "interrupted"
 
     @property
     def in_turn(self) -> list[int]:
@@ -70,6 +78,12 @@ class Restarts:
         scores = costs if np.all(np.isnan(evidence)) else -evidence
         order: list[int] = np.argsort(scores, kind="stable").tolist()
         return [r for r in order if np.isfinite(scores[r])]
+
+    def why_cut_short(self, n_asked: int) -> str:
+        """Return in words what ended training before all of so many starts had ended."""
+        assert self.cut_short is not None
+        name, when = self.cut_short.name, self.cut_short.inequality
+        return f"{name} after {self.n_ended} of {n_asked} starts had ended ({when})"
 
     def __str__(self) -> str:
         if len(self.runs) == 1:

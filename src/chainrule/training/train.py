@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError, TrainingError
+from chainrule._strict_json import SMALLEST
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
@@ -21,6 +22,7 @@ from chainrule.tables.scaling import fit_scaling
 from chainrule.tables.targets import Targets
 from chainrule.training import bayes, growth, penalty
 from chainrule.training.belief import Belief, believed
+from chainrule.training.blas import one_thread
 from chainrule.training.early_stopping import Validation
 from chainrule.training.history import Iteration
 from chainrule.training.insight import relevance
@@ -38,6 +40,7 @@ COVERAGE = 0.95
 STOPPED = ("max_iter", *CUT_SHORT)
 LITTLE = 1e-3  # of the cost there is to explain
 MOST_INFLUENTIAL = 10  # rows that are named
+MOST_SEED = 2**63  # that a model file holds
 Watcher = Callable[[int, "Model", Iteration], Termination | None]
 
 
@@ -58,6 +61,7 @@ class Trained:
         return self.restarts.best
 
 
+@one_thread()
 def train(
     X: ArrayLike,
     Y: ArrayLike | Targets,
@@ -146,6 +150,8 @@ def train(
     TrainingError
         If every start failed.
     """
+    if not 0 <= seed < MOST_SEED:
+        raise ConfigurationError(f"seed is {seed}; it must be from 0 to {MOST_SEED - 1:,}")
     if ensemble > n_restarts >= 1:
         raise ConfigurationError(
             f"ensemble is {ensemble}, and there are only {n_restarts} starts; give as many starts, "
@@ -222,7 +228,7 @@ def train(
             if belief is not None:
                 model = replace(model, posterior=belief.posterior)
                 record["known"] = _known(model, belief, rows)
-        if belief is not None and not _is_finite(record["known"]):
+        if belief is not None and not _is_sound(record["known"]):
             belief, why_not = None, "its numbers are too large; a penalty, alpha, keeps them small"
             model, _ = replace(model, posterior=None), record.pop("known")
     except KeyboardInterrupt:  # the minima are there
@@ -299,6 +305,13 @@ def _rows(
     if len(trained_on.w) < 2:
         raise DataError(f"there is {len(trained_on.w)} row; a fit needs at least 2")
     return trained_on, rows[(w > 0) & held_out]
+
+
+def _is_sound(known: dict[str, Any]) -> bool:
+    """Return whether what is known can be written down: rounding can leave no variance at all."""
+    return _is_finite(known) and all(
+        known[key] > SMALLEST for key in ("gamma", "leverage", "variance")
+    )
 
 
 def _is_finite(known: Any) -> bool:
