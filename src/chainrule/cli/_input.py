@@ -131,7 +131,7 @@ def inputs_of(model: Model, table: Table, weight: str | None = None) -> Array:
     """Return the columns the model wants, by name, and say what was reordered or left out."""
     encoded = model.encoded(table)
     names = model.column_names
-    used = {*names, *model.target_names, weight}
+    used = {*names, *model.target_names, model.weight_name, weight}
     extra = [name for name in table.names if name not in used]
     if extra:
         note(f"{table.source}: columns the model does not use: {listed(extra)}")

@@ -15,11 +15,14 @@ from chainrule.cli._input import inputs_of, model_and_table, one_of, reading_opt
 from chainrule.cli._output import note, say, say_json
 from chainrule.heart.network import row_weights
 from chainrule.report.knowledge import BY_ITSELF, said_of_row
+from chainrule.tables.cells import option, quoted
 from chainrule.tables.reading import Format
+from chainrule.tables.table import Table
 from chainrule.training import insight
 from chainrule.training.model import Model
 
 SAME = 1e-3  # of γ
+WEIGHTED = ". If the fit had a --weight, say it here too"
 Places = NDArray[np.intp]
 
 
@@ -37,7 +40,9 @@ Places = NDArray[np.intp]
     type=click.IntRange(min=1),
     help="How many rows to show.",
 )
-@click.option("--weight", help="Column that says how much a row counts, as it was given to fit.")
+@click.option(
+    "--weight", help="Column that says how much a row counts. [default: the one of the fit]"
+)
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print all rows as JSON.")
 def command(
@@ -58,6 +63,7 @@ def command(
     add up to 1 where nothing holds the output's bias.
     """
     trained, data = model_and_table(model, table, written)
+    weight = _weight(trained, data, model) if weight is None else weight
     whole, w = data, np.ones(len(data))
     if weight is not None:
         w = row_weights(data.numbers([weight])[:, 0], len(data))
@@ -77,6 +83,7 @@ def command(
             note(
                 f"these are not the rows that {model} was fitted to: their leverages add up to "
                 f"{found.gamma:.2f}, and not to γ = {gamma:.2f}; shown is what they would say"
+                f"{WEIGHTED * (weight is None)}"
             )
         order = np.argsort(-found.distance, kind="stable")
         columns: dict[str, Any] = {
@@ -107,6 +114,20 @@ def command(
         say_json(columns)
     else:
         say(page(lines))
+
+
+def _weight(model: Model, data: Table, source: str) -> str | None:
+    """Return the column of weights of the fit, if there was one, and say that it is used."""
+    name = model.weight_name
+    if name is None:
+        return None
+    if name not in data.names:
+        raise DataError(
+            f"{data.source} has no column {quoted(name)}, by which rows counted when {source} was "
+            "fitted; add it, or say which one it is with --weight"
+        )
+    note(f"rows count by column {quoted(name)}, as in the fit (--weight {option(name)})")
+    return name
 
 
 def _row_lines(

@@ -91,36 +91,46 @@ def _of_text(column: Column, text: Text) -> str | None:
     marks = thousands(column)
     if marks:
         return marks[0]
+    code = text.find(f"{LEADING_ZERO}|{EXPONENT_ONLY}|{LONG}")  # nearly no column has one
     for pattern, how in (
         (LEADING_ZERO, "is written with leading zeros"),
         (EXPONENT_ONLY, "is written with exponents"),
     ):
-        found = text.find(pattern)
+        found = None if code is None else text.find(pattern)
         if found is not None:
             return (
                 f"column {name} {how} ({cells.quoted(found)}) and taken as a number; if these are "
                 f"labels, say --category {option}, or --drop {option}"
             )
-    zero = text.find(TWO_DECIMALS_AND_ZERO)
-    if zero is not None and text.find(ONE_DECIMAL) and text.count(VERSION) == text.n_present:
+    first = _first(text)
+    version = re.search(VERSION, first) and text.count(VERSION) == text.n_present
+    zero = text.find(TWO_DECIMALS_AND_ZERO) if version and text.find(ONE_DECIMAL) else None
+    if zero is not None:
         return (
             f"column {name} has {zero!r}, which is the number {float(zero):g}; if these are "
             f"versions or other labels, say --category {option}"
         )
     if _counts_rows(text):
         return f"column {name} counts the rows; if it only names them, say --drop {option}"
-    if text.find(LONG) is not None and _beyond_float64(text.numbers()[0], text.find(LONG)):
+    long = None if code is None else text.find(LONG)
+    if long is not None and _beyond_float64(text.numbers[0], long):
         return (
             f"column {name} has whole numbers of more than 15 digits, which float64 rounds; if "
             f"these are labels, say --category {option}, or --drop {option}"
         )
-    days = text.count(DAY_IN_DIGITS)
+    days = text.count(DAY_IN_DIGITS) if re.search(DAY_IN_DIGITS, first) else 0
     if days and days == text.n_present and len(text.present) >= MANY_DAYS:
         return (
             f"column {name} is taken as a number and looks like dates without marks "
             f"({text.present[0]!r}); write them as YYYY-MM-DD if they are"
         )
     return None
+
+
+def _first(text: Text) -> str:
+    """Return the first cell that is not missing, "" if there is none."""
+    there = np.flatnonzero(~text.is_missing)
+    return text[int(there[0])] if len(there) else ""
 
 
 def _numbers_in_words(column: Column, text: Text) -> list[str]:
@@ -147,7 +157,7 @@ def _beyond_float64(values: np.ndarray, long: str | None = None) -> bool:
 
 def _counts_rows(text: Text) -> bool:
     """Return whether a column rises by one from each row to the next."""
-    values, places = text.numbers()
+    values, places = text.numbers
     return len(values) >= MANY_TO_COUNT and not len(places) and bool(np.all(np.diff(values) == 1.0))
 
 

@@ -240,7 +240,7 @@ def kind_of(column: Column) -> str:
     n = text.n_present
     if n == 0:
         return "empty"
-    not_numbers = len(text.numbers()[1])
+    not_numbers = len(text.numbers[1])
     if not_numbers == 0:
         # (1), (2) and so on count something; among plain numbers they are negative ones
         return "category" if text.count(r"^[(].*[)]$") == n else "number"

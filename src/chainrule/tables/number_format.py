@@ -115,11 +115,11 @@ POINT = NumberFormat()
 class Cells(Protocol):
     """What has to be known of a column of text."""
 
-    def find(self, pattern: str) -> str | None:
-        """Return the first cell that matches."""
+    def find(self, pattern: str, needs: str = "") -> str | None:
+        """Return a cell that matches; none if no cell has the mark that is needed."""
 
-    def count(self, pattern: str) -> int:
-        """Return how many cells match."""
+    def count(self, pattern: str, needs: str = "") -> int:
+        """Return how many cells match; none if no cell has the mark that is needed."""
 
     @property
     def n_present(self) -> int:
@@ -163,13 +163,13 @@ def find_format(
         decimal = _decimal(numeric, delimiter, thousands)
     if thousands is None:
         thousands = _thousands(columns, numeric, decimal)
-    return NumberFormat(decimal, thousands, said or _settles(numeric, decimal) > 0)
+    return NumberFormat(decimal, thousands, said or _settles(numeric, decimal))
 
 
-def _settles(numeric: Sequence[Cells], decimal: str) -> int:
-    """Return how many cells can only be read with this decimal mark."""
+def _settles(numeric: Sequence[Cells], decimal: str) -> bool:
+    """Return whether some cell can only be read with this decimal mark."""
     other = "," if decimal == "." else "."
-    return _count(numeric, _SURELY_DECIMAL, decimal) + _count(numeric, _SURELY_THOUSANDS, other)
+    return _any(numeric, _SURELY_DECIMAL, decimal) or _any(numeric, _SURELY_THOUSANDS, other)
 
 
 def _pattern(of: str, mark: str) -> str:
@@ -177,7 +177,11 @@ def _pattern(of: str, mark: str) -> str:
 
 
 def _count(columns: Sequence[Cells], of: str, mark: str) -> int:
-    return sum(column.count(_pattern(of, mark)) for column in columns)
+    return sum(column.count(_pattern(of, mark), mark) for column in columns)
+
+
+def _any(columns: Sequence[Cells], of: str, mark: str) -> bool:
+    return any(column.find(_pattern(of, mark), mark) is not None for column in columns)
 
 
 def _decimal(numeric: Sequence[Cells], delimiter: str, thousands: str | None) -> str:
@@ -187,23 +191,23 @@ def _decimal(numeric: Sequence[Cells], delimiter: str, thousands: str | None) ->
         return "," if thousands == "." else "."
     for_point, for_comma = _settles(numeric, "."), _settles(numeric, ",")
     if delimiter == ",":  # who writes decimal commas separates cells by something else, mostly
-        return "," if for_comma >= FEWEST_COMMAS and not for_point else "."
+        n = _count(numeric, _SURELY_DECIMAL, ",") + _count(numeric, _SURELY_THOUSANDS, ".")
+        return "," if n >= FEWEST_COMMAS and not for_point else "."
     if for_comma or for_point:
         return "," if for_comma and not for_point else "."
-    either = _count(numeric, _AMBIGUOUS, ","), _count(numeric, _AMBIGUOUS, ".")
+    either = _any(numeric, _AMBIGUOUS, ","), _any(numeric, _AMBIGUOUS, ".")
     return "," if either[0] and not either[1] else "."
 
 
 def _thousands(columns: Sequence[Cells], numeric: Sequence[Cells], decimal: str) -> str:
     other = "," if decimal == "." else "."
     # once the decimal mark is certain, the other one can only mark thousands
-    certain = _settles(numeric, decimal) and not _settles(numeric, other)
-    marked = _count(numeric, _SURELY_THOUSANDS, other) + _count(numeric, _AMBIGUOUS, other)
-    if certain and marked:
+    marked = _any(numeric, _SURELY_THOUSANDS, other) or _any(numeric, _AMBIGUOUS, other)
+    if marked and _settles(numeric, decimal) and not _settles(numeric, other):
         return other
     for mark, pattern in _GROUPED_BY.items():
         for column in columns:
-            grouped = column.count(pattern)
+            grouped = 0 if column.find(pattern) is None else column.count(pattern)
             if grouped and grouped + column.count(ANY_NUMBER) == column.n_present:
                 return mark
     return ""
@@ -216,7 +220,7 @@ def ambiguous(column: Cells, form: NumberFormat) -> str | None:
     """
     if form.settled or column.find(_pattern(_SURELY_DECIMAL, form.decimal)) is not None:
         return None
-    return column.find(_pattern(_AMBIGUOUS, form.decimal))
+    return column.find(_pattern(_AMBIGUOUS, form.decimal), form.decimal)
 
 
 def advice(cell: str, form: NumberFormat) -> str:

@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     import polars
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
-MOST_CELLS = 100_000_000
+MOST_CELLS = 50_000_000
+BYTES_OF_CELL = 60
 _LONGEST_CELL = 131_072
 _LONGEST_LINE_OF_NAMES = 2**26  # bytes
 _BLOCK = 10_000  # rows that are Python objects at once
@@ -210,6 +211,13 @@ def _parquet(path: str, content: bytes, written: Format) -> Table:
         lazy = polars.scan_parquet(io.BytesIO(content))
         n_rows = int(lazy.select(polars.len()).collect().item())
         _require_cells(path, n_rows * len(lazy.collect_schema()), written.most_cells)
+        lengths = lazy.select(polars.col(polars.String).str.len_bytes().max()).collect()
+        for name, longest in lengths.to_dict(as_series=False).items():
+            if longest[0] is not None and longest[0] > _LONGEST_CELL:
+                raise DataError(
+                    f"{path}: column {cells.quoted(name)} has a cell of {longest[0]:,} bytes, at most "
+                    f"{_LONGEST_CELL:,} are read; leave it out"
+                )
         frame = lazy.collect()
     except DataError:
         raise
@@ -222,7 +230,7 @@ def _require_cells(path: str, n: int, most: int) -> None:
     if n > most:
         raise DataError(
             f"{path} has {n:,} cells, at most {most:,} are read; leave out rows or columns, or say "
-            f"--max-cells {n} if there is memory for them, of which a cell takes about 30 bytes"
+            f"--max-cells {n} if there is memory for them: a cell takes about {BYTES_OF_CELL} bytes"
         )
 
 
@@ -301,8 +309,10 @@ class _Rows:
         rows: list[list[str]] = []
         lines: list[int] = []
         empty: list[tuple[list[str], int]] = []
-        for row in self._reader:
-            if not any(cell.strip() for cell in row):
+        reader: Any = self._reader
+        for row in reader:
+            # the first cell of nearly every row says at once that it is not empty
+            if not (row and row[0]) and not any(cell.strip() for cell in row):
                 empty.append((row, self.line))
                 continue
             for blank, line in empty:  # they are not at the end
@@ -310,7 +320,7 @@ class _Rows:
                 lines.append(line)
             empty = []
             rows.append(row)
-            lines.append(self.line)
+            lines.append(reader.line_num + self._skipped)
             if len(rows) >= _BLOCK:
                 yield self._block(path, delimiter, rows, lines)
                 rows, lines = [], []

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._contracts import Array
-from chainrule.tables.cells import USUAL, Missing
+from chainrule.tables.cells import USUAL, USUALLY_MISSING, Missing
 from chainrule.tables.number_format import PLAIN_IN_POLARS, POINT, NumberFormat
 from chainrule.tables.text import Places, Text
 
 if TYPE_CHECKING:
     import polars
+
+
+LONGEST_USUAL = max(len(word) for word in USUALLY_MISSING)
+HEAD = 1_000  # rows that are searched before all of them
 
 
 class SeriesText(Text):
@@ -27,6 +31,7 @@ class SeriesText(Text):
         form: NumberFormat = POINT,
     ) -> None:
         self.series, self.missing, self.form = series, missing, form
+        self._marks: dict[str, bool] = {}
 
     @cached_property
     def _distinct(self) -> tuple[tuple[str, ...], NDArray[np.int32]]:
@@ -58,7 +63,11 @@ class SeriesText(Text):
 
     def written_as(self, form: NumberFormat) -> Text:
         """Return the same text with numbers written in another way."""
-        return SeriesText(self.series, self.missing, form)
+        text = SeriesText(self.series, self.missing, form)
+        text._marks = self._marks
+        if "_absent" in vars(self):
+            vars(text)["_absent"] = self._absent
+        return text
 
     @cached_property
     def is_missing(self) -> NDArray[np.bool_]:
@@ -67,18 +76,20 @@ class SeriesText(Text):
 
     @cached_property
     def _absent(self) -> polars.Series:
-        short = self.series.filter(self.series.str.len_bytes() <= 8).unique()
-        words = [w for w in short.to_list() if w in self.missing]
-        words += [w for w in self.missing.words or () if len(w.encode()) > 8]
-        return self.series.is_in(words)
+        words = self.missing.words
+        if words is None:
+            short = self.series.filter(self.series.str.len_bytes() <= LONGEST_USUAL).unique()
+            words = tuple(word for word in short.to_list() if word in self.missing)
+        return self.series.is_in(["", *words])
 
     @property
     def n_present(self) -> int:
         """How many cells are not missing."""
         return len(self.series) - int(self._absent.sum())
 
+    @cached_property
     def numbers(self) -> tuple[Array, Places]:
-        """Return numbers, NaN where missing, infinite where too large; and where there are none."""
+        """Numbers, NaN where missing, infinite where too large; and where there are none."""
         import polars  # late: only who reads files needs it
 
         decimal = self.form.decimal
@@ -87,19 +98,30 @@ class SeriesText(Text):
         values = np.where(plain, typed.cast(polars.Float64, strict=False).to_numpy(), np.nan)
         rest = np.flatnonzero(~plain & ~self.is_missing)
         if len(rest):
-            cells = self.series.gather(rest).to_list()
-            values[rest], bad = Text.of(cells, self.missing, self.form).numbers()
+            others = SeriesText(self.series.gather(rest))
+            distinct = Text(others.words, others.codes, self.missing, self.form)
+            values[rest], bad = distinct.numbers
             rest = rest[bad]
         return values, rest
 
-    def find(self, pattern: str) -> str | None:
+    def find(self, pattern: str, needs: str = "") -> str | None:
         """Return a cell that is not missing and matches, None if there is none."""
-        matching = self._matching(pattern)
-        return str(self.series.filter(matching)[0]) if matching.any() else None
+        if needs and not self._has(needs):
+            return None
+        for part in (self[np.arange(min(HEAD, len(self)))], self):  # mostly the first rows have one
+            matching = part._matching(pattern)
+            if matching.any():
+                return str(part.series.filter(matching)[0])
+        return None
 
-    def count(self, pattern: str) -> int:
+    def count(self, pattern: str, needs: str = "") -> int:
         """Return how many cells that are not missing match."""
-        return int(self._matching(pattern).sum())
+        return 0 if needs and not self._has(needs) else int(self._matching(pattern).sum())
+
+    def _has(self, mark: str) -> bool:
+        if mark not in self._marks:
+            self._marks[mark] = bool(self.series.str.contains(mark, literal=True).any())
+        return self._marks[mark]
 
     def _matching(self, pattern: str) -> polars.Series:
         return self.series.str.contains(pattern) & ~self._absent

@@ -44,7 +44,7 @@ class Column:
     def numbers(self) -> tuple[Array, Places]:
         """Return the column as numbers, NaN where missing, and where it holds none."""
         if isinstance(self.values, Text):
-            return self.values.numbers()
+            return self.values.numbers
         return np.asarray(self.values, dtype=np.float64), np.empty(0, dtype=np.intp)
 
     @property

@@ -159,7 +159,8 @@ def _find_classes(table: Table, names: Sequence[str], task: str) -> Classes:
             how = advice(str(of[0]), text.form) if words and isinstance(text, Text) else ""
             raise DataError(
                 f"target {name!r} has {len(of)} different values in {len(table)} rows, too many to "
-                f"be classes; {how}{'; ' * bool(how)}numbers are learned as such with --task regression"
+                f"be classes; {how}{'; ' * bool(how)}numbers are learned as such with --task "
+                "regression"
             )
         if len(names) > 1 and len(of) > 2:
             raise DataError(

@@ -100,8 +100,9 @@ class Text:
         )
         return np.asarray(values[self.codes])
 
+    @cached_property
     def numbers(self) -> tuple[Array, Places]:
-        """Return numbers, NaN where missing, infinite where too large; and where there are none."""
+        """Numbers, NaN where missing, infinite where too large; and where there are none."""
         values = np.full(len(self.words), np.nan)
         bad = np.zeros(len(self.words), dtype=bool)
         for k, word in enumerate(self.words):
@@ -111,12 +112,12 @@ class Text:
             values[k], bad[k] = (np.nan, True) if number is None else (number, False)
         return values[self.codes], np.flatnonzero(bad[self.codes])
 
-    def find(self, pattern: str) -> str | None:
+    def find(self, pattern: str, needs: str = "") -> str | None:
         """Return a cell that is not missing and matches, None if there is none."""
         matches = _matcher(pattern)
         return next((word for word in self.present if matches(word)), None)
 
-    def count(self, pattern: str) -> int:
+    def count(self, pattern: str, needs: str = "") -> int:
         """Return how many cells that are not missing match."""
         matches = _matcher(pattern)
         return int(self.each(lambda w: w not in self.missing and matches(w), np.bool_).sum())

@@ -155,14 +155,12 @@ class Model:
                 "this model learns probabilities: how sure it is, they say themselves"
             )
         scaled = self._scaled(X)
-        of_y_hat, noise = known.variances(self.network, scaled)
-        scale = self.target_scaling.scale
-        return Certainty(
-            self.outputs_of_inputs(X),
-            np.sqrt(of_y_hat) * scale,
-            np.sqrt(of_y_hat + noise) * scale,
-            self.is_far(X),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            of_y_hat, noise = known.variances(self.network, scaled)
+            scale = self.target_scaling.scale
+            std_of_mean, std = np.sqrt(of_y_hat) * scale, np.sqrt(of_y_hat + noise) * scale
+        _require_predictable(std_of_mean, std)
+        return Certainty(self.outputs_of_inputs(X), std_of_mean, std, self.is_far(X))
 
     def interval(self, certainty: Certainty, coverage: float) -> tuple[Array, Array]:
         """Return between what a target lies with so much probability, two (n, targets)."""
@@ -172,11 +170,13 @@ class Model:
             raise ConfigurationError(
                 f"coverage is {coverage!r}; it must be a number between 0 and 1, as 0.95 is"
             )
-        half = known.multiplier(coverage) * certainty.std
-        lower = certainty.mean - half
+        with np.errstate(over="ignore"):
+            half = known.multiplier(coverage) * certainty.std
+            lower, upper = certainty.mean - half, certainty.mean + half
+        _require_predictable(lower, upper)
         if self.network.output == "exp":  # what it says is never less
             lower = np.maximum(lower, 0.0)
-        return lower, certainty.mean + half
+        return lower, upper
 
     def is_far(self, X: Array) -> NDArray[np.bool_]:
         """Return which inputs, that `encoded` has made, are far from those that were learned."""
@@ -309,6 +309,6 @@ def _require_predictable(*matrices: Array) -> None:
     bad = np.flatnonzero(~finite)
     if len(bad):
         raise DataError(
-            f"the prediction for row {bad[0] + 1} is not finite; its inputs are too far from "
-            "those the network was trained on"
+            f"the prediction for row {bad[0] + 1}, or its interval, is not finite; its inputs are "
+            "too far from those the network was trained on, or its weights are too large"
         )
