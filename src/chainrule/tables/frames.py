@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import DataError
-from chainrule.tables.cells import ONLY_EMPTY, USUAL, Missing, quoted, word_of
+from chainrule.tables.cells import ONLY_EMPTY, USUAL, Missing, quoted, why_no_word, word_of
 from chainrule.tables.dates import DAY
 from chainrule.tables.table import EXACT, Column, Table, check_names
 from chainrule.tables.text import Text
@@ -45,7 +45,7 @@ def from_frame(
     data: Any,
     source: str = "the data frame",
     missing: Missing = USUAL,
-    text_of: Callable[[Any], Text] | None = None,
+    text_of: Callable[[Any, Missing], Text] | None = None,
 ) -> Table:
     """Return a data frame as a table.
 
@@ -97,7 +97,7 @@ def _column(
     series: Any,
     source: str,
     missing: Missing,
-    text_of: Callable[[Any], Text] | None,
+    text_of: Callable[[Any, Missing], Text] | None,
 ) -> Column:
     import narwhals.stable.v2 as nw  # late: an array does not need it
 
@@ -113,9 +113,12 @@ def _column(
         days = _floats(series.dt.timestamp("us")) / (MICROSECONDS * DAY)
         return Column(name, days, "date")
     if dtype == nw.Categorical or dtype == nw.Enum:
-        return Column(name, _labels(name, series.to_list(), source), "category")
+        _require_categories(name, series, source)
+        if text_of is not None:
+            return Column(name, text_of(series.cast(nw.String).to_native(), ONLY_EMPTY), "category")
+        return Column(name, Text.of(_words(name, series.to_list(), source), ONLY_EMPTY), "category")
     if dtype == nw.String and text_of is not None:
-        return Column(name, text_of(series.to_native()))
+        return Column(name, text_of(series.to_native(), missing))
     if dtype == nw.String or dtype == nw.Object or dtype == nw.Unknown:
         return _mixed(name, series.to_list(), source, missing)
     raise DataError(
@@ -188,19 +191,19 @@ def _numbers(values: list[Any]) -> Array:
     return np.array([np.nan if is_nothing(v) else _float(v) for v in values], dtype=np.float64)
 
 
-def _labels(name: str, values: list[Any], source: str) -> Text:
-    """Return labels of a type that says they are: only what is null is missing."""
-    words = _words(name, values, source)
-    present = {value for value in values if not is_nothing(value)}
-    if len({str(value).strip() for value in present}) < len(present):
+def _require_categories(name: str, series: Any, source: str) -> None:
+    """Refuse categories, of which only null is missing, that no word tells apart."""
+    categories = [str(of).strip() for of in series.cat.get_categories().to_list()]
+    for category in categories:
+        why = "is empty; rename it, or make it missing" if category == "" else why_no_word(category)
+        if why is not None:
+            raise DataError(
+                f"{source}: column {quoted(name)}: the category {quoted(category)} {why}"
+            )
+    if len(set(categories)) < len(categories):
         raise DataError(
             f"{source}: column {quoted(name)} has categories that are written the same; rename them"
         )
-    if any(str(value).strip() == "" for value in present):
-        raise DataError(
-            f"{source}: column {quoted(name)} has an empty category; rename it, or make it missing"
-        )
-    return Text.of(words, ONLY_EMPTY)
 
 
 def _words(name: str, values: Sequence[Any], source: str) -> NDArray[np.object_]:

@@ -203,10 +203,9 @@ def _read_one(path: str, content: bytes, written: Format) -> Table:
 def _parquet(path: str, content: bytes, written: Format) -> Table:
     import polars  # late: only who reads files needs it
 
-    def text_of(series: polars.Series) -> Text:
+    def text_of(series: polars.Series, missing: Missing) -> Text:
         return SeriesText(series.fill_null("").str.strip_chars(), missing)
 
-    missing = written.missing or Missing()
     try:
         lazy = polars.scan_parquet(io.BytesIO(content))
         n_rows = int(lazy.select(polars.len()).collect().item())
@@ -215,15 +214,15 @@ def _parquet(path: str, content: bytes, written: Format) -> Table:
         for name, longest in lengths.to_dict(as_series=False).items():
             if longest[0] is not None and longest[0] > _LONGEST_CELL:
                 raise DataError(
-                    f"{path}: column {cells.quoted(name)} has a cell of {longest[0]:,} bytes, at most "
-                    f"{_LONGEST_CELL:,} are read; leave it out"
+                    f"{path}: column {cells.quoted(name)} has a cell of {longest[0]:,} bytes, at "
+                    f"most {_LONGEST_CELL:,} are read; leave it out"
                 )
         frame = lazy.collect()
     except DataError:
         raise
     except Exception as error:  # whatever is damaged has an exception of its own
         raise DataError(f"{path} is a Parquet file that cannot be read: {error}") from None
-    return from_frame(frame, path, missing, text_of)
+    return from_frame(frame, path, written.missing or Missing(), text_of)
 
 
 def _require_cells(path: str, n: int, most: int) -> None:

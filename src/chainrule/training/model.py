@@ -159,7 +159,7 @@ class Model:
             of_y_hat, noise = known.variances(self.network, scaled)
             scale = self.target_scaling.scale
             std_of_mean, std = np.sqrt(of_y_hat) * scale, np.sqrt(of_y_hat + noise) * scale
-        _require_predictable(std_of_mean, std)
+        _require_predictable(std_of_mean, std, what="standard deviation")
         return Certainty(self.outputs_of_inputs(X), std_of_mean, std, self.is_far(X))
 
     def interval(self, certainty: Certainty, coverage: float) -> tuple[Array, Array]:
@@ -173,7 +173,7 @@ class Model:
         with np.errstate(over="ignore"):
             half = known.multiplier(coverage) * certainty.std
             lower, upper = certainty.mean - half, certainty.mean + half
-        _require_predictable(lower, upper)
+        _require_predictable(lower, upper, what="interval")
         if self.network.output == "exp":  # what it says is never less
             lower = np.maximum(lower, 0.0)
         return lower, upper
@@ -304,11 +304,11 @@ class Certainty:
     is_far: NDArray[np.bool_]
 
 
-def _require_predictable(*matrices: Array) -> None:
+def _require_predictable(*matrices: Array, what: str = "prediction") -> None:
     finite = np.all([np.isfinite(A).all(axis=1) for A in matrices], axis=0)
     bad = np.flatnonzero(~finite)
     if len(bad):
         raise DataError(
-            f"the prediction for row {bad[0] + 1}, or its interval, is not finite; its inputs are "
-            "too far from those the network was trained on, or its weights are too large"
+            f"the {what} for row {bad[0] + 1} is not finite; its inputs are too far from "
+            "those the network was trained on"
         )
