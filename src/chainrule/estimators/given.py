@@ -99,7 +99,9 @@ def labels_of(estimator: Any, y: Any) -> NDArray[Any]:
     require_given(estimator, y)
     y = _of_frame(y)
     if not hasattr(y, "toarray") and np.asarray(y).dtype == object:
-        _require_labels(np.asarray(y).ravel().tolist())
+        y = np.asarray(y)
+        _require_labels(y.ravel().tolist())
+        y = _in_own_type(y.tolist()) if y.ndim == 1 else y
     labels = check_array(y, ensure_2d=False, dtype=None, input_name="y", accept_sparse="csr")
     labels = labels.toarray() if hasattr(labels, "toarray") else labels
     check_classification_targets(labels)
@@ -131,6 +133,11 @@ def _of_series(series: Any) -> NDArray[Any]:
     missing = [i for i, label in enumerate(labels) if is_nothing(label)]
     if missing:
         raise DataError(_missing_labels(missing))
+    return _in_own_type(labels)
+
+
+def _in_own_type(labels: list[Any]) -> NDArray[Any]:
+    """Return labels as an array of their type, words and labels of several types as objects."""
     if len({type(label) for label in labels}) == 1 and not isinstance(labels[0], str):
         return np.array(labels)
     words = np.empty(len(labels), dtype=object)

@@ -36,7 +36,7 @@ def _is_count(value: Any) -> bool:
 def is_real(value: Any) -> bool:
     """Return whether a value is a real number, NaN is none."""
     real = isinstance(value, int | float | np.integer | np.floating)
-    return real and not isinstance(value, bool) and not np.isnan(value)
+    return real and not isinstance(value, bool) and value == value
 
 
 def _is_flag(value: Any) -> bool:

@@ -38,7 +38,7 @@ def style_of(
     if found.wrong or not found.styles:
         raise DataError(_no_dates(table, column, found))
     if len(found.styles) == 1:
-        return found.styles[0], []
+        return found.styles[0], _centuries(found.styles[0], name)
     others: list[dates.DateStyle] = []
     for other, kind in kinds.items():
         words = table.columns[other].values
@@ -55,11 +55,23 @@ def style_of(
             "frame, convert them to dates"
         )
     if not why:
-        return style, []
+        return style, _centuries(style, name)
     rest = [f"--dates {cells.option(name)}={of.order}" for of in found.styles if of != style]
     return style, [
         f"column {cells.quoted(name)} is read as {style.name}, {why}; {shown}; {rest[0]} reads it "
-        "the other way"
+        "the other way",
+        *_centuries(style, name),
+    ]
+
+
+def _centuries(style: dates.DateStyle, name: str) -> list[str]:
+    """Return what years of two digits are taken for."""
+    if not style.short:
+        return []
+    first = 1900 + dates.PIVOT
+    return [
+        f"column {cells.quoted(name)} is read as dates, {style.name}: years of two digits are from "
+        f"{first} to {first + 99}"
     ]
 
 

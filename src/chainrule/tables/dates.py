@@ -29,6 +29,8 @@ ORDERS = {"dmy": "DMY", "mdy": "MDY", "ymd": "YMD"}
 FEWEST_IN_ORDER = 6  # different dates: of fewer, chance puts one column in 60 in order
 FEWEST_EVEN = 5  # different dates with the same time between each
 PIVOT = 69  # years of two digits from here on are of the 20th century, as POSIX has them
+WHY_ORDERED = "in which the rows are in order of time"
+WHY_EVEN = "in which the same time lies between all dates"
 DAY = 86_400.0  # seconds
 
 _CELL = re.compile(
@@ -261,7 +263,7 @@ def decided(
     orders = {style.order for style in others}
     fit = [style for style in styles if style.order in orders]
     if len(orders) == 1 and len(fit) == 1:
-        return fit[0], "as the other dates of the table are"
+        return fit[0], "as the other dates of the table are written"
     in_text_order = _monotone(text.codes_in_text_order())
     ordered = [s for s, values in read.items() if _in_order(values)] if not in_text_order else []
     even = [s for s, values in read.items() if _evenly_spaced(values)]
@@ -269,7 +271,7 @@ def decided(
     if len(favored) != 1:
         return None, ""
     style = (ordered or even)[0]
-    return style, "with which the rows are in order" if ordered else "with which they are even"
+    return style, WHY_ORDERED if ordered else WHY_EVEN
 
 
 def _in_order(values: Array) -> bool:

@@ -8,7 +8,7 @@ import unicodedata
 import numpy as np
 
 from chainrule.tables import cells
-from chainrule.tables.number_format import ambiguous, has_unit
+from chainrule.tables.number_format import ambiguous, with_unit
 from chainrule.tables.table import EXACT, Column
 from chainrule.tables.text import Text
 
@@ -136,7 +136,8 @@ def _first(text: Text) -> str:
 def _numbers_in_words(column: Column, text: Text) -> list[str]:
     """Return the doubt that categories are numbers with a unit."""
     words = text.present
-    if not words or not all(has_unit(word, text.form) is not None for word in words):
+    found = [with_unit(word, text.form) for word in words]
+    if not words or None in found or len({unit for _, unit in filter(None, found)}) > 1:
         return []
     return [
         f"column {cells.quoted(column.name)} holds numbers with a unit ({words[0]!r}) and is taken "

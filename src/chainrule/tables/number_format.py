@@ -59,10 +59,12 @@ _GROUPED_BY = {
 FEWEST_COMMAS = 2  # cells with a decimal comma where commas separate cells: one may be a slip
 LONGEST_NUMBER = 400  # characters that are searched for marks: 1e-308 written out has 310
 
+_OF_UNIT = "[A-Za-zµμ°Ω]+[0-9²³]?"
 _UNIT = re.compile(
-    r"^(?P<before>[€$£¥₹]|EUR|USD|GBP|CHF|JPY)?\s*(?P<number>[+−-]?[0-9][0-9.,' \u00a0\u202f]*"
-    r"(?:[eE][+-]?[0-9]+)?)\s*(?P<after>[€$£¥₹%‰°]|[A-Za-zµμ°][A-Za-zµμ°/²³·^0-9-]{0,9})?$"
+    r"(?P<before>[€$£¥₹]|EUR|USD|GBP|CHF|JPY)?\s?(?P<number>[+−-]?[0-9][0-9.,' \u00a0\u202f]*"
+    rf"(?:[eE][+-]?[0-9]+)?)(?P<after>[€$£¥₹%‰]|{_OF_UNIT}(?:/{_OF_UNIT})?)?"
 )
+_HEXADECIMAL = re.compile("0[xX][0-9A-Fa-f]+")
 
 
 @dataclass(frozen=True)
@@ -250,18 +252,22 @@ def advice(cell: str, form: NumberFormat) -> str:
         return f"{shown} has its sign at the end: write {'-' + cell[:-1]!r}"
     if re.fullmatch(r"[+-]?[0-9.]+[dD][+-]?[0-9]+", cell):
         return f"{shown} is an exponent of Fortran: write {re.sub('[dD]', 'e', cell)!r}"
-    unit = has_unit(cell, form)
-    if unit is not None:
-        return f"{shown} has a unit: write the number alone, {unit!r}"
+    if _HEXADECIMAL.fullmatch(cell):
+        return f"{shown} is hexadecimal: write {int(cell, 16)}"
+    found = with_unit(cell, form)
+    if found is not None:
+        return f"{shown} has a unit: write the number alone, {found[0]!r}"
     return ""
 
 
-def has_unit(cell: str, form: NumberFormat) -> str | None:
-    """Return the number alone if a cell is a number with a unit, a currency or %, else None."""
-    found = _UNIT.fullmatch(cell) if len(cell) <= LONGEST_NUMBER else None
+def with_unit(cell: str, form: NumberFormat) -> tuple[str, str] | None:
+    """Return the number alone and its unit, currency or %, None if a cell is no such number."""
+    short = len(cell) <= LONGEST_NUMBER and not _HEXADECIMAL.fullmatch(cell)
+    found = _UNIT.fullmatch(cell) if short else None
     if found is None or not (found["before"] or found["after"]):
         return None
+    number = str(found["number"]).strip(" \u00a0\u202f")
     for reading in (form, NumberFormat(".", ","), NumberFormat(",", ".")):
-        if reading.number(found["number"].strip()) is not None:
-            return str(found["number"]).strip()
+        if reading.number(number) is not None:
+            return number, f"{found['before'] or ''}{found['after'] or ''}"
     return None

@@ -177,7 +177,7 @@ class Table:
             what = advice_on(cell, text.form)
             if "--thousands" in what:
                 return f"{place} is not a number{count}; {what}, or write it without the comma"
-            comma = "is it a decimal comma? Write a point, or say --decimal ,"
+            comma = "is it a decimal comma? Write a point, or say --decimal ','"
             return f"{place} is not a number{count}; {comma}"
         if cell.lower() in cells.USUALLY_MISSING:
             return (

@@ -23,6 +23,7 @@ from chainrule.heart.penalties import l2
 from chainrule.tables.scaling import varies
 from chainrule.training.engines import memory
 
+LARGEST = float(np.finfo(np.float64).max)
 NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
 # f' of a saturated unit: far below what moves a weight, far above rounding
 SATURATED = 1e-10
@@ -407,7 +408,7 @@ def decay_of(net: Network, alpha: float | Sequence[float] | Array) -> Array:
     each = list(alpha) if isinstance(alpha, Sequence | np.ndarray) else [alpha] * n
     for number in each:
         real = isinstance(number, int | float | np.number) and not isinstance(number, bool)
-        if not (real and 0 <= number <= np.finfo(np.float64).max):
+        if not (real and 0 <= number <= LARGEST):
             raise ConfigurationError(f"alpha is {alpha!r}; it must be a number of at least 0")
     each = [float(number) for number in each]
     if len(each) == net.n_parameters != n:
