@@ -56,6 +56,7 @@ _HEADER = re.compile(
 _LARGEST_FILE = 2**30
 _STRICTLY: Any = {"parse_constant": no_constant, "parse_int": no_huge_number}
 _WIDEST_LAYER = 2**20
+LONGEST_REASON = 500  # characters: what is wrong may be a text without end
 
 
 def save_model(model: Any, path: str | os.PathLike[str]) -> None:
@@ -203,7 +204,9 @@ def parse_model(content: bytes, source: str = "the model") -> Model:
     except RecursionError:
         raise ModelFileError(f"{source} is not a valid model: nested too deeply") from None
     except (ChainruleError, ValueError, OverflowError) as error:
-        raise ModelFileError(f"{source} is not a valid model: {error}") from None
+        why = str(error)
+        why = why if len(why) <= LONGEST_REASON else f"{why[:LONGEST_REASON]}…"
+        raise ModelFileError(f"{source} is not a valid model: {why}") from None
 
 
 # ---------------------------------------------------------------- reading, strictly

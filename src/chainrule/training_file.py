@@ -24,6 +24,7 @@ from chainrule.training.growth import ENDS as SIZES_ENDED
 from chainrule.training.objective import decay_of
 from chainrule.training.optimizers.stopping import SENTENCES
 
+MOST_NATS = 1e100
 _OF_NUMBERS = {"rmse", "r2", "max_error"}
 _OF_CLASSES = {"accuracy", "log_loss", "accuracy_of_constant", "log_loss_of_constant"}
 
@@ -174,9 +175,11 @@ def _sizes(sizes: Any, growth: Any) -> None:
         size = object_with(size, "size", {"hidden", "differ", "weights", "log_evidence", "idle"})
         for key in ("hidden", "differ", "weights"):
             whole(size[key], key)
-        _number_or_null(size["log_evidence"], "log_evidence")
+        height = size["log_evidence"]
+        if height is not None and not abs(number(height, "log_evidence")) < MOST_NATS:
+            raise ValueError(f"a log evidence of {height} is none")
         list_of(size["idle"], "idle", a_name)
-        heights.append(size["log_evidence"])
+        heights.append(height)
     if all(height is None for height in heights):
         raise ValueError("of the sizes, one needs a log evidence")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule._contracts import Array
 from chainrule.tables import targets
-from chainrule.training.model import Model
+from chainrule.training.model import Model, require_predictable
 
 VERSION = 1
 
@@ -38,7 +38,7 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
     net, theta = model.network, model.theta
     W, b = net.weights(theta)
     scaled = model.input_scaling.transform(X)
-    trace = net.forward(theta, scaled)
+    trace = model.trace_of_inputs(X)
     document: dict[str, Any] = {
         "format": "chainrule-trace",
         "version": VERSION,
@@ -60,11 +60,14 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
     if Y is None:
         return document
     Y_scaled = model.target_scaling.transform(Y)
-    grads = net.backward(theta, trace, Y_scaled)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+        losses = net.pair.cost(trace.z[net.n_layers], Y_scaled)
+        grads = net.backward(theta, trace, Y_scaled)
+    require_predictable(losses, *grads.delta.values(), what="cost or its gradient")
     document |= {
         "Y": np.asarray(Y).tolist(),
         "Y_scaled": Y_scaled.tolist(),
-        "losses": net.pair.cost(trace.z[net.n_layers], Y_scaled).tolist(),
+        "losses": losses.tolist(),
         "J": net.cost(theta, scaled, Y_scaled),
         "backward": _by_name("delta", grads.delta)
         | _by_name("slope", {l: net.functions[l].prime(trace.z[l]) for l in range(2, net.n_layers)})

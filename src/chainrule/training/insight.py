@@ -14,7 +14,7 @@ from chainrule.statistics import influence, sensitivity
 from chainrule.statistics.influence import taken_once
 from chainrule.statistics.posterior import Posterior
 from chainrule.training.left_out import left_out, sample
-from chainrule.training.model import Model
+from chainrule.training.model import Model, require_predictable
 from chainrule.training.robust import counted, inefficiency
 
 MOST_ROWS = 2_000  # for mean slopes
@@ -146,9 +146,11 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
     given = once * tails, root / np.sqrt(variance)
     scaled = np.asarray(objective.X), np.asarray(objective.Y)
     further = inefficiency(model.training["tails"]["degrees"]) if "tails" in model.training else 1.0
-    found = influence.influence(net, model.theta, *scaled, *given, further)
-    found = left_out(objective, model.theta, *given, found, sample(objective, found.alone).rows)
-    without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
+    with np.errstate(all="ignore"):  # what is not finite is refused
+        found = influence.influence(net, model.theta, *scaled, *given, further)
+        found = left_out(objective, model.theta, *given, found, sample(objective, found.alone).rows)
+        without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
+    require_predictable(found.leverage, found.distance, without, what="influence")
     gamma = float(w / once @ found.leverage)
     decides = found.alone > influence.HIGH
     return OfRows(found.leverage, found.distance / np.sqrt(variance), decides, without, gamma)

@@ -131,7 +131,7 @@ class Model:
             y_hat = known.outputs(self.network, self._scaled(X))
         with np.errstate(over="ignore", invalid="ignore"):
             Y = self.target_scaling.inverse(y_hat)
-        _require_predictable(Y)
+        require_predictable(Y)
         return Y
 
     def z_of_inputs(self, X: Array) -> Array:
@@ -159,7 +159,7 @@ class Model:
             of_y_hat, noise = known.variances(self.network, scaled)
             scale = self.target_scaling.scale
             std_of_mean, std = np.sqrt(of_y_hat) * scale, np.sqrt(of_y_hat + noise) * scale
-        _require_predictable(std_of_mean, std, what="standard deviation")
+        require_predictable(std_of_mean, std, what="standard deviation")
         return Certainty(self.outputs_of_inputs(X), std_of_mean, std, self.is_far(X))
 
     def interval(self, certainty: Certainty, coverage: float) -> tuple[Array, Array]:
@@ -173,7 +173,7 @@ class Model:
         with np.errstate(over="ignore"):
             half = known.multiplier(coverage) * certainty.std
             lower, upper = certainty.mean - half, certainty.mean + half
-        _require_predictable(lower, upper, what="interval")
+        require_predictable(lower, upper, what="interval")
         if self.network.output == "exp":  # what it says is never less
             lower = np.maximum(lower, 0.0)
         return lower, upper
@@ -203,7 +203,7 @@ class Model:
 
     def _scaled(self, X: Array) -> Array:
         scaled = self.input_scaling.transform(X)
-        _require_predictable(scaled)
+        require_predictable(scaled)
         return scaled
 
     def trace_of_inputs(self, X: Array) -> Trace:
@@ -211,7 +211,7 @@ class Model:
         scaled = self.input_scaling.transform(X)
         with np.errstate(over="ignore", invalid="ignore"):
             trace = self.network.forward(self.theta, scaled)
-        _require_predictable(scaled, *trace.z.values())
+        require_predictable(scaled, *trace.z.values())
         return trace
 
     def predict(self, data: Data) -> NDArray[Any]:
@@ -304,8 +304,9 @@ class Certainty:
     is_far: NDArray[np.bool_]
 
 
-def _require_predictable(*matrices: Array, what: str = "prediction") -> None:
-    finite = np.all([np.isfinite(A).all(axis=1) for A in matrices], axis=0)
+def require_predictable(*matrices: Array, what: str = "prediction") -> None:
+    """Raise DataError, with the row, if a number of some rows, (n, …) each, is not finite."""
+    finite = np.all([np.isfinite(A).reshape(len(A), -1).all(axis=1) for A in matrices], axis=0)
     bad = np.flatnonzero(~finite)
     if len(bad):
         raise DataError(

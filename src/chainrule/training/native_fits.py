@@ -192,7 +192,9 @@ class Runs:
         for column, most in ((SLOW, LARGEST), (EVALUATIONS, LARGEST), (ENDING, NOT_FINITE)):
             require_whole(state[:, column], most, "states")
         require_whole(state[:, LENGTH], rows, "lengths")
-        if state[:, LENGTH].sum() != rows:
+        lengths = state[:, LENGTH].astype(int)
+        usable = np.repeat(state[:, ENDING] != NOT_FINITE, lengths)
+        if len(usable) != rows or not np.all(np.isfinite(snapshot["history"][usable])):
             raise DataError("the checkpoint does not fit this training: its history is not whole")
         try:
             self.fits.restore(**{name: np.ascontiguousarray(A) for name, A in snapshot.items()})

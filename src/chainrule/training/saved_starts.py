@@ -22,7 +22,7 @@ from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import SENTENCES, Termination
 
 FAILED = "failed"
-MOST_EVALUATIONS = 2**53
+MOST_EVALUATIONS, MOST_LETTERS = 2**53, 1_000
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def _require_starts(saved: Arrays, p: int, most: int) -> None:
         require_whole(saved["history"][:, COLUMNS.index(name)], MOST_EVALUATIONS, "histories")
     whole = saved["lengths"].sum() == rows and np.all(saved["lengths"] > 0)
     known = set(saved["names"].tolist()) <= set(SENTENCES)
-    finite = np.all(np.isfinite(saved["theta"]))
+    known &= all(0 < len(why) <= MOST_LETTERS for why in saved["why"].tolist())
+    finite = np.all(np.isfinite(saved["theta"])) and np.all(np.isfinite(saved["history"]))
     if not (whole and known and finite and len(saved["failed"]) <= most):
         raise DataError(
             "the checkpoint does not fit this training: it holds starts that are not of it; delete "
