@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import chainrule
 import chainrule._files as files
 from chainrule import DataError, ModelFileError, Network
 from chainrule.model_file import dump_model, load_model, parse_model, save_model
+from chainrule.tables.cells import Missing
+from chainrule.tables.encoding import ColumnType
 from chainrule.training.model import Model
 from chainrule.training.train import train
 
@@ -238,6 +242,7 @@ def test_short_writes_succeed(model, tmp_path, monkeypatch):
 
 CHILD = """
 import os, signal, sys
+import chainrule
 import chainrule._files as files
 real = files.os.{call}
 def dying(*a, **k):
@@ -331,6 +336,83 @@ def test_what_could_not_be_read_back_is_kept_under_another_name(model, tmp_path)
         save_model(named, tmp_path / "m.json")
     assert [path.name for path in tmp_path.iterdir()] == ["m.json.unchecked"]
     assert (tmp_path / "m.json.unchecked").read_bytes() == dump_model(named)
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Return a model with a posterior, and the table it was fitted to."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 2))
+    y = X[:, 0] - X[:, 1] ** 2 + 0.1 * rng.standard_normal(40)
+    fitted = chainrule.NetworkRegressor((2,), n_restarts=1, noise="student").fit(X, y)
+    return fitted.model_
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training__alpha": 10**30}, "is a whole number of more than 64 bits"),
+        ({"training__known__influential__0__target": [1.0, 2.0]}, "influential row has 2 numbers"),
+        ({"training__known__influential__0__without": []}, "influential row has 0 numbers"),
+        ({"training__known__gamma": -48.16}, "gamma is -48.16, and has to be positive"),
+        ({"training__known__coverage": 1.5}, "coverage is 1.5, and has to be from 0 to 1"),
+        ({"training__known__influential__0__decides": 1}, "decides must be true or false"),
+        ({"training__tails__theta": [1.0]}, "theta has 1 numbers"),
+        ({"training__tails__scale": [0.0]}, "scale is 0.0, and has to be positive"),
+        ({"training__evidence__ended": "x" * 9000}, "unknown end of the evidence 'x{60}'"),
+        ({"posterior__share": 1.5}, "share is 1.5, and has to be from 0 to 1"),
+        ({"posterior__share": -0.1}, "share is -0.1, and has to be from 0 to 1"),
+        ({"missing_values": [""]}, "expected a name"),
+        ({"weight": 3}, "expected a text"),
+        ({"inputs__scaling": "x" * 9000}, "^m is not a valid model: .{500}…$"),
+    ],
+)
+def test_forged_numbers_of_what_is_known_are_refused(known, changes, message):
+    document = json.loads(dump_model(known))
+    for path, value in changes.items():
+        at, (*parents, last) = document, path.split("__")
+        for key in parents:
+            at = at[int(key) if key.isdigit() else key]
+        at[last] = value
+    kept = {k: v for k, v in document.items() if k not in ("format", "version", "checksum")}
+    with pytest.raises(ModelFileError, match=message) as caught:
+        parse_model(resealed(json.dumps(kept).encode()[1:]), "m")
+    assert len(str(caught.value)) < 600
+
+
+def test_intervals_that_are_not_finite_are_refused(known):
+    roots = np.full_like(known.posterior.roots, 1e200)
+    posterior = replace(known.posterior, roots=roots)
+    model = replace(known, posterior=posterior)
+    with pytest.raises(DataError, match="the standard deviation for row 1 is not finite"):
+        model.certainty(np.ones((2, 2)))
+
+
+def test_a_posterior_that_no_file_can_hold_costs_only_the_posterior(known, tmp_path):
+    path = tmp_path / "m.json"
+    wide = replace(known.posterior, lowest=np.full(2, -1e200))
+    with pytest.warns(UserWarning, match="the uncertainty of this model is not in its file"):
+        save_model(replace(known, posterior=wide), path)
+    again = load_model(path)
+    assert again.posterior is None
+    assert "too large or too small to be written down" in again.training["no_posterior"]
+    assert again.theta.tobytes() == known.theta.tobytes()
+
+
+def test_what_a_table_was_read_by_is_kept(known):
+    model = replace(known, missing=Missing(("-", "NA")), weight_name="two\nlines")
+    again = parse_model(dump_model(model))
+    assert (again.missing, again.weight_name) == (model.missing, "two\nlines")
+    assert parse_model(dump_model(known)).missing == Missing()
+
+
+@pytest.mark.parametrize("word", ["\u00a0", "a\tb", "\u00ad", "👩\u200d🚀", "\u2028", "\x00"])
+def test_any_letters_are_a_name(known, word):
+    columns = (ColumnType("kind", "category", (word, "b")),)
+    named = replace(known, columns=columns, input_names=(f"kind={word}", "kind=b"))
+    again = parse_model(dump_model(named))
+    assert again.columns[0].levels == (word, "b")
+    assert again.input_names[0] == f"kind={word}"
 
 
 def test_version_zero_never_was(model):

@@ -241,6 +241,17 @@ def test_nothing_is_known_where_the_curvature_is_none(rng):
     assert believed(o, [nan], unit=1.0, once=np.ones(30)) is None
 
 
+@pytest.mark.parametrize(("size", "known"), [(1e3, True), (3.27e9, False), (1e12, False)])
+def test_leverages_that_are_lost_in_rounding_become_no_posterior(size, known):
+    rng = np.random.default_rng(3)
+    X = np.column_stack([rng.normal(size=60) / 3, -1.0 + 1e-3 * rng.normal(size=60)])
+    Y = np.eye(3)[rng.integers(3, size=60)]
+    net = Network([2, 1, 3], hidden="sigmoid", output="softmax")
+    theta = np.array([102, 9.7, -9.67, -size, size / 2, size / 2, 1.47, 0.22, -1.7])
+    found = believed(Objective(net, X, Y), [theta], unit=1.0, once=np.ones(60))
+    assert (found is not None) == known
+
+
 def test_the_noise_of_a_precision_is_that_of_its_likelihood(rng):
     # Poisson's loss of 1/r² with weight r²/2 is minus the log likelihood of r, but for constants
     r2, z = rng.uniform(0.1, 4.0, 50), rng.standard_normal(50)

@@ -20,7 +20,7 @@ from chainrule.cli._input import (
 )
 from chainrule.cli._output import Progress, say, say_json
 from chainrule.pictures import costs, diagram, predictions, surfaces
-from chainrule.pictures.style import save
+from chainrule.pictures.style import label, save
 from chainrule.tables.dates import as_date
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
@@ -40,7 +40,7 @@ class Request:
     @property
     def name(self) -> str:
         """The output that is drawn."""
-        return _drawable(self.model)[self.target]
+        return label(_drawable(self.model)[self.target])
 
     def truth(self) -> np.ndarray:
         """Return what is drawn as it is in the table, (n,)."""
@@ -105,9 +105,9 @@ def _surface(r: Request) -> surfaces.Surface:
     z = r.predicted(grid).reshape(surfaces.GRID, surfaces.GRID)
     dates = {c.name for c in r.model.columns if c.kind == "date"}
     others = [
-        names[k]
+        label(names[k])
         if k not in axes
-        else f"{names[k]} = {as_date(held[k]) if names[k] in dates else f'{held[k]:.4g}'}"
+        else f"{label(names[k])} = {as_date(held[k]) if names[k] in dates else f'{held[k]:.4g}'}"
         for k in range(len(names))
         if k not in (i, j) and (k in axes or held[k])
     ]
@@ -117,7 +117,7 @@ def _surface(r: Request) -> surfaces.Surface:
         y,
         z,
         np.column_stack([X[:, i], X[:, j], r.truth()]),
-        (names[i], names[j], r.name),
+        (label(names[i]), label(names[j]), r.name),
         note if others else "",
         bool(r.model.classes),
         (names[i] in dates, names[j] in dates),
@@ -137,7 +137,8 @@ def _typical(model: Model, X: np.ndarray) -> np.ndarray:
 
 def _network(r: Request) -> Figure:
     W, b = r.model.network.weights(r.model.theta)
-    return diagram.network_diagram(W, b, r.model.input_names, r.model.output_names)
+    inputs, outputs = map(label, r.model.input_names), map(label, r.model.output_names)
+    return diagram.network_diagram(W, b, tuple(inputs), tuple(outputs))
 
 
 KINDS: dict[str, Callable[[Request], Figure]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from chainrule._errors import ConfigurationError
+from chainrule._errors import ChainruleWarning, ConfigurationError
 from chainrule._files import write_atomically
+from chainrule._printable import printable
+from chainrule.tables.cells import cut
 
 BLUE, ORANGE, BLACK = "#0072B2", "#D55E00", "#222222"
 FORMATS = ("png", "pdf", "svg")
@@ -37,7 +40,13 @@ _LOOK: Any = {
     "figure.dpi": 120,
     "savefig.dpi": 160,
     "svg.hashsalt": "chainrule",
+    "text.parse_math": False,  # a $ in a name is a letter
 }
+
+
+def label(name: str) -> str:
+    """Return the name of a column or a class as it stands in a figure."""
+    return printable(cut(name), newlines=False)
 
 
 def see_through(n: int) -> float:
@@ -69,6 +78,10 @@ def save(fig: Figure, path: str | os.PathLike[str]) -> None:
         )
     content = io.BytesIO()
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(ending)
-    with matplotlib.rc_context(_LOOK):
+    with matplotlib.rc_context(_LOOK), warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph")
         fig.savefig(content, format=ending, metadata=undated)
+    if any("Glyph" in str(of.message) for of in caught):
+        what = "some letters are not in the font of the figure and are drawn as boxes"
+        warnings.warn(what, ChainruleWarning, stacklevel=2)
     write_atomically(path, content.getvalue())

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.tables import cells
-from chainrule.tables.doubts import NO_MISSING
+from chainrule.tables.doubts import NO_MISSING, missing_words
 from chainrule.tables.encoding import as_words, codes, find_types, kind_of
 from chainrule.tables.number_format import advice
 from chainrule.tables.table import EXACT, Table, listed
@@ -149,9 +149,11 @@ def _find_classes(table: Table, names: Sequence[str], task: str) -> Classes:
     found = tuple(_labels(table, name, kind) for name, kind in zip(names, kinds, strict=True))
     for name, of in zip(names, found, strict=True):
         if len(of) < 2:
+            text = table.columns[name].values
+            unlike = missing_words(text, "") if isinstance(text, Text) else []
             raise DataError(
-                f"target {name!r} has one class in every row ({cells.quoted(of[0])}); there is "
-                "nothing to learn"
+                f"target {cells.quoted(name)} has one class in every row ({cells.quoted(of[0])}); "
+                f"there is nothing to learn{unlike[0] if unlike else ''}"
             )
         if len(of) > MOST_CLASSES or (len(of) > 2 and len(of) * 2 > len(table)):
             text = table.columns[name].values
