@@ -13,6 +13,7 @@ import pytest
 import chainrule
 from chainrule.cli import run
 from chainrule.cli._run import COMMANDS
+from chainrule.tables.reading import MOST_CELLS
 from chainrule.training.optimizers.stopping import SENTENCES
 
 ROOT = Path(__file__).parent.parent
@@ -92,6 +93,17 @@ def test_the_readme_names_only_what_exists():
         assert command in COMMANDS
     for path in re.findall(r"`(src/[^`]+)`", README):
         assert len((ROOT / path).read_text().splitlines()) <= 150
+
+
+def test_the_page_on_tables_names_only_options_that_exist(capsys):
+    page = (ROOT / "docs" / "tables.md").read_text()
+    run(["fit", "--help"])
+    described = capsys.readouterr().out
+    options = set(re.findall(r"--[a-z-]+", page))
+    assert len(options) > 8
+    for option in options:
+        assert option in described, option
+    assert f"more than {MOST_CELLS:,} cells" in page
 
 
 def test_notation_and_linter_agree():
