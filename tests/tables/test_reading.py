@@ -140,3 +140,24 @@ def test_a_small_file_cannot_fill_the_memory(monkeypatch):
     monkeypatch.setattr("chainrule.tables.decoding._LARGEST_UNZIPPED", 1000)
     with pytest.raises(DataError, match="unzips to more than 1,000 bytes"):
         parse(gzip.compress(b"x\n" + b"1\n" * 1000))
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4, 9])
+def test_a_table_of_many_blocks_reads_as_one_of_one_block(monkeypatch, rows):
+    lines = [
+        "a;b;c",
+        *(f' {i},5;"x{i % 3}\ny";{["NA", "", "7"][i % 3]}' for i in range(9)),
+        ";;",
+        "",
+    ]
+    content = "\n".join(lines)
+    whole = parse(content)
+    monkeypatch.setattr("chainrule.tables.reading._BLOCK", rows)
+    parts = parse(content)
+    assert parts.decided == whole.decided
+    assert parts.lines.tolist() == whole.lines.tolist()
+    for name in whole.names:
+        one, other = (of.columns[name].values for of in (whole, parts))
+        assert [one[i] for i in range(9)] == [other[i] for i in range(9)]
+        assert one.numbers[0].tobytes() == other.numbers[0].tobytes()
+        assert one.form == other.form

@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -245,7 +246,7 @@ def _parse(path: str, text: bytes, written: Format, decided: list[str]) -> Table
     try:
         names = rows.names()
         _check_names_differ_from_numbers(path, names)
-        blocks = list(rows.blocks(path, delimiter))
+        columns, lines = _columns(rows.blocks(path, delimiter), written.missing or Missing())
     except csv.Error as error:
         what = str(error)
         if "field limit" in what:
@@ -253,27 +254,33 @@ def _parse(path: str, text: bytes, written: Format, decided: list[str]) -> Table
         raise DataError(f"{path}, line {rows.line}: {what}") from None
     except StopIteration:
         raise DataError(f"{path} has a line that names the delimiter, and nothing else") from None
-    if not blocks:
+    if not columns:
         raise DataError(f"{path} has column names but no rows; at least 1 is needed")
     if rows.n_empty:
         n = rows.n_empty
         decided.append(f"{n} row{'s' * (n > 1)} of empty cells at the end left out")
-    texts = _texts(path, names, blocks, written.missing or Missing(), decided)
+    texts = _named(path, names, columns, decided)
     form = find_format(list(texts.values()), delimiter, written.decimal, written.thousands)
-    columns = {name: Column(name, of.written_as(form)) for name, of in texts.items()}
+    named = {name: Column(name, of.written_as(form)) for name, of in texts.items()}
     if written.delimiter is None and delimiter != ",":
         decided.append(f"delimiter {DELIMITERS.get(delimiter, repr(delimiter))}")
     decided += form.in_words(written.decimal is None, written.thousands is None)
-    lines = np.concatenate([block.lines for block in blocks])
-    return Table(path, columns, lines, tuple(decided))
+    return Table(path, named, lines, tuple(decided))
 
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Some rows: a Series of strings for each column, and the line that each row ends on."""
+    """Some rows: the cells of each column, and the line that each row ends on."""
 
-    columns: list[polars.Series]
+    columns: list[tuple[str, ...]]
     lines: NDArray[np.intp]
+
+    def series(self) -> list[polars.Series]:
+        """Return the columns as strings that are no Python objects."""
+        import polars  # late: a small table does not need it
+
+        columns = [polars.Series(cells, dtype=polars.String) for cells in self.columns]
+        return [column.str.strip_chars() for column in columns]
 
 
 class _Rows:
@@ -328,8 +335,6 @@ class _Rows:
             yield self._block(path, delimiter, rows, lines)
 
     def _block(self, path: str, delimiter: str, rows: list[list[str]], lines: list[int]) -> _Block:
-        import polars  # late: only who reads files needs it
-
         n = len(self._names)
         wrong = next((i for i, row in enumerate(rows) if len(row) != n), None)
         if wrong is not None:
@@ -338,31 +343,46 @@ class _Rows:
                 f"{n} names (delimiter: {DELIMITERS.get(delimiter, repr(delimiter))}); every row "
                 "needs one cell per name"
             )
-        columns = [polars.Series(cells, dtype=polars.String) for cells in zip(*rows, strict=True)]
-        return _Block([c.str.strip_chars() for c in columns], np.array(lines, dtype=np.intp))
+        return _Block(list(zip(*rows, strict=True)), np.array(lines, dtype=np.intp))
 
 
-def _texts(
-    path: str, names: list[str], blocks: list[_Block], missing: Missing, decided: list[str]
-) -> dict[str, Text]:
+def _columns(blocks: Iterator[_Block], missing: Missing) -> tuple[list[Text], NDArray[np.intp]]:
+    """Return the columns of all blocks as text, and the line of each row."""
+    first, second = next(blocks, None), next(blocks, None)
+    if first is None:
+        return [], np.empty(0, dtype=np.intp)
+    if second is None:
+        texts = [Text.of((cell.strip() for cell in cells), missing) for cells in first.columns]
+        return texts, first.lines
+    import polars  # late: a small table does not need it
+
+    series, lines = [], []
+    for block in chain([first, second], blocks):
+        series.append(block.series())
+        lines.append(block.lines)
+    columns = [polars.concat(parts) for parts in zip(*series, strict=True)]
+    return [SeriesText(column, missing) for column in columns], np.concatenate(lines)
+
+
+def _named(path: str, names: list[str], texts: list[Text], decided: list[str]) -> dict[str, Text]:
     """Return the columns that have a name; one without is left out if it is empty or the first."""
-    import polars  # late: only who reads files needs it
-
-    texts: dict[str, Text] = {}
+    named: dict[str, Text] = {}
     kept = {}
-    for j, name in enumerate(names):
-        series = polars.concat([block.columns[j] for block in blocks])
-        filled = bool((series != "").any())
-        if not name and (j == 0 or not filled):
-            what = "taken as names of rows and " if filled else ""
-            decided.append(f"column {j + 1} has no name, {what}left out")
+    for j, (name, text) in enumerate(zip(names, texts, strict=True)):
+        if name:
+            kept[j + 1] = name
+            named[name] = text
             continue
-        kept[j + 1] = name
-        texts[name] = SeriesText(series, missing)
+        filled = text.any_filled
+        if j > 0 and filled:
+            kept[j + 1] = name  # which is refused
+            continue
+        what = "taken as names of rows and " if filled else ""
+        decided.append(f"column {j + 1} has no name, {what}left out")
     check_names(path, kept)
     if not kept:
         raise DataError(f"{path} has no column with a name; give them names in the first line")
-    return texts
+    return named
 
 
 def _delimiter(path: str, text: bytes, written: Format) -> tuple[str, int]:

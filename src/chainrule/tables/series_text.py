@@ -83,6 +83,11 @@ class SeriesText(Text):
         return self.series.is_in(["", *words])
 
     @property
+    def any_filled(self) -> bool:
+        """Whether any cell has a letter in it."""
+        return bool((self.series != "").any())
+
+    @property
     def n_present(self) -> int:
         """How many cells are not missing."""
         return len(self.series) - int(self._absent.sum())

@@ -77,6 +77,11 @@ class Text:
         return self.each(lambda word: word in self.missing, np.bool_)
 
     @property
+    def any_filled(self) -> bool:
+        """Whether any cell has a letter in it."""
+        return any(self.words)
+
+    @property
     def n_present(self) -> int:
         """How many cells are not missing."""
         return int((~self.is_missing).sum())
