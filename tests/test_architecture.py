@@ -27,9 +27,9 @@ RINGS = [
     ["__init__", "__main__"],
 ]
 INSIDE_TRAINING = [
-    ["blas", "constraints", "history", "kernels", "engines", "optimizers"],
+    ["blas", "constraints", "history", "interrupts", "kernels", "engines", "optimizers"],
     ["recorder", "objective", "checkpoint", "least_squares"],
-    ["convergence", "methods", "native_fits"],
+    ["convergence", "methods", "native_fits", "requirements"],
     ["minimize"],
     ["saved_starts"],
     ["early_stopping", "starts"],

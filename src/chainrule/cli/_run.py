@@ -49,9 +49,13 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         # late, so that starting stays light
+        import numpy as np
+
         from chainrule.training.blas import one_thread
 
-        with one_thread():  # what is printed has the same bits on any number of threads
+        # what is printed has the same bits on any number of threads; what is not finite is refused
+        # where it would be used
+        with one_thread(), np.errstate(all="ignore"):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

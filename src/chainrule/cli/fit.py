@@ -33,6 +33,7 @@ from chainrule.tables.scaling import KINDS
 from chainrule.tables.targets import layer_for
 from chainrule.training.belief import NOISE
 from chainrule.training.checkpoint import require_checkpoint
+from chainrule.training.interrupts import interrupts_wait
 from chainrule.training.methods import METHODS
 from chainrule.training.model import Model
 from chainrule.training.penalized import EVIDENCE, RULE
@@ -232,7 +233,8 @@ def command(
         trained.model, missing=written.missing or Missing(), weight_name=columns["weight"]
     )
     trained = replace(trained, model=model)
-    path = _saved(model, out, kept)
+    with interrupts_wait() as waiting:
+        path = _saved(model, out, kept)
     if out != "-":
         _report(trained, path, as_json)
     if cut_short is not None:
@@ -242,7 +244,9 @@ def command(
     if not kept:
         where = "the model" if out == "-" else out
         note(f"{where} was not written, the weights are in {path}; --allow-unconverged writes it")
-    return 130 if interrupted else 0 if kept else 1
+    if waiting.interrupted:
+        note(f"interrupted when {path} had been written")
+    return 130 if interrupted or waiting.interrupted else 0 if kept else 1
 
 
 def _require_free(out: str, table: str, checkpoint: str | None) -> None:

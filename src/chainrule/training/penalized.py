@@ -166,6 +166,12 @@ def penalized(
         raise ConfigurationError(
             f"alpha is {alpha!r}; give numbers of at least 0, {EVIDENCE!r} or {RULE!r}"
         )
+    net = start.objective.net
+    if noise == STUDENT and (net.output, net.loss) != ("identity", "squared"):
+        raise ConfigurationError(
+            f"noise {STUDENT!r} is that of numbers with squared loss; output {net.output!r} "
+            f"with loss {net.loss!r} has none"
+        )
     if sizes is None:
         now = _with_alpha(start, alpha, search)
     else:
@@ -287,11 +293,6 @@ def _whitened(now: Penalized, share: Array) -> Penalized:
 
 def _with_tails(now: Penalized, search: Search) -> Penalized:
     net = now.objective.net
-    if (net.output, net.loss) != ("identity", "squared"):
-        raise ConfigurationError(
-            f"noise {STUDENT!r} is that of numbers with squared loss; output {net.output!r} "
-            f"with loss {net.loss!r} has none"
-        )
     w = now.objective.w
     if now.found is None:
         near = bayes.settled(now.objective, net.initial(seed=search.seed))

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError, TrainingError
 from chainrule._strict_json import SMALLEST
-from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
 from chainrule.statistics.influence import HIGH, taken_once
@@ -26,15 +26,22 @@ from chainrule.training.blas import one_thread
 from chainrule.training.early_stopping import Validation
 from chainrule.training.history import Iteration
 from chainrule.training.insight import relevance
+from chainrule.training.interrupts import interrupts_wait
 from chainrule.training.minimize import CUT_SHORT, Fit
 from chainrule.training.model import Model
 from chainrule.training.objective import Objective, require_finite
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.penalized import EVIDENCE, Penalized, Search, penalized
+from chainrule.training.requirements import (
+    require_reachable,
+    require_right_derivatives,
+    require_squares,
+    require_variation,
+)
 from chainrule.training.restarts import minimize_from_starts, stopped_at
+from chainrule.training.robust import HeavyTails
 from chainrule.training.starts import Restarts
 
-ROWS_FOR_A_CHECK = 200
 MOST_WORK = 1e11  # multiplications for second derivatives
 COVERAGE = 0.95
 STOPPED = ("max_iter", *CUT_SHORT)
@@ -168,7 +175,7 @@ def train(
     X, Y, w, classes = rows.X, rows.Y, rows.w, Y.classes if isinstance(Y, Targets) else ()
     names = input_names_of(columns) if columns else input_names
     if not classes:
-        _require_variation(Y, target_names)
+        require_variation(Y, target_names)
     if fit_scaling("standard", X).ignored.all():
         raise DataError(f"no input varies ({', '.join(map(repr, names))}); give a column that does")
     model = Model(
@@ -184,8 +191,9 @@ def train(
     )
     require_usable(network)
     objective = model.objective(X, Y, 0.0, w, fixed, signs_of(network))
-    _require_right_derivatives(objective)
-    _require_reachable(objective, target_names)
+    require_squares(objective, names, model.output_names)
+    require_right_derivatives(objective)
+    require_reachable(objective, target_names)
 
     def of_size(hidden: int) -> Objective:
         assert not isinstance(network_of, Network)
@@ -211,18 +219,18 @@ def train(
         see = watch
         options["watch"] = lambda r, theta, row: see(r, replace(model, theta=theta), row)
     restarts = _minimized(task, n_restarts, seed, options)
-    model = replace(model, theta=restarts.best.theta)
-    record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
-    if objective.signs is not None:
-        record["signs"] = np.asarray(objective.signs).astype(int).tolist()
-    if task.tails is not None:
-        least = np.argsort(task.tails.weights, kind="stable")[:MOST_INFLUENTIAL]
-        record["tails"]["rows"] = [
-            {"row": int(rows.number[i]) + 1, "counts": float(task.tails.weights[i])} for i in least
-        ]
-    minima = _predicting(restarts, ensemble)
-    stopped = len(aside.w) > 0 or task.interrupted or _is_on_its_way(restarts.best)
+    with interrupts_wait() as waiting:
+        model = replace(model, theta=restarts.best.theta)
+        record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
+        if objective.signs is not None:
+            record["signs"] = np.asarray(objective.signs).astype(int).tolist()
+        if task.tails is not None:
+            record["tails"]["rows"] = _least(task.tails, rows)
+        minima = _predicting(restarts, ensemble)
+        stopped = len(aside.w) > 0 or task.interrupted or _is_on_its_way(restarts.best)
     try:
+        if waiting.interrupted:
+            raise KeyboardInterrupt
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             belief, why_not = _belief(task, minima, rows, noise, seed, stopped)
             if belief is not None:
@@ -230,17 +238,30 @@ def train(
                 record["known"] = _known(model, belief, rows)
         if belief is not None and not _is_sound(record["known"]):
             belief, why_not = None, "its numbers are too large; a penalty, alpha, keeps them small"
-            model, _ = replace(model, posterior=None), record.pop("known")
     except KeyboardInterrupt:  # the minima are there
         belief, why_not = None, "it was interrupted"
-        model = replace(model, posterior=None)
         cut_short = Termination("interrupted", "what is known was not found")
         restarts = replace(restarts, cut_short=cut_short)
-    if belief is None:
-        record["no_posterior"] = why_not
-    outputs = belief.outputs if belief is not None and classes else model.outputs_of_inputs(X)
-    record["scores"] = model.scores_of(outputs, Y, w)
+    except (linalg.LinAlgError, MemoryError) as error:
+        belief, why_not = None, f"it could not be computed ({error})"
+    with interrupts_wait() as waiting:
+        if belief is None:
+            model = replace(model, posterior=None)
+            record.pop("known", None)
+            record["no_posterior"] = why_not
+        outputs = belief.outputs if belief is not None and classes else model.outputs_of_inputs(X)
+        record["scores"] = model.scores_of(outputs, Y, w)
+    if waiting.interrupted and restarts.cut_short is None:
+        restarts = replace(restarts, cut_short=Termination("interrupted", "when all was found"))
     return Trained(replace(model, training=record), restarts, belief)
+
+
+def _least(tails: HeavyTails, rows: _Rows) -> list[dict[str, Any]]:
+    """Return the rows that count least where noise has heavy tails, as plain data."""
+    least = np.argsort(tails.weights, kind="stable")[:MOST_INFLUENTIAL]
+    return [
+        {"row": int(rows.number[i]) + 1, "counts": float(tails.weights[i])} for i in least.tolist()
+    ]
 
 
 def _minimized(task: Penalized, n: int, seed: int, options: dict[str, Any]) -> Restarts:
@@ -399,43 +420,6 @@ def _target_scale(network: Network, scale: str) -> str:
     if (network.output, network.loss) == ("sigmoid", "squared") and scale != "none":
         return "max"
     return "none"
-
-
-def _require_variation(Y: Array, target_names: tuple[str, ...]) -> None:
-    for j in np.flatnonzero(fit_scaling("standard", Y).ignored):
-        raise DataError(
-            f"target {target_names[j]!r} is {Y[0, j]:g} in every row; there is nothing to learn"
-        )
-
-
-def _require_right_derivatives(objective: Objective) -> None:
-    """Refuse a function of one's own whose derivative is wrong, naming its layer."""
-    net = objective.net
-    if not net.foreign:
-        return
-    few = slice(0, ROWS_FOR_A_CHECK)
-    sample = Objective(net, np.asarray(objective.X)[few], np.asarray(objective.Y)[few])
-    check = check_gradient(sample, net.initial(seed=0))
-    if check.broken:
-        l = max(check.broken) + 1
-        function = net.loss if l == net.n_layers else net.hidden[l - 2]
-        name = getattr(function, "name", function)
-        raise ConfigurationError(
-            f"the derivative of {name!r} in layer {l} is wrong: it does not agree with differences "
-            f"of the cost. Correct its df.\n{check}"
-        )
-
-
-def _require_reachable(objective: Objective, target_names: tuple[str, ...]) -> None:
-    """A sigmoid with squared loss accepts any target, but reaches only those from 0 to 1."""
-    net, Y = objective.net, np.asarray(objective.Y)
-    if (net.output, net.loss) != ("sigmoid", "squared"):
-        return
-    for k in np.flatnonzero(((Y < 0) | (Y > 1)).any(axis=0)):
-        raise DataError(
-            f"target {target_names[k]!r}, scaled, has values from {Y[:, k].min():.6g} to "
-            f"{Y[:, k].max():.6g}; a sigmoid reaches 0 to 1, so choose output identity or scale max"
-        )
 
 
 def _record(
