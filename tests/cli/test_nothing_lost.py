@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import chainrule._files as files
 from chainrule import load_model
 from chainrule.training import checkpoint, restarts
 
@@ -85,6 +86,42 @@ def test_a_file_of_somebody_else_is_not_replaced(run, trained, folder, tmp_path)
         "is a model, so it is not replaced" in run("predict", trained, folder, "--out", other).err
     )
     assert other.read_bytes() == before
+    other.write_bytes(b"PK\x03\x04\0\0 a checkpoint, a picture")
+    assert (
+        "is no text, so it is not replaced" in run("predict", trained, folder, "--out", other).err
+    )
+
+
+def test_ctrl_c_while_a_model_is_written_waits(run, folder, tmp_path, monkeypatch):
+    real, out = files.os.fsync, tmp_path / "m.json"
+
+    def pressed(handle):
+        os.kill(os.getpid(), signal.SIGINT)
+        real(handle)
+
+    monkeypatch.setattr(files.os, "fsync", pressed)
+    done = run("fit", folder, "--target", "y", "--restarts", 1, "--out", out)
+    assert done.code == 130
+    assert f"interrupted when {out} had been written" in done.err
+    assert load_model(out).network.layers == (2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--noise", "student", "--task", "classification"], ["--scale", "none"], ["--seed", 2**70]],
+)
+def test_what_can_be_refused_is_refused_before_training(run, tmp_path, monkeypatch, options):
+    def trained(*_, **__):
+        raise AssertionError("there was training")
+
+    monkeypatch.setattr(restarts, "minimize_from_starts", trained)
+    monkeypatch.setattr("chainrule.training.train.minimize_from_starts", trained)
+    table = tmp_path / "t.csv"
+    rows = (f"{i % 7}e{150 if '--scale' in options else 0},{i % 3}" for i in range(30))
+    table.write_text("\n".join(["a,y", *rows]))
+    done = run("fit", table, "--target", "y", "--out", tmp_path / "m", *options)
+    assert done.code == 2
+    assert any(word in done.err for word in ("has none", "their squares", "must be from 0 to"))
 
 
 def test_weights_that_have_no_place_of_their_own_are_kept(run, folder, tmp_path, monkeypatch):

@@ -69,3 +69,10 @@ def test_a_row_that_counts_nothing_has_no_largest_error():
     Y, found = np.array([[0.0], [1.0], [2.0]]), np.array([[0.1], [1.2], [9.0]])
     scores = of_numbers(Y, found, ["y"], np.array([1.0, 1.0, 0.0]))
     assert scores["y"]["max_error"] == pytest.approx(0.2)
+
+
+def test_however_far_off_a_fit_is_its_scores_are_numbers():
+    for far in (1e160, 1e300, 1.7e308):
+        (found,) = of_numbers(np.array([[1e-9], [2e-9]]), np.full((2, 1), far), ["y"]).values()
+        assert all(np.isfinite(value) for value in found.values())
+        assert found["r2"] < -1e100

@@ -52,7 +52,7 @@ def command(
     """
     if out is not None:
         require_free(out, [table], [model])
-        _require_no_model(out)
+        _require_text_or_nothing(out)
     with Progress("predicting"):
         trained, data = model_and_table(model, table, written)
         X = inputs_of(trained, data)
@@ -82,12 +82,14 @@ def command(
         _tell_scores(trained, data, outputs)
 
 
-def _require_no_model(out: str) -> None:
-    """Refuse to replace a model by predictions: one name may be given for the other."""
+def _require_text_or_nothing(out: str) -> None:
+    """Refuse to replace a model, or what is no text, by predictions: a name may be a slip."""
     if os.path.isfile(out):
         with open(out, "rb") as stream:
-            if is_model(stream.read(200)):
-                raise DataError(f"{out!r} is a model, so it is not replaced; give another name")
+            beginning = stream.read(1000)
+        what = "a model" if is_model(beginning) else "no text" if b"\0" in beginning else ""
+        if what:
+            raise DataError(f"{out!r} is {what}, so it is not replaced; give another name")
 
 
 def _certainties(trained: Model, sure: Certainty, coverage: float) -> dict[str, list[float]]:

@@ -10,6 +10,8 @@ from chainrule._contracts import Array
 
 Scores = dict[str, dict[str, float]]
 
+FARTHEST = 1e150  # largest values of the target, of which squares are numbers
+
 
 def of_numbers(Y: Array, predicted: Array, names: Sequence[str], w: Array | None = None) -> Scores:
     """Return rmse and max_error, in the unit of the target, and r2 for each target.
@@ -27,17 +29,26 @@ def of_numbers(Y: Array, predicted: Array, names: Sequence[str], w: Array | None
     unit = np.max(np.abs(Y), axis=0)
     unit[unit == 0] = 1.0  # computed in shares of this, so that no square over- or underflows
     truth = Y / unit
-    error = truth - predicted / unit
+    with np.errstate(over="ignore"):  # however far off a fit is, its scores are numbers
+        error = np.clip(truth - predicted / unit, -FARTHEST, FARTHEST)
     spread = (share * (truth - (share * truth).sum(axis=0)) ** 2).sum(axis=0)
     squares = (share * error**2).sum(axis=0)
     return {
         name: {
             "rmse": _in_unit(np.sqrt(squares[k]), unit[k]),
-            "r2": float(1 - squares[k] / spread[k]) if spread[k] > 0 else float("nan"),
+            "r2": _explained(squares[k], spread[k]),
             "max_error": _in_unit(np.abs(error[share[:, 0] > 0.0, k]).max(), unit[k]),
         }
         for k, name in enumerate(names)
     }
+
+
+def _explained(squares: float, spread: float) -> float:
+    """Return R², not lower than the lowest number there is."""
+    if not spread > 0:
+        return float("nan")
+    with np.errstate(over="ignore"):
+        return float(max(1.0 - squares / spread, -np.finfo(np.float64).max))
 
 
 def _in_unit(share: float, unit: float) -> float:
