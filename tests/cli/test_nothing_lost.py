@@ -65,7 +65,7 @@ def test_no_input_is_written_over(run, trained, folder, tmp_path, source, name):
 def test_a_file_that_will_be_read_with_its_folder_is_said(run, trained, folder):
     done = run("predict", trained, folder, "--out", folder / "new.csv")
     assert done.code == 0
-    assert "whoever reads that folder again reads it too" in done.err
+    assert "the next command that reads it reads" in done.err
 
 
 def test_a_file_of_somebody_else_is_not_replaced(run, trained, folder, tmp_path):
@@ -74,7 +74,7 @@ def test_a_file_of_somebody_else_is_not_replaced(run, trained, folder, tmp_path)
         path.write_text("precious")
         done = run("fit", folder, "--target", "y", "--out", out, "--max-iter", 1)
         assert done.code == 2
-        assert "is there already and is not a model, so it is not replaced" in done.err
+        assert "already exists and is not a model, so it is not overwritten" in done.err
         assert path.read_text() == "precious"
         path.unlink()
     before = trained.read_bytes()
@@ -83,12 +83,14 @@ def test_a_file_of_somebody_else_is_not_replaced(run, trained, folder, tmp_path)
     other = tmp_path / "other.json"
     other.write_bytes(before)
     assert (
-        "is a model, so it is not replaced" in run("predict", trained, folder, "--out", other).err
+        "is a model, so it is not overwritten"
+        in run("predict", trained, folder, "--out", other).err
     )
     assert other.read_bytes() == before
     other.write_bytes(b"PK\x03\x04\0\0 a checkpoint, a picture")
     assert (
-        "is no text, so it is not replaced" in run("predict", trained, folder, "--out", other).err
+        "is not a text, so it is not overwritten"
+        in run("predict", trained, folder, "--out", other).err
     )
 
 
@@ -102,7 +104,7 @@ def test_ctrl_c_while_a_model_is_written_waits(run, folder, tmp_path, monkeypatc
     monkeypatch.setattr(files.os, "fsync", pressed)
     done = run("fit", folder, "--target", "y", "--restarts", 1, "--out", out)
     assert done.code == 130
-    assert f"interrupted when {out} had been written" in done.err
+    assert f"interrupted after {out} was written" in done.err
     assert load_model(out).network.layers == (2, 3, 1)
 
 
@@ -165,7 +167,7 @@ def test_a_checkpoint_on_a_full_disk_ends_nothing(run, folder, tmp_path, monkeyp
     options = "--target", "y", "--method", "bfgs", "--restarts", 3, "--checkpoint", kept
     done = run("fit", folder, *options, "--out", out)
     assert done.code == 0, done.err
-    assert done.err.count("training goes on, but a kill would lose what it finds") == 1
+    assert done.err.count("training continues without writing a checkpoint") == 1
     assert out.exists()
     assert not kept.exists()
 
@@ -278,11 +280,11 @@ def test_weights_of_rows_are_remembered(run, tmp_path):
     assert run("fit", table, *options, "--weight", "n").code == 0
     assert load_model(out).weight_name == "n"
     without, said = run("influence", out, table), run("influence", out, table, "--weight", "n")
-    assert "rows count by column 'n', as in the fit (--weight n)" in without.err
+    assert "rows are weighted by column 'n', as in the fit (--weight n)" in without.err
     assert "these are not the rows" not in without.err
     assert without.out == said.out
     table.write_text("\n".join(["a,b,y,m", *rows]))
-    assert "has no column 'n', by which rows counted" in run("influence", out, table).err
+    assert "has no column 'n', which weighted the rows" in run("influence", out, table).err
     assert run("fit", table, *options, "--drop", "m").code == 0
     other = run("influence", out, table, "--weight", "m")
     assert "these are not the rows" in other.err
@@ -293,8 +295,10 @@ def test_files_that_unpack_to_too_much_are_refused_before_they_are_read(run, tmp
     table.write_bytes(gzip.compress(b"a,y\n" + b"1,2\n" * 1000))
     done = run("fit", table, "--target", "y", "--out", tmp_path / "m", "--max-cells", 1000)
     assert done.code == 2
-    assert "has 2,002 cells, at most 1,000 are read; leave out rows or columns, or say" in done.err
-    assert "--max-cells 2002 if there is memory for them" in done.err
+    assert (
+        "has 2,002 cells, at most 1,000 are read; leave out rows or columns, or raise" in done.err
+    )
+    assert "the limit by --max-cells 2002" in done.err
     content = io.BytesIO()
     pl.DataFrame({"x": np.zeros(2000), "y": np.zeros(2000)}).write_parquet(content)
     parquet = tmp_path / "t.parquet"

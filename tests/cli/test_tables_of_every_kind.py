@@ -169,7 +169,7 @@ def amounts(form):
     [
         (
             amounts("{}.684.709,65"),
-            ["has marks of thousands: it is 1684709.65 (--thousands . --decimal ,)"],
+            ["has marks of thousands: to read it as 1684709.65 (--thousands . --decimal ,)"],
         ),
         (amounts("{},5 €"), ["has a unit: write the number alone"]),
         ("a,y\n1,\n2,\n3,\n", ["target 'y' is missing in every row"]),

@@ -30,6 +30,7 @@ READ = {
     "apostrophes": (["1'200.5", "1\u2019200", "3"], ",", [1200.5, 1200, 3]),
     "minus signs": (["\u22121.5", "\u20132", "\uff0d3", "-4"], ",", [-1.5, -2, -3, -4]),
     "parentheses": (["(1.5)", "2.5", "3"], ",", [-1.5, 2.5, 3]),
+    "thousands in parentheses": (["(1,234.5)", "2.5", "3"], ",", [-1234.5, 2.5, 3]),
     "thousands behind a minus": (["\u22121,234.5", "2.5"], ",", [-1234.5, 2.5]),
 }
 
@@ -48,7 +49,11 @@ def test_what_was_found_is_said():
 
 
 REFUSED = {
-    "1,234 alone": (["1,234", "950"], ",", ["it is 1234 (--thousands ,) or 1.234 (--decimal ,)"]),
+    "1,234 alone": (
+        ["1,234", "950"],
+        ",",
+        ["could be 1234 (--thousands ,) or 1.234 (--decimal ,)"],
+    ),
     "both ambiguous": (["1,234", "5.678"], ";", ["1234 (--thousands ,)", "1.234 (--decimal ,)"]),
     "one decimal comma": (["1,5", "2"], ",", ["is it a decimal comma"]),
     "percent": (["45%", "5", "6"], ",", ["has a unit: write the number alone, '45'"]),
@@ -56,7 +61,7 @@ REFUSED = {
     "sign at the end": (["5-", "4", "3"], ",", ["has its sign at the end: write '-5'"]),
     "Fortran": (["1.5D+03", "4", "3"], ",", ["an exponent of Fortran: write '1.5e+03'"]),
     "hexadecimal": (["0x1F", "4", "3"], ",", ["is hexadecimal: write 31"]),
-    "underscores": (["1_000", "4", "3"], ",", ["it is 1000 (--thousands _)"]),
+    "underscores": (["1_000", "4", "3"], ",", ["to read it as 1000 (--thousands _)"]),
 }
 
 

@@ -93,7 +93,7 @@ def require_free(out: str, tables: Sequence[str] = (), files: Sequence[str] = ()
     folder = os.path.dirname(os.path.realpath(out))
     for table in tables:
         if os.path.isdir(table) and os.path.realpath(table) == folder and is_table(out):
-            note(f"{out} is in {table}: whoever reads that folder again reads it too")
+            note(f"{out} is in the folder {table}: the next command that reads it reads {out} too")
 
 
 def require_model_or_nothing(out: str) -> None:
@@ -103,8 +103,8 @@ def require_model_or_nothing(out: str) -> None:
             beginning = stream.read(200)
         if beginning and not is_model(beginning):
             raise DataError(
-                f"{out!r} is there already and is not a model, so it is not replaced; give another "
-                "name, or remove it"
+                f"{out!r} already exists and is not a model, so it is not overwritten; give "
+                "another name, or remove it"
             )
 
 

@@ -245,7 +245,7 @@ def command(
         where = "the model" if out == "-" else out
         note(f"{where} was not written, the weights are in {path}; --allow-unconverged writes it")
     if waiting.interrupted:
-        note(f"interrupted when {path} had been written")
+        note(f"interrupted after {path} was written")
     return 130 if interrupted or waiting.interrupted else 0 if kept else 1
 
 

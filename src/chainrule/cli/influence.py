@@ -123,10 +123,10 @@ def _weight(model: Model, data: Table, source: str) -> str | None:
         return None
     if name not in data.names:
         raise DataError(
-            f"{data.source} has no column {quoted(name)}, by which rows counted when {source} was "
-            "fitted; add it, or say which one it is with --weight"
+            f"{data.source} has no column {quoted(name)}, which weighted the rows when {source} "
+            "was fitted; add it, or name another one with --weight"
         )
-    note(f"rows count by column {quoted(name)}, as in the fit (--weight {option(name)})")
+    note(f"rows are weighted by column {quoted(name)}, as in the fit (--weight {option(name)})")
     return name
 
 

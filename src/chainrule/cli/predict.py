@@ -87,9 +87,9 @@ def _require_text_or_nothing(out: str) -> None:
     if os.path.isfile(out):
         with open(out, "rb") as stream:
             beginning = stream.read(1000)
-        what = "a model" if is_model(beginning) else "no text" if b"\0" in beginning else ""
+        what = "a model" if is_model(beginning) else "not a text" if b"\0" in beginning else ""
         if what:
-            raise DataError(f"{out!r} is {what}, so it is not replaced; give another name")
+            raise DataError(f"{out!r} is {what}, so it is not overwritten; give another name")
 
 
 def _certainties(trained: Model, sure: Certainty, coverage: float) -> dict[str, list[float]]:

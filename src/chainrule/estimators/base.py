@@ -355,8 +355,8 @@ class NetworkEstimator(
         fit = trained.fit
         if trained.restarts.interrupted and self.on_interrupt == "raise":
             raise KeyboardInterrupt(
-                f"{trained.restarts.why_cut_short(self.n_restarts)}; the best so far is kept in "
-                "this estimator, which can predict; on_interrupt='keep' returns it instead"
+                f"{trained.restarts.why_cut_short(self.n_restarts)}; the best fit so far is kept "
+                "in this estimator, which can predict; on_interrupt='keep' returns it instead"
             )
         if fit.termination.name not in MEANT:
             warnings.warn(str(fit.termination), ConvergenceWarning, stacklevel=4)

@@ -30,7 +30,7 @@ def style_of(
     Raises
     ------
     DataError
-        If a cell is no date, or nothing tells day from month.
+        If a cell is no date, or cannot be told apart.
     """
     text, name = column.values, column.name
     assert isinstance(text, Text)
@@ -50,9 +50,9 @@ def style_of(
     if style is None:
         ways = " or ".join(f"--dates {cells.option(name)}={of.order}" for of in found.styles)
         raise DataError(
-            f"{table.source}: column {cells.quoted(name)} holds dates of which nothing tells day "
-            f"from month: {shown}. Say which with {ways}, or write them as {dates.ISO}; in a data "
-            "frame, convert them to dates"
+            f"{table.source}: column {cells.quoted(name)} holds dates whose day and month "
+            f"cannot be told apart: {shown}. Choose with {ways}, or write them as {dates.ISO}; in "
+            "a data frame, convert them to dates"
         )
     if not why:
         return style, _centuries(style, name)

@@ -67,7 +67,7 @@ def missing_words(text: Text, what: str) -> list[str]:
     word, n = pairs[0]
     rows = "1 row" if n == 1 else f"{n} rows"
     return [
-        f"{what}: {word!r} in {rows} is taken as a missing value; if it is a word like others, "
+        f"{what}: {word!r} in {rows} is taken as a missing value; if it is an ordinary word, "
         f"say {NO_MISSING}"
     ]
 

@@ -457,7 +457,7 @@ def _refused(column_type: ColumnType, table: Table, places: NDArray[np.intp]) ->
     i = int(places[0])
     marked = table.columns[column_type.name].missing_as(i)
     about = "; ".join(filter(None, [marked, f"as in {len(places)} rows" * (len(places) > 1)]))
-    word = f" If it is a word like others, say {NO_MISSING}." if marked else ""
+    word = f" If it is an ordinary word, say {NO_MISSING}." if marked else ""
     return (
         f"{table.place(column_type.name, i)}: the value is missing{f' ({about})' * bool(about)}; "
         "fill it in, remove the row, or have it replaced (missing='indicator', --missing indicator)"

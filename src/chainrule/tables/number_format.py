@@ -1,9 +1,9 @@
-"""How numbers are written: the decimal mark, the mark of thousands, and what else is certain.
+"""How numbers are written: the decimal mark, the mark of thousands, and unambiguous variants.
 
-A number is ASCII digits with one decimal mark and an exponent. Besides, what can mean nothing else
-is read: a minus sign of typography, U+2212 and its relatives; and, among plain numbers, parentheses
+A number is ASCII digits with one decimal mark and an exponent. Variants that can mean nothing else
+are read too: typographic minus signs, U+2212 and its relatives; and, among plain numbers, parentheses
 around a negative one. Whether 1,234 is a thousand or a little more than one is decided for a whole
-file, by cells that can be read in one way only, or by who reads it; otherwise it is refused.
+file by the cells that can be read in one way only, or by an option; otherwise the cell is refused.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class NumberFormat:
         plain = PLAIN[self.decimal]
         if plain.fullmatch(cell):
             return float(cell if self.decimal == "." else cell.replace(",", "."))
-        if cell.startswith("(") and cell.endswith(")") and plain.fullmatch("-" + cell[1:-1]):
+        if cell.startswith("(") and cell.endswith(")") and cell[1:2].isdigit():
             return self.number("-" + cell[1:-1])
         bare = cell.translate(_SPACE_TYPED if self._grouped else _PLAIN_TYPED)
         if self._grouped and self._grouped.fullmatch(bare):
@@ -244,10 +244,11 @@ def advice(cell: str, form: NumberFormat) -> str:
     if PLAIN[other].fullmatch(bare):
         readings.append(f"{NumberFormat(other).number(bare):.15g} (--decimal {other})")
     if readings:
+        if len(readings) > 1:
+            return f"{shown} could be {' or '.join(readings)}; choose one"
         thousands = "--thousands" in readings[0]
-        what = "has marks of thousands" if thousands else "has a decimal " + DECIMALS[other]
-        what = "may have marks of thousands or a decimal mark" if len(readings) > 1 else what
-        return f"{shown} {what}: it is {' or '.join(readings)}; say so"
+        what = "marks of thousands" if thousands else f"a decimal {DECIMALS[other]}"
+        return f"{shown} has {what}: to read it as {readings[0]}, say so"
     if re.fullmatch(r"[0-9.]+[-−]", cell):
         return f"{shown} has its sign at the end: write {'-' + cell[:-1]!r}"
     if re.fullmatch(r"[+-]?[0-9.]+[dD][+-]?[0-9]+", cell):

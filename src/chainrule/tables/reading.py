@@ -229,8 +229,8 @@ def _parquet(path: str, content: bytes, written: Format) -> Table:
 def _require_cells(path: str, n: int, most: int) -> None:
     if n > most:
         raise DataError(
-            f"{path} has {n:,} cells, at most {most:,} are read; leave out rows or columns, or say "
-            f"--max-cells {n} if there is memory for them: a cell takes about {BYTES_OF_CELL} bytes"
+            f"{path} has {n:,} cells, at most {most:,} are read; leave out rows or columns, or "
+            f"raise the limit by --max-cells {n}: a cell takes about {BYTES_OF_CELL} bytes"
         )
 
 

@@ -72,7 +72,7 @@ class Checkpoint:
             if not self._has_failed:
                 self._has_failed = True
                 warnings.warn(
-                    f"{error}; training goes on, but a kill would lose what it finds from here on",
+                    f"{error}; training continues without writing a checkpoint",
                     ChainruleWarning,
                     stacklevel=2,
                 )
@@ -122,7 +122,7 @@ def require_arrays(
     """
     for name in sorted({*arrays} ^ {*shapes}):
         raise DataError(
-            f"the checkpoint does not fit this training: {name[:40]!r} is not as it was"
+            f"the checkpoint does not fit this training: {name[:40]!r} is missing, or too many"
         )
     for name, (kinds, shape) in shapes.items():
         found = arrays[name]
