@@ -1,9 +1,10 @@
 """How numbers are written: the decimal mark, the mark of thousands, and unambiguous variants.
 
-A number is ASCII digits with one decimal mark and an exponent. Variants that can mean nothing else
-are read too: typographic minus signs, U+2212 and its relatives; and, among plain numbers, parentheses
-around a negative one. Whether 1,234 is a thousand or a little more than one is decided for a whole
-file by the cells that can be read in one way only, or by an option; otherwise the cell is refused.
+A number is ASCII digits with one decimal mark and an exponent. Variants that can mean nothing
+else are read too: typographic minus signs, U+2212 and its relatives; and, among plain numbers,
+parentheses around a negative one. Whether 1,234 is a thousand or a little more than one is decided
+for a whole file by the cells that can be read in one way only, or by an option; otherwise the cell
+is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MINUS = "\u2212\u2010\u2011\u2012\u2013\ufe63\uff0d"
 _SPACES = "\u00a0\u2007\u2009\u202f\u2002\u2003\u2004\u2005\u2006\u2008"
 _APOSTROPHES = "\u2019\u02bc\uff07"
 
-_SIGN = f"[+{MINUS}-]?"
+_SIGN = f"[(]?[+{MINUS}-]?"
 _EXPONENT = "([eE][+-]?[0-9]+)?"
 # possessive, so that a cell of many digits that is no number costs no more than one that is
 PLAIN = {
@@ -41,20 +42,22 @@ _SPACE_TYPED = str.maketrans(
 # patterns that Python and polars read alike; a mark stands for m, the other one for o
 ANY_NUMBER = (
     rf"^{_SIGN}([0-9]+[.,]?[0-9]*|[.,][0-9]+|[0-9]{{1,3}}([.,][0-9]{{3}})+([.,][0-9]*)?)"
-    rf"{_EXPONENT}$"
+    rf"{_EXPONENT}[)]?$"
 )
-_AMBIGUOUS = "^{sign}[1-9][0-9]{{0,2}}[{m}][0-9]{{3}}$"
+_AMBIGUOUS = "^{sign}[1-9][0-9]{{0,2}}[{m}][0-9]{{3}}[)]?$"
 _SURELY_DECIMAL = (
-    "^{sign}([0-9]*[{m}][0-9]{{0,2}}|[0-9]*[{m}][0-9]{{4,}}|0+[{m}][0-9]+|[{m}][0-9]+"
-    "|0[0-9]*[{m}][0-9]+|[0-9]{{4,}}[{m}][0-9]*|[0-9]*[{m}][0-9]*[eE][+-]?[0-9]+"
-    "|[1-9][0-9]{{0,2}}([{o}][0-9]{{3}})+[{m}][0-9]*)$"
+    "^{sign}([0-9]*[{m}]([0-9]{{0,2}}|[0-9]{{4,}})"  # not three digits behind the mark
+    "|(0[0-9]*|[0-9]{{4,}})?[{m}][0-9]*"  # not one to three in front of it
+    "|[0-9]*[{m}][0-9]*[eE][+-]?[0-9]+"
+    "|[1-9][0-9]{{0,2}}([{o}][0-9]{{3}})+[{m}][0-9]*)[)]?$"  # groups marked by the other one
 )
 _SURELY_THOUSANDS = (
-    "^{sign}[1-9][0-9]{{0,2}}(([{m}][0-9]{{3}}){{2,}}([{o}][0-9]*)?|[{m}][0-9]{{3}}[{o}][0-9]*)$"
+    "^{sign}[1-9][0-9]{{0,2}}(([{m}][0-9]{{3}}){{2,}}([{o}][0-9]*)?"  # twice in one cell
+    "|[{m}][0-9]{{3}}[{o}][0-9]*)[)]?$"  # or before a decimal mark
 )
 _GROUPED_BY = {
-    " ": f"^{_SIGN}[1-9][0-9]{{0,2}}([ {_SPACES}][0-9]{{3}})+([.,][0-9]*)?$",
-    "'": f"^{_SIGN}[1-9][0-9]{{0,2}}(['{_APOSTROPHES}][0-9]{{3}})+([.][0-9]*)?$",
+    " ": f"^{_SIGN}[1-9][0-9]{{0,2}}([ {_SPACES}][0-9]{{3}})+([.,][0-9]*)?[)]?$",
+    "'": f"^{_SIGN}[1-9][0-9]{{0,2}}(['{_APOSTROPHES}][0-9]{{3}})+([.][0-9]*)?[)]?$",
 }
 FEWEST_COMMAS = 2  # cells with a decimal comma where commas separate cells: one may be a slip
 LONGEST_NUMBER = 400  # characters that are searched for marks: 1e-308 written out has 310
