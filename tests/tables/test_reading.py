@@ -161,3 +161,18 @@ def test_a_table_of_many_blocks_reads_as_one_of_one_block(monkeypatch, rows):
         assert [one[i] for i in range(9)] == [other[i] for i in range(9)]
         assert one.numbers[0].tobytes() == other.numbers[0].tobytes()
         assert one.form == other.form
+
+
+def test_files_of_any_size_are_joined_alike(monkeypatch, tmp_path):
+    for name, rows in (("1", 3), ("2", 40), ("3", 2)):
+        text = "\n".join(["a,t", *(f"{i}.5,w{i % 4}" for i in range(rows))])
+        (tmp_path / f"{name}.csv").write_text(text)
+    small = read_table(str(tmp_path))
+    for block in (10, 3, 2):  # the second of them, all of them by polars
+        monkeypatch.setattr("chainrule.tables.reading._BLOCK", block)
+        large = read_table(str(tmp_path))
+        assert large.numbers(["a"]).tobytes() == small.numbers(["a"]).tobytes()
+        assert [large.columns["t"].values[i] for i in range(45)] == [
+            small.columns["t"].values[i] for i in range(45)
+        ]
+        assert large.place("t", 44) == small.place("t", 44)

@@ -29,9 +29,9 @@ from chainrule.tables.cells import Missing
 from chainrule.tables.decoding import ENCODINGS, called, decoded
 from chainrule.tables.frames import from_frame
 from chainrule.tables.number_format import PLAIN, find_format, require_marks
-from chainrule.tables.series_text import SeriesText
+from chainrule.tables.series_text import SeriesText, joined
 from chainrule.tables.table import Column, Table, check_names, listed
-from chainrule.tables.text import Text, joined
+from chainrule.tables.text import Text
 
 if TYPE_CHECKING:
     import polars

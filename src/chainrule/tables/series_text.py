@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -130,3 +131,24 @@ class SeriesText(Text):
 
     def _matching(self, pattern: str) -> polars.Series:
         return self.series.str.contains(pattern) & ~self._absent
+
+
+def joined(parts: Sequence[Text]) -> Text:
+    """Return the cells of all parts, one after the other; what the first says holds for all."""
+    first = parts[0]
+    if not any(isinstance(part, SeriesText) for part in parts):
+        position: dict[str, int] = {}
+        codes = []
+        for part in parts:
+            new = [position.setdefault(word, len(position)) for word in part.words]
+            codes.append(np.array(new, dtype=np.int32)[part.codes])
+        return Text(tuple(position), np.concatenate(codes), first.missing, first.form)
+    import polars  # late: small tables do not need it
+
+    series = [
+        part.series
+        if isinstance(part, SeriesText)
+        else polars.Series([part[i] for i in range(len(part))], dtype=polars.String)
+        for part in parts
+    ]
+    return SeriesText(polars.concat(series), first.missing, first.form)

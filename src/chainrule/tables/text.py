@@ -131,13 +131,3 @@ class Text:
 def _matcher(pattern: str) -> Callable[[str], bool]:
     search = re.compile(pattern).search
     return lambda word: len(word) <= LONGEST_NUMBER and search(word) is not None
-
-
-def joined(parts: Sequence[Text]) -> Text:
-    """Return the cells of all parts, one after the other; what the first says holds for all."""
-    position: dict[str, int] = {}
-    codes = []
-    for part in parts:
-        new = np.array([position.setdefault(w, len(position)) for w in part.words], dtype=np.int32)
-        codes.append(new[part.codes])
-    return Text(tuple(position), np.concatenate(codes), parts[0].missing, parts[0].form)
