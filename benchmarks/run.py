@@ -10,6 +10,7 @@ import sys
 
 import evaluation
 import growth
+import honesty
 import nist
 import scikit_learn
 import seed_fit
@@ -29,6 +30,7 @@ BENCHMARKS = (
     small_tables,
     startup,
     growth,
+    honesty,
 )
 HEAD = """# Results
 
