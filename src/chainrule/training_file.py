@@ -186,7 +186,8 @@ def _sizes(sizes: Any, growth: Any) -> None:
 
 def _known(content: Any, net: Network) -> None:
     required = {"scores", "gamma", "leverage", "influential", "variance", "relevance"}
-    spec = object_with(content, "known", required, optional={"coverage"})
+    optional = {"coverage", "share", "refits", "first_order"}
+    spec = object_with(content, "known", required, optional=optional)
     for output, inputs in object_of(spec["relevance"], "relevance").items():
         a_name(output)
         for name, of in object_of(inputs, "relevance").items():
@@ -197,7 +198,13 @@ def _known(content: Any, net: Network) -> None:
     _scores(spec["scores"])
     for key in ("gamma", "leverage", "variance"):
         positive(spec[key], key)
-    a_share(spec.get("coverage", 0), "coverage")
+    for key in ("coverage", "share"):
+        a_share(spec.get(key, 0), key)
+    a_name(spec.get("first_order", "none"))
+    if "refits" in spec:
+        refits = object_with(spec["refits"], "refits", {"folds", "anew"})
+        whole(refits["folds"], "folds")
+        a_truth(refits["anew"], "anew")
     for row in list_of(spec["influential"], "influential", lambda row: row):
         keys = {"row", "leverage", "decides", "distance", "target", "without"}
         row = object_with(row, "influential row", keys)

@@ -332,6 +332,7 @@ def test_the_noise_to_begin_with_is_the_most_probable(rng, monkeypatch):
     """With γ as it is, the slope of evidence and prior along ln β is 0."""
     monkeypatch.setattr(evidence, "UNUSUAL_NOISE", 0.5)
     monkeypatch.setattr(evidence, "SAME", 1e-6)
+    monkeypatch.setattr(evidence, "GRID", 1e-9)
     X, Y = wave(rng, n=60, noise=0.1)
     o = Objective(Network([2, 4, 1]), X, Y)
     point = evidence.Problem(o, priors_of(o.net)).beginning(o.net.initial(0))

@@ -9,7 +9,13 @@ import numpy as np
 
 from chainrule._contracts import Array
 from chainrule._printable import page
-from chainrule.report.knowledge import evidence_lines, known_lines, size_lines, tails_lines
+from chainrule.report.knowledge import (
+    evidence_lines,
+    known_lines,
+    left_out_lines,
+    size_lines,
+    tails_lines,
+)
 from chainrule.statistics.scores import Scores
 from chainrule.tables.cells import cut
 from chainrule.tables.scaling import Scaling
@@ -122,6 +128,7 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
         yield from score_lines(record["scores"])
     if "known" in record:
         yield from score_lines(record["known"]["scores"], "left out")
+        yield from left_out_lines(record["known"])
     each = record["alpha"] if isinstance(record["alpha"], list) else [record["alpha"]]
     shown = f"alpha = {', '.join(f'{a:g}' for a in each)}" if len(each) <= 10 else "its penalty"
     yield (

@@ -25,20 +25,34 @@ from chainrule.heart.initialisation import Starts
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Priors, laplace
 from chainrule.training.blas import one_thread
-from chainrule.training.evidence import TOLERANCE, Evidence, Point, Problem, Step, climbed
+from chainrule.training.evidence import (
+    TOLERANCE,
+    Evidence,
+    Point,
+    Problem,
+    Step,
+    climbed,
+)
 from chainrule.training.kernels import native
 from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
+from chainrule.training.nested import linear_start
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import limits
 
 MOST_WEIGHTS = 2_000
 FEWEST_ROWS = 10
 BEGINNINGS, CLIMBS = 3, 2  # minima at which it is looked at, and from which it is maximized
-SAME_HEIGHT = 1e-3  # nats
+GONE = 0.5  # of all weights that have a prior, how many the data determine
+SAME_HEIGHT, ALIKE, EDGE = 1e-3, 1.0, 3.0  # nats
 ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000
 PERCENT = 0.01
+ROUGHLY = 1e-3  # nats for each weight: enough for a fit without some of the rows
 INTERRUPTED = "interrupted"
+# ln α above the usual one, and the share of the variance that is taken for noise: where weights are
+# many the evidence has many maxima, and where the search begins decides which of them is found
+LEVELS = ((1.0, 0.3), (2.0, 0.5))
+SMALLER = 0.5  # of the starting weights there
 COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
 
 
@@ -169,10 +183,20 @@ def by_evidence(
         return "time_limit" if time.monotonic() > until else None
 
     problem = Problem(sample, priors, until)
+    many = float(sample.w.sum()) * K < ROWS_PER_WEIGHT * p
+    nested = linear_start(problem) if many else None
+    n_levels = len(LEVELS) if many else 0
 
     def begun(r: int) -> Point | None:
         try:
-            return None if halt() and r else problem.beginning(starts[r])
+            if halt() and r:
+                return None
+            if r < len(starts):
+                return problem.beginning(starts[r])
+            if r < len(starts) + n_levels:
+                return problem.above(SMALLER * starts[0], *LEVELS[r - len(starts)])
+            assert nested is not None
+            return problem.among(*nested)
         except TrainingError:
             return None
 
@@ -187,7 +211,12 @@ def by_evidence(
         return climbed(points[r], watch=watch, halt=halt)
 
     with one_thread():
-        points = _distinct(_side_by_side(begun, len(starts), interrupted))[:CLIMBS]
+        n = len(starts) + n_levels + (nested is not None)
+        begun_at = side_by_side(begun, n, interrupted)
+        points = [of for of in begun_at[len(starts) :] if of is not None]
+        points += _distinct(begun_at[: len(starts)])[:CLIMBS]
+        if costly:
+            points = _distinct(points)[:1]
         if not points and interrupted.is_set():
             raise KeyboardInterrupt
         if not points:
@@ -195,8 +224,8 @@ def by_evidence(
                 "the evidence was not found: the curvature of the cost is not positive at any "
                 'minimum; give alpha as a number, or "rule"'
             )
-        found = _side_by_side(ended, len(points), interrupted)
-    best = max(found, key=lambda e: e.log_evidence)
+        found = side_by_side(ended, len(points), interrupted)
+    best = _best(found)
     if interrupted.is_set():
         best = replace(best, ended=INTERRUPTED)
     # so that rounding errors on the way are forgotten
@@ -204,6 +233,55 @@ def by_evidence(
     best = replace(best, alpha=alpha, beta=beta)
     noisy = objective.net.loss == "squared"
     return Penalty(priors, best, unit, len(found), len(sample.w), noisy)
+
+
+def by_evidence_again(
+    objective: Objective, found: Penalty, seed: int, *, scheme: str = "auto", anew: bool = False
+) -> Penalty:
+    """Return the penalty for which the evidence of fewer rows is highest.
+
+    The weights begin at a start that has not seen the other rows.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of these rows.
+    found : Penalty
+        Of all rows.
+    seed, scheme
+        Of the start, as `by_evidence` takes them.
+    anew : bool
+        Whether α and β begin above and below what is usual, as if nothing had been found; else
+        they begin where they are highest for all rows.
+
+    Raises
+    ------
+    TrainingError
+        If it was not found.
+    """
+    problem = Problem(_in_rows(objective, found.unit), found.priors)
+    start = objective.admitted(Starts(objective.net, seed, scheme).take(1))[0]
+    best = found.best
+    begin: list[Callable[[], Point]]
+    if anew:
+        begin = [
+            lambda: problem.above(SMALLER * start, *LEVELS[0]),
+            lambda: problem.beginning(start),
+        ]
+    else:
+        logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
+        begin = [lambda: problem.among(logs, start)]
+    ends: list[Evidence] = []
+    failure: TrainingError | None = None
+    for point in begin:
+        try:
+            ends.append(climbed(point(), nats=ROUGHLY))
+        except TrainingError as error:
+            failure = error
+    if not ends:
+        assert failure is not None
+        raise failure
+    return replace(found, best=_best(ends), n_climbs=len(ends), n_rows=len(objective.w))
 
 
 def rows_enough(net: Network) -> int:
@@ -226,7 +304,19 @@ def _distinct(points: Sequence[Point | None]) -> list[Point]:
     return kept
 
 
-def _side_by_side(work: Callable[[int], T], n: int, interrupted: Event) -> list[T]:
+def _best(found: Sequence[Evidence]) -> Evidence:
+    """Return the first of those whose evidence is as good as the highest.
+
+    Which of these is a little higher is chance, and so is where a search ends that has not
+    converged: it has to be better by `EDGE`. One at whose end all weights have gone is the last.
+    """
+    heights = [e.log_evidence - EDGE * (not e.converged) for e in found]
+    enough = max(heights) - ALIKE
+    alike = [e for e, height in zip(found, heights, strict=True) if height >= enough]
+    return next((e for e in alike if e.laplace.gamma.sum() > GONE), alike[0])
+
+
+def side_by_side(work: Callable[[int], T], n: int, interrupted: Event) -> list[T]:
     """Return what work makes of 0, 1, ..., n-1, on threads; at Ctrl-C what it has made of them."""
     threads = native.threads() if native.build() else 1
     with native.at_most(max(1, threads // n)), ThreadPoolExecutor(min(n, threads)) as pool:

@@ -9,18 +9,17 @@ done to its own prediction, so that r times r without the row itself stands for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import linalg, optimize
+from scipy import optimize
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
-from chainrule.statistics.evidence import inverse_root
-from chainrule.statistics.influence import HIGH, LEAST_LEFT, Influence, influence
+from chainrule.statistics.calibration import calibrated
+from chainrule.statistics.influence import HIGH, LEAST_LEFT
 from chainrule.statistics.posterior import (
     Noise,
     Posterior,
@@ -30,17 +29,18 @@ from chainrule.statistics.posterior import (
     thinned,
 )
 from chainrule.training import bayes
-from chainrule.training.left_out import left_out, sample
+from chainrule.training.left_out import sample
+from chainrule.training.minima import minimum_at, root_of
 from chainrule.training.objective import Objective
-from chainrule.training.penalty import FEW_ROWS, LEAST_SHARE
+from chainrule.training.penalty import FEW_ROWS
 from chainrule.training.priors import priors_of
+from chainrule.training.refits import BEARABLE, Refit, Refits, determined_share, refitted
 from chainrule.training.robust import STUDENT, HeavyTails
 
 NOISE = ("varying", "constant", STUDENT)
 SIZES_OF_NOISE: tuple[tuple[int, ...], ...] = ((), (3,), (8,))
 FEWEST_FOR_VARYING = 50
 WORTH = 2.0  # nats that a larger network for the noise has to gain
-ROUNDED = 1e-3  # of a leverage
 LEAST_SQUARE = 1e-6  # of the mean square: residuals of 0 say nothing of a precision without end
 
 
@@ -64,6 +64,12 @@ class Belief:
     n_effective, variance : float
         γ of the best minimum; and what its covariance (G + D)⁻¹ was multiplied by: the variance of
         the noise, of a weight of 1.
+    share : float
+        γ for each number that was learned.
+    refits : Refits or None
+        Fits without each fold, where first order is not enough for that share.
+    first_order : str or None
+        Why there are none where it is not enough.
     """
 
     posterior: Posterior
@@ -75,6 +81,9 @@ class Belief:
     distance: Array
     n_effective: float
     variance: float
+    share: float
+    refits: Refits | None = None
+    first_order: str | None = None
 
 
 def believed(
@@ -88,6 +97,9 @@ def believed(
     noise: str = "varying",
     tails: HeavyTails | None = None,
     seed: int = 0,
+    refit: Refit | None = None,
+    until: float = np.inf,
+    progress: Callable[[str], None] | None = None,
 ) -> Belief | None:
     """Return what is known around minima, None where the curvature is not positive.
 
@@ -110,15 +122,19 @@ def believed(
         Of the noise, if it has these.
     seed : int
         Of the networks for it.
+    refit : callable, optional
+        Fits some of the rows again, where first order is not enough: see `refits`.
+    until, progress
+        As `refitted` takes them.
     """
-    net, X, w = objective.net, np.asarray(objective.X), objective.w
+    net, X, Y, w = objective.net, np.asarray(objective.X), np.asarray(objective.Y), objective.w
     counts = w / once
     few = variance is not None and counts.sum() < FEW_ROWS
     least = variance if few and variance is not None else 0.0
     spread_out = 1.0 if tails is None else tails.inefficiency
-    roots = [_root(held or objective, theta) for theta in minima]
+    roots = [root_of(held or objective, theta) for theta in minima]
     found = [
-        _minimum(objective, theta, root, unit, once, least, spread_out)
+        minimum_at(objective, theta, root, unit, once, least, spread_out)
         for theta, root in zip(minima, roots, strict=True)
     ]
     if found[0] is None:
@@ -127,11 +143,6 @@ def believed(
     leverage, alone = (
         np.mean([getattr(of.rows, name) for of in known], axis=0) for name in ("leverage", "alone")
     )
-    chosen = sample(objective, alone, len(known))
-    known = [of.without(objective, once, chosen.rows) for of in known]
-    stands_for = chosen.stands_for
-    # what is less certain without the row: by as much of what is known as it has said itself
-    left = np.maximum(1.0 - alone, LEAST_LEFT)
     posterior = Posterior(
         np.array([of.theta for of in known]),
         np.array([np.sqrt(of.variance * unit) * of.root for of in known]),
@@ -142,93 +153,94 @@ def believed(
         X.max(axis=0),
         np.inf,
     )
+    share, again, first_order = determined_share(objective, known[0], counts), None, None
+    if refit is None or share <= BEARABLE:
+        pass
+    elif counts.sum() < bayes.FEWEST_ROWS:
+        first_order = f"fewer than {bayes.FEWEST_ROWS} rows are too few for folds"
+    else:
+        again = refitted(
+            objective,
+            refit,
+            [of.theta for of in known],
+            once,
+            share=share,
+            unit=unit,
+            least=least,
+            spread_out=spread_out,
+            until=until,
+            progress=progress,
+        )
+        first_order = None if again else "not every fold could be refitted in time"
     of = Spread(
         np.array([at.rows.z for at in known]),
         np.array([at.variance * unit * at.rows.S for at in known]),
     )
-    if net.loss == "cross_entropy":
+    if again is None:
+        chosen = sample(objective, alone, len(known))
+        known = [of.without(objective, once, chosen.rows) for of in known]
+        stands_for = chosen.stands_for
+        # what is less certain without the row: by as much of what is known as it has said itself
+        left = np.maximum(1.0 - alone, LEAST_LEFT)
         z_without = np.array([at.rows.z_without for at in known])
-        z, S = Spread(z_without, of.S / left[:, None, None]).together()
+        of_without = Spread(z_without, of.S / left[:, None, None])
+    else:
+        stands_for, of_without = np.ones(len(w)), again.of
+    variance = float(np.mean([at.variance for at in known])) * unit
+    if net.loss == "cross_entropy":
+        z, S = of_without.together()
         # what is less certain need not rise where the network must
         if not objective.bounded:
-            share = _share(net, z, S, np.asarray(objective.Y), w * stands_for)
+            posterior = replace(posterior, share=_share(net, z, S, Y, w * stands_for))
         else:
-            share = 0.0
-        posterior = replace(posterior, share=share)
-        without = net.pair.y_hat(moderated(net, z, S, share))
+            posterior = replace(posterior, share=0.0)
+        without = net.pair.y_hat(moderated(net, z, S, posterior.share))
     else:
         y_hat, without = (
-            np.mean([net.pair.y_hat(z) for z in each], axis=0)
-            for each in ([at.rows.z for at in known], [at.rows.z_without for at in known])
+            np.mean([net.pair.y_hat(z) for z in each], axis=0) for each in (of.z, of_without.z)
         )
+        rows, squares, more_noise = w / unit * stands_for, (Y - y_hat) * (Y - without), 1.0
+        if again is not None and net.loss == "squared":
+            by_fold = spread_out / (again.variance * unit)
+            h = by_fold[:, None] * posterior.variances(net, X, of_without)[0]
+            a, of_noise = calibrated((Y - without) ** 2, h, rows)
+            squares = (Y - without) ** 2 / (1.0 + a * h)
+            more_noise = max(least, float(of_noise.mean())) * spread_out * unit / variance
+            # what was known of weights is a times as uncertain, in units of the noise
+            larger, variance = a * more_noise, a * more_noise * variance
+            posterior = replace(posterior, roots=np.sqrt(larger) * posterior.roots)
+            of = Spread(of.z, larger * of.S)
+            S = of_without.S * (variance / (again.variance * unit))[:, None, None]
+            of_without = Spread(of_without.z, S)
         if net.loss != "poisson":  # which says itself how noise depends on ŷ
-            Y = np.asarray(objective.Y)
-            squares = (Y - y_hat) * (Y - without)
             kind = noise if net.loss == "squared" else "constant"
             if tails is None:
-                of_rows = _noise(X, squares, w / unit * stands_for, least, kind, seed)
+                of_rows = _noise(X, squares, rows, least, kind, seed)
             else:
-                of_rows = Noise(tails.variance)
+                of_rows = Noise(more_noise * tails.variance)
             posterior = replace(posterior, noise=of_rows)
-        of_y_hat, of_noise = posterior.variances(net, X, of)
-        std = np.sqrt(of_y_hat / left[:, None] + of_noise)
-        errors = np.abs(np.asarray(objective.Y) - without) / std
-        posterior = replace(posterior, scores=thinned(errors, counts * stands_for))
+        std = np.sqrt(sum(posterior.variances(net, X, of_without)))
+        scores = thinned(np.abs(Y - without) / std, counts * stands_for)
+        posterior = replace(posterior, scores=scores)
     # a row that decides by itself is no measure of how little is known of others
     usual = alone <= HIGH
-    uncertainty = posterior.uncertainty(net, X, of) / left
+    uncertainty = posterior.uncertainty(net, X, of_without)
     posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
-    distance = np.mean([of.rows.distance for of in known], axis=0)
-    distance = distance / np.sqrt(np.mean([of.variance for of in known]) * unit)
-    n_effective = float(counts @ known[0].rows.leverage)
-    variance = known[0].variance * unit
-    outputs = posterior.outputs(net, X, of)
+    distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
     return Belief(
-        posterior, outputs, leverage, alone, without, stands_for, distance, n_effective, variance
+        posterior=posterior,
+        outputs=posterior.outputs(net, X, of),
+        leverage=leverage,
+        alone=alone,
+        without=without,
+        stands_for=stands_for,
+        distance=distance,
+        n_effective=float(counts @ known[0].rows.leverage),
+        variance=variance,
+        share=share,
+        refits=again,
+        first_order=first_order,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Minimum:
-    """One of those that predict together: R, what rows do to it, the variance of the noise."""
-
-    theta: Array
-    root: Array
-    rows: Influence
-    variance: float
-
-    def without(self, objective: Objective, once: Array, rows: NDArray[np.intp]) -> _Minimum:
-        """Return it with fits without each of some rows."""
-        found = left_out(objective, self.theta, once, self.root, self.rows, rows)
-        return replace(self, rows=found)
-
-
-def _minimum(
-    objective: Objective,
-    theta: Array,
-    root: Array | None,
-    unit: float,
-    once: Array,
-    least: float,
-    spread_out: float,
-) -> _Minimum | None:
-    """Return what is known around one minimum, None where that is nothing."""
-    net, w = objective.net, objective.w
-    if root is None:
-        return None
-    X, Y = np.asarray(objective.X), np.asarray(objective.Y)
-    try:
-        rows = influence(net, theta, X, Y, once, root, spread_out)
-    except linalg.LinAlgError:  # not finite
-        return None
-    if rows.leverage.min() < -ROUNDED or rows.alone.max() > 1.0 + ROUNDED:
-        return None  # a row of the fit has a leverage from 0 to 1: these are lost in rounding
-    if net.loss != "squared":
-        return _Minimum(theta, root, rows, 1.0)
-    n_numbers = float(w.sum()) / unit * net.layers[-1]
-    free = max(n_numbers - float(w / once @ rows.leverage), LEAST_SHARE * n_numbers)
-    error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / unit
-    return _Minimum(theta, root, rows, max(least, spread_out * error / free))
 
 
 def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
@@ -239,16 +251,6 @@ def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
 
     found = optimize.minimize_scalar(cost, bounds=(0.0, 1.0), method="bounded")
     return float(min((0.0, 1.0, float(found.x)), key=cost))
-
-
-def _root(objective: Objective, theta: Array) -> Array | None:
-    """Return R with (G + D)⁻¹ = R Rᵀ, 0 for weights that are held; None if there is none."""
-    if not np.all(np.isfinite(theta)):
-        return None
-    try:
-        return inverse_root(objective, theta)
-    except linalg.LinAlgError:
-        return None
 
 
 def _noise(X: Array, squares: Array, rows: Array, least: float, kind: str, seed: int) -> Noise:

@@ -3,9 +3,9 @@
 ln p(y | α, β) of `statistics.evidence` is maximized over ln α of every group of weights and ln β,
 each time at the minimum of the cost that belongs to them, by BFGS with its exact slope.
 
-What is usual is known before any data: α as the rule of `penalty` has it, to within a factor of e,
-and a noise of a tenth of the variance, to within one of e³. Few rows say little more than that;
-many are not held by it.
+What is usual is known before any data: α as the rule of `penalty` has it, to within a factor of e
+below it and of e⁴ above, so that a column which does not matter can go; and a noise of a tenth of
+the variance, to within a factor of e³. Few rows say little more than that; many are not held by it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chainrule.training.optimizers.stopping import limits
 from chainrule.training.penalty import LEAST_SHARE, NOISE_IF_UNKNOWN, SAME
 from chainrule.training.priors import usual
 
-UNUSUAL = 1.0  # standard deviation of ln α around what is usual
+WEAKER, STRONGER = 1.0, 4.0  # standard deviations of ln α below and above what is usual
 UNUSUAL_NOISE = 3.0  # the same of ln β
 LEAST_NOISE = 1e-2  # of the variance of one row: N rows cannot tell less than that over N
 
@@ -39,8 +39,9 @@ NEWTON_STEPS, SETTLED = 10, 1e-9  # nats that another step would gain
 ROUNDS = 20  # until the noise stays the same
 LEAST_TIME = 1e-3  # seconds
 
-NATS, STEPS = 1e-4, 2  # converged when so many steps in a row gain less, for each weight determined
+NATS, STEPS = 1e-6, 2  # converged when so many steps in a row gain less, for each weight determined
 MOST_STEPS = 100
+GRID = 1e-3  # of ln α and ln β
 TRIALS, SHORTER, LONGEST, SUFFICIENT = 5, 0.3, 2.0, 1e-4  # of a step
 STRAIGHT = 1e-10  # cosine below which a step has taught nothing about curvature
 
@@ -115,7 +116,9 @@ class Evidence:
         return little(self.laplace)
 
 
-def climbed(at: Point, *, watch: Watcher | None = None, halt: Halt | None = None) -> Evidence:
+def climbed(
+    at: Point, *, watch: Watcher | None = None, halt: Halt | None = None, nats: float | None = None
+) -> Evidence:
     """Maximize the evidence from a point.
 
     Parameters
@@ -125,8 +128,10 @@ def climbed(at: Point, *, watch: Watcher | None = None, halt: Halt | None = None
         Called as ``watch(step)`` after every step.
     halt : callable, optional
         Asked before every step; what it returns is why it ends there.
+    nats : float, optional
+        For each weight that the data determine, what is not worth another step.
     """
-    climb = _Climb(at, watch, halt)
+    climb = _Climb(at, watch, halt, nats)
     ended = climb.run()
     best, priors = climb.at, at.problem.priors
     alpha, beta = at.problem.split(best.logs)
@@ -148,7 +153,7 @@ class Point:
     @cached_property
     def height(self) -> float:
         """What is maximized: the evidence, and how usual α and β are."""
-        off = (self.logs - self.problem.usual) / self.problem.unusual
+        off = (self.logs - self.problem.usual) / self.problem.unusual(self.logs)
         return self.laplace.log_evidence - 0.5 * float(off @ off)
 
     @cached_property
@@ -158,7 +163,7 @@ class Point:
         found = slope(
             self.objective, self.theta, of.priors, beta, of.n_numbers, self.laplace, self.exact
         )
-        found -= (self.logs - of.usual) / of.unusual**2
+        found -= (self.logs - of.usual) / of.unusual(self.logs) ** 2
         if of.noisy and self.logs[-1] >= of.highest:
             found[-1] = min(found[-1], 0.0)
         return found
@@ -169,7 +174,7 @@ class Point:
         of = self.problem
         of_data = 0.5 * self.laplace.gamma.clip(0.0)
         of_data = np.append(of_data, [0.5 * of.n_numbers] * of.noisy)
-        return np.asarray(of_data + 1.0 / of.unusual**2)
+        return np.asarray(of_data + 1.0 / of.unusual(self.logs) ** 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,10 +212,11 @@ class Problem:
         noise = NOISE_IF_UNKNOWN * 2.0 * self.objective.scale / self.n_numbers
         return np.append(logs, -np.log(noise))
 
-    @cached_property
-    def unusual(self) -> Array:
-        """The standard deviation of each around what is usual."""
-        return np.append(np.full(len(self.priors), UNUSUAL), [UNUSUAL_NOISE] * self.noisy)
+    def unusual(self, logs: Array) -> Array:
+        """Return the standard deviation of each around what is usual, on the side where it is."""
+        n = len(self.priors)
+        of_alpha = np.where(logs[:n] > self.usual[:n], STRONGER, WEAKER)
+        return np.append(of_alpha, [UNUSUAL_NOISE] * self.noisy)
 
     @property
     def highest(self) -> float:
@@ -240,7 +246,8 @@ class Problem:
         worth_it = now.hessian_costs_little or (
             not native.build() and len(theta) <= MOST_ITERATIONS["lm"]
         )
-        if not worth_it or now.constrained:
+        # without hidden layers there is one minimum, which a safe method finds from anywhere
+        if not worth_it or now.constrained or now.net.n_layers == 2:
             return self.at(logs, theta)
         settled = _settled(now, theta, beta)
         return None if settled is None else self._known(logs, *settled)
@@ -256,24 +263,47 @@ class Problem:
             If the curvature of the cost is not positive at its minimum.
         """
         try:
-            point = self.at(self.usual, theta)
+            point = self.at(on_grid(self.usual), theta)
             for _ in range(ROUNDS if self.noisy else 0):
                 found = self._noise_left(point)
                 if abs(found - point.logs[-1]) < SAME:
                     break
-                point = self.at(np.append(point.logs[:-1], found), point.theta)
+                point = self.at(on_grid(np.append(point.logs[:-1], found)), point.theta)
         except linalg.LinAlgError:
             raise TrainingError(
                 "the curvature of the cost is not positive at its minimum"
             ) from None
         return point
 
+    def above(self, theta: Array, level: float, noise: float) -> Point:
+        """Return the point with e^level times the usual penalty, and so much noise in the targets.
+
+        Raises
+        ------
+        TrainingError
+            If the curvature of the cost is not positive at its minimum.
+        """
+        logs = self.usual.copy()
+        logs[: len(self.priors)] += level
+        if self.noisy:
+            logs[-1] += np.log(NOISE_IF_UNKNOWN / noise)
+        return self.among(logs, theta)
+
+    def among(self, logs: Array, theta: Array) -> Point:
+        """Return the minimum near a point, as `at`, or raise TrainingError if there is none."""
+        try:
+            return self.at(on_grid(logs), theta)
+        except linalg.LinAlgError:
+            raise TrainingError(
+                "the curvature of the cost is not positive at its minimum"
+            ) from None
+
     def _noise_left(self, point: Point) -> float:
         """Return the ln β that is highest if neither the weights nor γ depend on it."""
         free = self.n_numbers - point.laplace.n_effective
         free = max(free, LEAST_SHARE * self.n_numbers)
         error = 2.0 * self.objective.with_decay(np.zeros(len(point.theta))).cost(point.theta)
-        off = self.unusual[-1] ** -2 * (point.logs[-1] - self.usual[-1])
+        off = UNUSUAL_NOISE**-2 * (point.logs[-1] - self.usual[-1])
         found = np.log(max(free - 2.0 * off, 0.5 * free) / max(error, np.finfo(float).tiny))
         return float(min(found, self.highest))
 
@@ -298,6 +328,7 @@ class _Climb:
     at: Point
     watch: Watcher | None
     halt: Halt | None
+    nats: float | None
     n: int = 0
 
     def __post_init__(self) -> None:
@@ -310,7 +341,7 @@ class _Climb:
         while len(self.steps) <= MOST_STEPS:
             direction = B @ self.at.slope
             promised = 0.5 * float(self.at.slope @ direction)
-            if promised < little(self.at.laplace):
+            if promised < little(self.at.laplace, self.nats) or np.abs(direction).max() < GRID:
                 return "converged"
             if self.halt is not None and (why := self.halt()):
                 return why
@@ -326,7 +357,7 @@ class _Climb:
             self.steps.append(self._step())
             if self.watch is not None:
                 self.watch(self.steps[-1])
-            small = small + 1 if gained < little(self.at.laplace) else 0
+            small = small + 1 if gained < little(self.at.laplace, self.nats) else 0
             short = short + 1 if trials > 2 else 0
             if small == STEPS:
                 return "converged"
@@ -351,6 +382,7 @@ class _Climb:
         problem = self.at.problem
         if problem.noisy:
             logs[-1] = min(logs[-1], problem.highest)
+        logs = on_grid(logs)
         try:
             there = problem.following(logs, self.at.theta)
             if there is None and jump:
@@ -367,9 +399,18 @@ class _Climb:
         return Step(known.log_evidence, known.n_effective, known.cost)
 
 
-def little(known: Laplace) -> float:
+def on_grid(logs: Array) -> Array:
+    """Return ln α and ln β to three decimals.
+
+    Where the evidence has many maxima a rounding error would decide which one is found: here it is
+    forgotten at every step, so that the order of rows, or their unit, decides nothing.
+    """
+    return np.asarray(np.round(logs / GRID) * GRID)
+
+
+def little(known: Laplace, nats: float | None = None) -> float:
     """Return how many nats are not worth another step."""
-    return NATS * max(1.0, known.n_effective)
+    return (NATS if nats is None else nats) * max(1.0, known.n_effective)
 
 
 def _updated(B: Array, s: Array, y: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
+from chainrule.heart.initialisation import Starts
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Priors
 from chainrule.training import bayes, growth, penalty
@@ -22,6 +23,7 @@ from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails
 EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
 LEAST_TIME = 1e-3  # seconds
+STARTS_AGAIN = 2  # of a fit without some of the rows, besides the minimum of all
 ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
 ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
 SHARE_OF_TIME = 0.5  # that a search may take of what is left
@@ -86,6 +88,40 @@ class Penalized:
             variance = of_data / float(objective.w.sum()) / objective.net.layers[-1]
         usually = self.unit * variance * priors.spread(usual(objective, priors))
         return objective.with_decay(np.where(decay > 0.0, decay, usually))
+
+    def refitted(
+        self, w: Array, seed: int, theta: Array, anew: bool, scheme: str = "auto"
+    ) -> tuple[Objective, Objective, Array]:
+        """Return the cost of some of the rows with its penalty, `held`, and its minimum.
+
+        Parameters
+        ----------
+        w : ndarray (n,)
+            The weights of all rows, 0 for those that are left out.
+        seed, scheme
+            Of a start that has not seen these.
+        theta : ndarray (p,)
+            The minimum of all rows. It is looked at where the penalty is given: the lowest minimum
+            is wanted there, wherever it was begun.
+        anew : bool
+            Whether the penalty is looked for as if nothing had been found: see `bayes`.
+
+        Raises
+        ------
+        TrainingError
+            If no minimum is found.
+        """
+        o, stays = self.objective, w > 0.0
+        X, Y = np.asarray(o.X)[stays], np.asarray(o.Y)[stays]
+        some = replace(o, X=X, Y=Y, sample_weight=w[stays])
+        if self.found is None:
+            starts = o.admitted(Starts(o.net, seed, scheme).take(STARTS_AGAIN))
+            ends = [bayes.settled(some, start) for start in (theta, *starts)]
+            theta = min(ends, key=some.cost)
+            return some, replace(self, objective=some).held(theta), theta
+        found = bayes.by_evidence_again(some, self.found, seed, scheme=scheme, anew=anew)
+        some = some.with_decay(found.decay)
+        return some, some, bayes.settled(some, found.best.theta)
 
     def as_dict(self, theta: Array) -> dict[str, Any]:
         """Return how it was found, and the evidence at a minimum, as plain data."""

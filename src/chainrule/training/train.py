@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -232,7 +234,7 @@ def train(
         if waiting.interrupted:
             raise KeyboardInterrupt
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            belief, why_not = _belief(task, minima, rows, noise, seed, stopped)
+            belief, why_not = _belief(task, minima, rows, noise, search, stopped)
             if belief is not None:
                 model = replace(model, posterior=belief.posterior)
                 record["known"] = _known(model, belief, rows)
@@ -357,7 +359,7 @@ def _predicting(restarts: Restarts, n: int) -> list[Array]:
 
 
 def _belief(
-    task: Penalized, minima: list[Array], rows: _Rows, noise: str, seed: int, stopped: bool
+    task: Penalized, minima: list[Array], rows: _Rows, noise: str, search: Search, stopped: bool
 ) -> tuple[Belief | None, str]:
     """Return what is known around minima, or why nothing is."""
     net, n = task.objective.net, len(rows.w)
@@ -373,6 +375,9 @@ def _belief(
         )
     if stopped:
         return None, "training was stopped before it came to a minimum"
+    # with a given penalty and no hidden layer first order is all there is
+    exact = task.found is None and net.n_layers == 2 and net.output == "identity"
+    left = np.inf if not search.left else search.left
     belief = believed(
         task.objective,
         minima,
@@ -382,7 +387,10 @@ def _belief(
         variance=task.variance,
         noise=noise if task.tails is None else "constant",
         tails=task.tails,
-        seed=seed,
+        seed=search.seed,
+        refit=None if exact else partial(task.refitted, scheme=search.scheme),
+        until=time.monotonic() + left,
+        progress=search.progress,
     )
     return belief, "the curvature of its cost is not positive"
 
@@ -396,7 +404,12 @@ def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
         "variance": belief.variance,
         "leverage": float(belief.leverage.max()),
         "relevance": relevance(model, rows.X, rows.w),
+        "share": belief.share,
     }
+    if belief.first_order is not None:
+        known["first_order"] = belief.first_order
+    if belief.refits is not None:
+        known["refits"] = {"folds": belief.refits.n_folds, "anew": belief.refits.anew}
     if len(belief.posterior.scores):
         known["coverage"] = belief.posterior.covered(COVERAGE)
     order = np.argsort(-belief.distance, kind="stable")[:MOST_INFLUENTIAL]

@@ -1,0 +1,143 @@
+"""Fits without a fold of the rows, where first order is not enough.
+
+To first order a fit without a row stays near the one with it. But where the data determine as many
+weights as there are a few rows for each, the fit without it may find another minimum, and another
+penalty: what first order says is then too sure. There every fold of the rows is predicted by a fit
+that has not seen it, from a start that has not seen it either.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from chainrule._contracts import Array
+from chainrule._errors import TrainingError
+from chainrule.statistics.posterior import Spread, spread
+from chainrule.training.bayes import COSTLY, side_by_side
+from chainrule.training.minima import Minimum, minimum_at, root_of
+from chainrule.training.objective import Objective
+
+BEARABLE = 0.1  # γ for each number that was learned, up to which first order is enough
+FAR_BEYOND = 0.3  # the same, beyond which the penalty has to be looked for anew
+FOLDS, FOLDS_IF_COSTLY = 10, 5
+
+# of the rows that remain: the cost with its penalty, the same with all weights held, its minimum
+Refit = Callable[[Array, int, Array, bool], tuple[Objective, Objective, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class Refits:
+    """What is predicted for each row by a fit without its fold.
+
+    Attributes
+    ----------
+    n_folds : int
+    anew : bool
+        Whether the penalty was looked for anew.
+    of : Spread
+        At the output, of each of the minima that predict together.
+    variance : ndarray (n,)
+        Of the noise, by the fit without the row; 1 where the loss is the logarithm of a
+        probability.
+    """
+
+    n_folds: int
+    anew: bool
+    of: Spread
+    variance: Array
+
+
+def determined_share(objective: Objective, best: Minimum, counts: Array) -> float:
+    """Return γ for each number that was learned, from 0 to 1."""
+    net = objective.net
+    numbers = net.layers[-1] - (net.output == "softmax")
+    return float(counts @ best.rows.leverage) / (float(counts.sum()) * numbers)
+
+
+def refitted(
+    objective: Objective,
+    refit: Refit,
+    minima: list[Array],
+    once: Array,
+    *,
+    share: float,
+    unit: float,
+    least: float,
+    spread_out: float,
+    until: float = np.inf,
+    progress: Callable[[str], None] | None = None,
+) -> Refits | None:
+    """Return what fits without each fold predict for it, None if one fails or time is up.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of all rows.
+    refit : callable
+        ``refit(w, seed, theta, anew)``: see `Penalized.refitted`.
+    minima : list of ndarray (p,)
+        That predict together.
+    once : ndarray (n,)
+        The weight of each row taken once, which is what a fold is without.
+    share : float
+        As `determined_share` has it.
+    unit, least, spread_out
+        As `minimum_at` takes them.
+    until : float
+        By the monotonic clock, when no fit is begun any longer.
+    progress : callable, optional
+        Called with a line of text before every fold.
+    """
+    net, X, Y, w = objective.net, np.asarray(objective.X), np.asarray(objective.Y), objective.w
+    costly = len(w) * net.layers[-1] * net.n_parameters**2 > COSTLY
+    fold = folds(X, Y, FOLDS_IF_COSTLY if costly else FOLDS)
+    n, anew = int(fold.max()) + 1, share > FAR_BEYOND and not costly
+    shape = len(minima), len(w), net.layers[-1]
+    z, S, variance = np.empty(shape), np.empty((*shape, shape[-1])), np.zeros(shape[:2])
+    interrupted = Event()
+
+    def without(k: int) -> bool:
+        if interrupted.is_set() or time.monotonic() > until:
+            return False
+        if progress is not None:
+            progress(f"fold {k + 1} of {n}")
+        held_out = fold == k
+        remains = np.where(held_out, np.maximum(w - once, 0.0), w)
+        stays = remains > 0.0
+        for m, theta in enumerate(minima):
+            try:
+                now, held, there = refit(remains, n * m + k, theta, anew)
+                known = minimum_at(
+                    now, there, root_of(held, there), unit, once[stays], least, spread_out
+                )
+            except (TrainingError, linalg.LinAlgError):
+                return False
+            if known is None:
+                return False
+            root = np.sqrt(known.variance * unit) * known.root
+            z[m, held_out], S[m, held_out] = spread(net, there, root, X[held_out])
+            variance[m, held_out] = known.variance
+        return True
+
+    done = side_by_side(without, n, interrupted)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    if not (all(done) and np.all(np.isfinite(z)) and np.all(np.isfinite(S))):
+        return None
+    return Refits(n, anew, Spread(z, S), variance.mean(axis=0))
+
+
+def folds(X: Array, Y: Array, most: int) -> NDArray[np.intp]:
+    """Return the fold of each row, (n,): by chance, but the same in whatever order the rows are."""
+    n = len(X)
+    fold = np.empty(n, dtype=np.intp)
+    order = np.lexsort(np.column_stack([X[:, ::-1], Y[:, ::-1]]).T)
+    fold[order] = np.random.default_rng(0).permutation(n) % min(n, most)
+    return fold
