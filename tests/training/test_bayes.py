@@ -18,7 +18,8 @@ from chainrule import (
 from chainrule.report.summary import summary
 from chainrule.statistics.evidence import inverse_root, laplace
 from chainrule.statistics.posterior import moderated
-from chainrule.training import bayes, belief, evidence, growth, penalty, robust
+from chainrule.tables.scaling import quantile
+from chainrule.training import bayes, belief, evidence, growth, penalty
 from chainrule.training.belief import believed
 from chainrule.training.insight import counts_of_tails, of_rows
 from chainrule.training.kernels import native
@@ -631,9 +632,9 @@ def test_how_much_noise_with_heavy_tails_counts(rng):
 
 def test_a_quantile_of_weighted_values():
     values, w = np.array([3.0, 1.0, 2.0, 9.0]), np.array([1.0, 5.0, 1.0, 1.0])
-    assert robust._quantile(values, 0.5, w) == 1.0
-    assert robust._quantile(values, 0.75, w) == 2.0
-    assert robust._quantile(values, 0.9, w) == 9.0
+    assert quantile(values, 0.5, w) == 1.0
+    assert quantile(values, 0.75, w) == 2.0
+    assert quantile(values, 0.9, w) == 9.0
 
 
 def test_rows_count_once_what_they_count_in_the_last_size():

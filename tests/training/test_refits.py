@@ -10,6 +10,7 @@ from chainrule import NetworkClassifier, NetworkRegressor
 from chainrule.report.summary import summary
 from chainrule.statistics.calibration import calibrated
 from chainrule.training import belief, refits
+from chainrule.training.kernels import native
 from chainrule.training.refits import folds
 
 
@@ -39,6 +40,12 @@ def of_fresh(model, X, y):
     )
 
 
+in_c = pytest.mark.skipif(
+    not native.build(), reason="four fits of ten folds take a minute in Python"
+)
+
+
+@in_c
 @pytest.mark.filterwarnings("ignore:no_better_than_mean")
 @pytest.mark.filterwarnings("ignore:.*far from those that were learned")
 @pytest.mark.parametrize("truth", [lambda X: X[:, 0] - X[:, 1] + 0.5 * X[:, -1], bent, none])
@@ -57,6 +64,7 @@ def test_what_is_said_of_fresh_rows_is_true(truth):
     assert 0.90 < np.mean(held) < 0.985
 
 
+@in_c
 def test_classes_say_what_fresh_rows_say():
     ratios = []
     for seed in range(4):
@@ -68,6 +76,7 @@ def test_classes_say_what_fresh_rows_say():
     assert abs(np.mean(ratios)) < 0.15
 
 
+@in_c
 def test_first_order_is_too_sure_where_weights_are_many(monkeypatch):
     X, y = table(60, 10, 0, bent)
     model = NetworkRegressor((5,), n_restarts=1).fit(X, y)

@@ -24,6 +24,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 
 KINDS = ("none", "max", "standard")
+TO_DEVIATION = 1.4826  # of a median distance, for a Gaussian
 ROUNDED = 4.0 * float(np.finfo(np.float64).eps)
 
 
@@ -132,6 +133,42 @@ def fit_scaling(kind: str, A: ArrayLike, w: Array | None = None) -> Scaling:
     constant = ~varies(B)
     center = np.where(constant, A[0], np.ldexp(mean, exponent))
     return Scaling(kind, center, np.where(constant, 0.0, np.ldexp(np.sqrt(variance), exponent)))
+
+
+def fit_robust_scaling(A: ArrayLike, w: Array) -> Scaling:
+    """Measure a standard scaling that rows far off leave where it is.
+
+    The center is the median, and the scale the median of distances from it, by as much larger as
+    makes it the standard deviation of a Gaussian. A column half of which is one number is scaled
+    as usual.
+
+    Parameters
+    ----------
+    A : array_like (n, d)
+        Finite numbers.
+    w : ndarray (n,)
+        The weight of each row, greater than 0.
+    """
+    A = np.asarray(A, dtype=np.float64)
+    as_usual = fit_scaling("standard", A, w)
+    exponent = np.frexp(np.max(np.abs(A), axis=0))[1]
+    B = np.ldexp(A, -exponent)
+    center = np.array([quantile(column, 0.5, w) for column in B.T])
+    off = np.array([quantile(column, 0.5, w) for column in np.abs(B - center).T])
+    usable = (off > 0.0) & ~as_usual.ignored
+    center, scale = np.ldexp(center, exponent), np.ldexp(TO_DEVIATION * off, exponent)
+    return Scaling(
+        "standard",
+        np.where(usable, center, as_usual.center),
+        np.where(usable, scale, as_usual.scale),
+    )
+
+
+def quantile(values: Array, level: float, w: Array) -> float:
+    """Return the lowest value that so much of the weight does not exceed."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(w[order])
+    return float(values[order[np.searchsorted(below, level * below[-1])]])
 
 
 def varies(A: Array) -> NDArray[np.bool_]:

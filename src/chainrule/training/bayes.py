@@ -289,9 +289,11 @@ def rows_enough(net: Network) -> int:
     return max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * net.n_parameters // net.layers[-1])
 
 
-def settled(objective: Objective, theta: Array, max_iter: int | None = None) -> Array:
+def settled(
+    objective: Objective, theta: Array, max_iter: int | None = None, method: str = "auto"
+) -> Array:
     """Return the minimum near a point."""
-    chosen = choose("auto", objective, len(theta))
+    chosen = choose(method, objective, len(theta))
     return descended(objective, theta, chosen, limits(TOLERANCE, max_iter, None)).theta
 
 

@@ -18,11 +18,13 @@ from chainrule.training import bayes, growth, penalty
 from chainrule.training.model import Model
 from chainrule.training.objective import Objective, decay_of
 from chainrule.training.priors import priors_of, usual
-from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails
+from chainrule.training.refits import is_costly
+from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails, robust_start
 
 EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
 LEAST_TIME = 1e-3  # seconds
+MOST_ITERATIONS = 300  # of a fit without some of the rows
 STARTS_AGAIN = 2  # of a fit without some of the rows, besides the minimum of all
 ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
 ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
@@ -115,13 +117,14 @@ class Penalized:
         X, Y = np.asarray(o.X)[stays], np.asarray(o.Y)[stays]
         some = replace(o, X=X, Y=Y, sample_weight=w[stays])
         if self.found is None:
-            starts = o.admitted(Starts(o.net, seed, scheme).take(STARTS_AGAIN))
-            ends = [bayes.settled(some, start) for start in (theta, *starts)]
+            method, n = ("lbfgs", 0) if is_costly(o) else ("auto", STARTS_AGAIN)
+            starts = [theta, *o.admitted(Starts(o.net, seed, scheme).take(n))]
+            ends = [bayes.settled(some, start, MOST_ITERATIONS, method) for start in starts]
             theta = min(ends, key=some.cost)
             return some, replace(self, objective=some).held(theta), theta
         found = bayes.by_evidence_again(some, self.found, seed, scheme=scheme, anew=anew)
         some = some.with_decay(found.decay)
-        return some, some, bayes.settled(some, found.best.theta)
+        return some, some, found.best.theta
 
     def as_dict(self, theta: Array) -> dict[str, Any]:
         """Return how it was found, and the evidence at a minimum, as plain data."""
@@ -208,29 +211,41 @@ def penalized(
             f"noise {STUDENT!r} is that of numbers with squared loss; output {net.output!r} "
             f"with loss {net.loss!r} has none"
         )
-    if sizes is None:
+    w, first_sizes = start.objective.w, sizes
+    if noise == STUDENT:
+        # a first fit that follows rows far off would never find out which ones they are
+        counts = robust_start(start.objective, search.seed)
+        start = replace(start, objective=replace(start.objective, sample_weight=w * counts))
+        if sizes is not None:
+            first_sizes = _counting(sizes, w * counts)
+    if first_sizes is None:
         now = _with_alpha(start, alpha, search)
     else:
-        now = _of_best_size(start, alpha, search, sizes)
+        now = _of_best_size(start, alpha, search, first_sizes)
     try:
-        found = _as_noisy(now, search, noise)
+        found = _as_noisy(now, search, noise, w)
         if sizes is None or found is now or found.interrupted:
             return found
-        return _of_best_size_so_noisy(found, search, noise, sizes, now.objective.w)
+        return _of_best_size_so_noisy(found, search, noise, sizes, w)
     except KeyboardInterrupt:
         if now.found is None:
             raise
         return replace(now, interrupted=True)
 
 
-def _as_noisy(now: Penalized, search: Search, noise: str) -> Penalized:
+def _counting(sizes: Callable[[int], Objective], w: Array) -> Callable[[int], Objective]:
+    """Return the costs of all sizes, with rows that count so much."""
+    return lambda hidden: replace(sizes(hidden), sample_weight=w)
+
+
+def _as_noisy(now: Penalized, search: Search, noise: str, w: Array) -> Penalized:
     """Return the cost with each target scaled by the noise in it, and with rows that count less."""
     for _ in range(ROUNDS_OF_NOISE if _can_be_whitened(now) else 0):
         share = _share_of_noise(now)
         if now.interrupted or np.abs(np.log(share)).max() < SAME_NOISE:
             break
         now = _by_evidence(_whitened(now, share), search)
-    return _with_tails(now, search) if noise == STUDENT and not now.interrupted else now
+    return _with_tails(now, search, w) if noise == STUDENT and not now.interrupted else now
 
 
 def _of_best_size_so_noisy(
@@ -244,8 +259,7 @@ def _of_best_size_so_noisy(
     now = _of_best_size(found, EVIDENCE, search, of_size)
     if now.interrupted or now.model.network == found.model.network:
         return replace(found, sizes=now.sizes, interrupted=now.interrupted)
-    objective = replace(now.objective, sample_weight=w)
-    return _as_noisy(replace(now, objective=objective, tails=None), search, noise)
+    return _as_noisy(replace(now, tails=None), search, noise, w)
 
 
 def _of_best_size(
@@ -327,9 +341,9 @@ def _whitened(now: Penalized, share: Array) -> Penalized:
     return replace(now, model=model, objective=replace(o, Y=np.asarray(o.Y) / share))
 
 
-def _with_tails(now: Penalized, search: Search) -> Penalized:
+def _with_tails(now: Penalized, search: Search, w: Array) -> Penalized:
+    """Return the cost with rows that count what heavy tails make of their weights w."""
     net = now.objective.net
-    w = now.objective.w
     if now.found is None:
         near = bayes.settled(now.objective, net.initial(seed=search.seed))
     else:

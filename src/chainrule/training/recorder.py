@@ -118,11 +118,15 @@ class Recorder:
         """Return J, g and the Gauss-Newton H at `theta`."""
         return self._objective.evaluate(theta, 2)
 
-    def hessian(self, theta: Array) -> Array | None:
-        """Return the exact Hessian at `theta` if the objective has it and it costs little."""
-        little = getattr(self._objective, "hessian_costs_little", False)
-        affordable = little and len(theta) <= MOST_FOR_HESSIAN
-        return self._objective.hessian(theta) if affordable else None  # type: ignore[attr-defined]
+    def hessian(self, theta: Array, dear: bool = False) -> Array | None:
+        """Return the exact Hessian at `theta` if the objective has it and it costs little.
+
+        With `dear` it may cost as much as a gradient for each weight.
+        """
+        hessian: Callable[[Array], Array] | None = getattr(self._objective, "hessian", None)
+        worth_it = dear or getattr(self._objective, "hessian_costs_little", False)
+        affordable = hessian is not None and worth_it and len(theta) <= MOST_FOR_HESSIAN
+        return hessian(theta) if affordable and hessian is not None else None
 
     def residuals(self, theta: Array) -> Residuals | None:
         """Return the residuals behind J if the objective prefers them."""

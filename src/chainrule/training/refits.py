@@ -96,7 +96,7 @@ def refitted(
         Called with a line of text before every fold.
     """
     net, X, Y, w = objective.net, np.asarray(objective.X), np.asarray(objective.Y), objective.w
-    costly = len(w) * net.layers[-1] * net.n_parameters**2 > COSTLY
+    costly = is_costly(objective)
     fold = folds(X, Y, FOLDS_IF_COSTLY if costly else FOLDS)
     n, anew = int(fold.max()) + 1, share > FAR_BEYOND and not costly
     shape = len(minima), len(w), net.layers[-1]
@@ -132,6 +132,12 @@ def refitted(
     if not (all(done) and np.all(np.isfinite(z)) and np.all(np.isfinite(S))):
         return None
     return Refits(n, anew, Spread(z, S), variance.mean(axis=0))
+
+
+def is_costly(objective: Objective) -> bool:
+    """Return whether one step with second derivatives is many multiplications."""
+    p = objective.net.n_parameters
+    return bool((np.asarray(objective.Y).size + p) * p**2 > COSTLY)
 
 
 def folds(X: Array, Y: Array, most: int) -> NDArray[np.intp]:

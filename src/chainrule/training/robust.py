@@ -2,7 +2,11 @@
 
 The logarithm of t's density has the slope of a square that is weighted by (ν + 1) / (ν + r²/σ²),
 so that weights and fit are found in turn (Lange, Little & Taylor 1989, JASA 84:881). The degrees of
-freedom ν and the scale σ are those for which the residuals are most probable.
+freedom ν and the scale σ are those for which the residuals are most probable; what is farther off
+than `WILD` scales is taken to be that far, so that one row of any size says no more of ν than that.
+
+In turn is not enough where rows are so far off that the first fit follows them: it begins with what
+targets count by their distance from the median (`robust_start`).
 """
 
 from __future__ import annotations
@@ -11,13 +15,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import linalg, optimize, special, stats
 
 from chainrule._contracts import Array
+from chainrule.heart.initialisation import Starts
+from chainrule.statistics.evidence import inverse_root
+from chainrule.statistics.posterior import spread
+from chainrule.tables.scaling import TO_DEVIATION, fit_robust_scaling, quantile
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
+from chainrule.training.penalty import NOISE_IF_UNKNOWN
+from chainrule.training.priors import priors_of, usual
 
-LEAST_SCALE = 1e-3  # of the root mean square error
+LEAST_SCALE = 1e-3  # of the middle half of the targets
+WILD = 20.0  # median errors
+CLOSE, CLOSE_ERROR = 3.0, 1.5  # scales, within which targets and errors are no surprise
+FIRST_STARTS, FIRST_ROUNDS, SAME_SCALE = 3, 10, 0.02
+FIRST_SCALE = 0.1  # of that of the targets: less is not believed of the errors of a first fit
+FIRST_DEGREES = 2.0
+MOST_ITERATIONS = 100
 ROUNDS, SAME = 20, 1e-3
 STUDENT = "student"
 LEAST_DEGREES, MOST_DEGREES = 1.0, 100.0  # beyond, t is as good as normal
@@ -76,24 +92,87 @@ def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
         Of a squared loss, with its penalty.
     theta : ndarray (p,)
     """
-    weights = np.ones(len(objective.w))
+    weights, w = np.ones(len(objective.w)), objective.w
     degrees = MOST_DEGREES
+    of_targets = fit_robust_scaling(objective.Y, w).scale
     for _ in range(ROUNDS):
-        errors = objective.net.forward(theta, objective.X).y_hat - np.asarray(objective.Y)
-        scale = np.array([_scale_and_degrees(column, objective.w)[0] for column in errors.T])
-        scale = np.maximum(scale, LEAST_SCALE * np.sqrt(np.mean(errors**2, axis=0)))
-        degrees = _scale_and_degrees((errors / scale).ravel(), np.repeat(objective.w, len(scale)))[
-            1
-        ]
+        errors = _errors(objective, theta)
+        # what a row has done to its own prediction makes its error look smaller than it is
+        leverage = _leverage(replace(objective, sample_weight=w * weights), theta)
+        scale = np.array([quantile(np.abs(column), 0.5, w) for column in errors.T])
+        sizes = np.hypot(errors, scale * np.sqrt(leverage)[:, None])
+        scale = np.array([_scale_and_degrees(column, w)[0] for column in sizes.T])
+        scale = np.maximum(scale, LEAST_SCALE * of_targets)
+        degrees = _scale_and_degrees((sizes / scale).ravel(), np.repeat(w, len(scale)))[1]
         before = weights
         weights = counted(errors, degrees, scale)
-        most = _quantile(weights, 0.75, objective.w)
+        most = quantile(weights, 0.75, objective.w)
         weights = weights / most
         of_theta = theta
         if np.abs(weights - before).max() < SAME:
             break
         theta = bayes.settled(replace(objective, sample_weight=objective.w * weights), theta)
     return HeavyTails(weights, degrees, scale, most, of_theta)
+
+
+def robust_start(objective: Objective, seed: int) -> Array:
+    """Return what rows count by a first fit that rows far off cannot lead astray, (n,).
+
+    It begins with the distance of each target from the median, in median distances: this bounds
+    what a row can do before anything is fitted. Then weights and fit are found in turn, from
+    several starts, with few degrees of freedom and the usual penalty; the most probable is kept.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of a squared loss, with any penalty: it is not looked at.
+    seed : int
+        Of the starts.
+    """
+    net, Y, w = objective.net, np.asarray(objective.Y), objective.w
+    scaling = fit_robust_scaling(Y, w)
+    of_targets = np.where(scaling.ignored, 1.0, scaling.scale)
+    near = np.clip(Y, scaling.center - CLOSE * of_targets, scaling.center + CLOSE * of_targets)
+    noise = NOISE_IF_UNKNOWN * float(np.mean(of_targets**2))
+    priors = priors_of(net)
+    penalty = noise * priors.spread(usual(replace(objective, Y=near), priors))
+    best, least = np.ones(len(w)), np.inf
+    for theta in objective.admitted(Starts(net, seed).take(FIRST_STARTS)):
+        errors, scale = Y - scaling.center, of_targets
+        for _ in range(FIRST_ROUNDS):
+            weights = counted(errors, FIRST_DEGREES, scale)
+            now = replace(objective, sample_weight=w * weights).with_decay(penalty)
+            theta = bayes.settled(now, theta, MOST_ITERATIONS)
+            errors, before = _errors(objective, theta), scale
+            size = [quantile(np.abs(column), 0.5, w) for column in errors.T]
+            scale = np.maximum(TO_DEVIATION * np.array(size), FIRST_SCALE * of_targets)
+            if np.abs(np.log(scale / before)).max() < SAME_SCALE:
+                break
+        weights = counted(errors, FIRST_DEGREES, scale)
+        # minus the logarithm of t's density, and of what is usual for the weights
+        tails = -0.5 * (FIRST_DEGREES + len(scale)) * float(w @ np.log(weights))
+        cost = tails + float(w.sum() * np.log(scale).sum() + 0.5 * penalty @ theta**2 / noise)
+        if cost < least:
+            # whole where they are near, so that no row that says what others say is given up
+            off = np.mean((errors / scale) ** 2, axis=1)
+            best, least = 1.0 / np.maximum(1.0, off / CLOSE_ERROR**2), cost
+    return best
+
+
+def _leverage(objective: Objective, theta: Array) -> Array:
+    """Return how far each row decides its own prediction, from 0 to 1, (n,); 0 if not known."""
+    if objective.net.n_parameters > bayes.MOST_WEIGHTS:
+        return np.zeros(len(objective.w))
+    try:
+        root = inverse_root(objective, theta)
+    except linalg.LinAlgError:
+        return np.zeros(len(objective.w))
+    _, S = spread(objective.net, theta, root, np.asarray(objective.X))
+    return np.asarray(np.clip(np.einsum("nkk->n", S) / S.shape[1], 0.0, 1.0))
+
+
+def _errors(objective: Objective, theta: Array) -> Array:
+    return np.asarray(objective.net.forward(theta, objective.X).y_hat - np.asarray(objective.Y))
 
 
 def inefficiency(degrees: float) -> float:
@@ -109,7 +188,8 @@ def counted(errors: Array, degrees: float, scale: Array) -> Array:
 
 def _scale_and_degrees(errors: Array, w: Array) -> tuple[float, float]:
     """Return σ and ν for which errors are most probable."""
-    size = _quantile(np.abs(errors), 0.5, w) or float(np.abs(errors).mean()) or 1.0
+    size = quantile(np.abs(errors), 0.5, w) or float(np.abs(errors).mean()) or 1.0
+    errors = np.clip(errors, -WILD * size, WILD * size)
 
     def cost(logs: Array) -> float:
         scale, nu = np.exp(logs)
@@ -121,10 +201,3 @@ def _scale_and_degrees(errors: Array, w: Array) -> tuple[float, float]:
     bounds = [(-5.0, 5.0), (np.log(LEAST_DEGREES), np.log(MOST_DEGREES))]
     found = optimize.minimize(cost, [0.4, np.log(5.0)], method="L-BFGS-B", bounds=bounds)
     return float(np.exp(found.x[0])) * size, float(np.exp(found.x[1]))
-
-
-def _quantile(values: Array, level: float, w: Array) -> float:
-    """Return the lowest value that so much of the weight does not exceed."""
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(w[order])
-    return float(values[order[np.searchsorted(below, level * below[-1])]])

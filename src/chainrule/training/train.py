@@ -20,7 +20,7 @@ from chainrule.heart.own_functions import require_usable
 from chainrule.statistics.influence import HIGH, taken_once
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
-from chainrule.tables.scaling import fit_scaling
+from chainrule.tables.scaling import Scaling, fit_robust_scaling, fit_scaling
 from chainrule.tables.targets import Targets
 from chainrule.training import bayes, growth, penalty
 from chainrule.training.belief import Belief, believed
@@ -41,7 +41,7 @@ from chainrule.training.requirements import (
     require_variation,
 )
 from chainrule.training.restarts import minimize_from_starts, stopped_at
-from chainrule.training.robust import HeavyTails
+from chainrule.training.robust import STUDENT, HeavyTails
 from chainrule.training.starts import Restarts
 
 MOST_WORK = 1e11  # multiplications for second derivatives
@@ -184,7 +184,7 @@ def train(
         network,
         np.zeros(network.n_parameters),
         like.input_scaling if like else fit_scaling(scale, X, w),
-        like.target_scaling if like else fit_scaling(_target_scale(network, scale), Y, w),
+        like.target_scaling if like else _target_scaling(network, scale, Y, w, noise),
         names,
         target_names,
         {},
@@ -425,6 +425,13 @@ def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
         for i in order
     ]
     return known
+
+
+def _target_scaling(network: Network, scale: str, Y: Array, w: Array, noise: str) -> Scaling:
+    kind = _target_scale(network, scale)
+    if kind == "standard" and noise == STUDENT:
+        return fit_robust_scaling(Y, w)
+    return fit_scaling(kind, Y, w)
 
 
 def _target_scale(network: Network, scale: str) -> str:

@@ -28,6 +28,7 @@ from chainrule.training.optimizers.steps import Model, Normal, Orthogonal, Wide
 
 SLOW = 1e-3  # a relative reduction below which Gauss-Newton has little left to give
 SLOW_STEPS = 2  # of that kind in a row, and Newton's method takes over
+MANY_SLOW_STEPS = 50  # and so many where the Hessian is dear
 ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of J: no cost can tell such a difference
 
 
@@ -120,7 +121,7 @@ class LevenbergMarquardt:
     def _next(self, problem: Problem, theta: Array, g: Array, at: Memory) -> tuple[Model, bool]:
         """Return the model at a point that was just taken, and whether it is exact."""
         soon = self.polish and (at.exact or at.slow >= SLOW_STEPS)
-        H = problem.hessian(theta) if soon else None
+        H = problem.hessian(theta, at.exact or at.slow >= MANY_SLOW_STEPS) if soon else None
         if H is not None:
             return Normal(g, H), True
         return _gauss_newton(problem, theta, at.model), False

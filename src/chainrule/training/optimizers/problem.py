@@ -23,8 +23,8 @@ class Problem(Protocol):
     def gauss_newton(self, theta: Array) -> Evaluation:
         """Return J, g and the Gauss-Newton H."""
 
-    def hessian(self, theta: Array) -> Array | None:
-        """Return the exact d²J/dθ², or None if it is not to be had for little."""
+    def hessian(self, theta: Array, dear: bool = False) -> Array | None:
+        """Return the exact d²J/dθ², None if it is not to be had, or for little unless dear."""
 
     def residuals(self, theta: Array) -> Residuals | None:
         """Return the residuals behind J if it is better to work with them than with H."""
