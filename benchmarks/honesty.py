@@ -1,119 +1,206 @@
 """Is what a fit says of itself true on fresh rows? Simulated tables, everything as it comes.
 
-Each table has rows from 20 to 500, columns from 2 to 30, and one of three truths: a linear one, a
-bent one, and none at all. `NetworkRegressor()` and `NetworkClassifier()` are fitted to it, and what
-they say is compared with 1,000 fresh rows of the same kind: the leave-one-out error with the error,
-± 1.96 standard deviations and the 95 % interval with how many rows they hold, and of classes the
-leave-one-out log loss with the log loss. Ratios are geometric means over tables.
+Each table has rows from 20 to 2,000, columns from 2 to as many as there are rows, noise from a
+tenth to as much as there is to learn, one of three truths - a linear one, a bent one, and none at
+all - and is fitted with 3 units or with 10. What `NetworkRegressor(units)` and
+`NetworkClassifier(units)` say is compared with 1,000 fresh rows of the same kind: the leave-one-out
+error with the error, ± 1.96 standard deviations and the 95 % interval with how many rows they hold,
+and of classes the leave-one-out log loss with the log loss. Ratios are geometric means over tables,
+in brackets the lowest and the highest of the cells of rows, columns and truth.
 
-    python benchmarks/honesty.py 3        three tables of each kind
+    python benchmarks/honesty.py 4        a fourth of all tables
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
+import time
 import warnings
 
 import numpy as np
 
-from _timing import machine
+from _timing import RESULTS, machine
 from chainrule import NetworkClassifier, NetworkRegressor
+from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure, save
 
-ROWS, COLUMNS = (20, 50, 100, 200, 500), (2, 5, 10, 30)
-NOISE, FRESH, TABLES = 0.3, 1_000, 4
-UNITS = 10  # of the default
+PICTURE = RESULTS.with_name("honesty.png")
+# rows, columns, tables of each truth
+CELLS = (
+    *((20, d, 36) for d in (2, 5, 10, 20)),
+    *((50, d, 36) for d in (2, 5, 10, 30, 50)),
+    *((100, d, 36) for d in (2, 5, 10, 30)),
+    *((200, d, 36) for d in (2, 5, 10, 30)),
+    *((500, d, 12) for d in (2, 5, 10, 30)),
+    *((2_000, d, 4) for d in (2, 5, 10)),
+)
+UNITS, NOISE, FRESH = (3, 10), (0.1, 0.3, 1.0), 1_000
 TRUTHS = {
     "linear": lambda X: X[:, 0] - X[:, 1] + 0.5 * X[:, -1],
     "bent": lambda X: np.sin(2 * X[:, 0]) + 0.5 * X[:, 1] ** 2,
     "none": lambda X: np.zeros(len(X)),
 }
-RATIOS = ((0.0, 0.3), (0.3, 1.0), (1.0, 3.0), (3.0, np.inf))  # rows for each weight
+SHARES = (0.0, 0.1, 0.2, 0.3, 1.0)  # γ for each number that was learned
 TOO_FEW = 5  # of a class, below which nothing is asked
+COLUMNS = [
+    "n",
+    "d",
+    "truth",
+    "units",
+    "noise",
+    "share",
+    "folds",
+    "error",
+    "loo",
+    "within",
+    "held",
+    "log_loss",
+    "seconds",
+]
 
 
-def table(n, d, truth, seed):
+def table(n, d, truth, noise, seed):
     """Return inputs, targets and classes of n rows, and of fresh ones."""
     rng = np.random.default_rng([n, d, list(TRUTHS).index(truth), seed])
     X = rng.standard_normal((n + FRESH, d))
     f = TRUTHS[truth](X)
-    y = f + NOISE * rng.standard_normal(len(X))
+    y = f + noise * rng.standard_normal(len(X))
     classes = rng.uniform(size=len(X)) < 1.0 / (1.0 + np.exp(-2.0 * (f - f.mean())))
     return X[:n], y[:n], classes[:n], X[n:], y[n:], classes[n:]
 
 
-def of_numbers(X, y, X_new, y_new):
-    """Return leave-one-out error over error, and what standard deviations and intervals hold."""
-    fitted = NetworkRegressor().fit(X, y)
+def of_numbers(units, X, y, X_new, y_new):
+    """Return γ's share, folds, error, log of loo over it, what deviations and intervals hold."""
+    fitted = NetworkRegressor(units).fit(X, y)
     mean, std = fitted.predict(X_new, return_std=True)
     lower, upper = fitted.predict_interval(X_new)
     error = float(np.sqrt(np.mean((mean - y_new) ** 2)))
+    known = fitted.model_.training["known"]
     return [
+        known["share"],
+        known.get("refits", {}).get("folds", 0),
+        error,
         np.log(fitted.loo_scores_["y"]["rmse"] / error),
         np.mean(np.abs(mean - y_new) <= 1.96 * std),
         np.mean((lower <= y_new) & (y_new <= upper)),
-        error,
     ]
 
 
-def of_classes(X, c, X_new, c_new):
+def of_classes(units, X, c, X_new, c_new):
     """Return the logarithm of the leave-one-out log loss over the log loss."""
-    fitted = NetworkClassifier().fit(X, c)
+    fitted = NetworkClassifier(units).fit(X, c)
     p = fitted.predict_proba(X_new)[np.arange(len(c_new)), c_new.astype(int)]
     return np.log(fitted.loo_scores_["class"]["log_loss"] / -np.mean(np.log(p)))
 
 
-def simulated(tables):
-    """Return one row for each table: n, d, truth, and what came out, NaN where nothing did."""
+def simulated(part):
+    """Return one row for each table, as COLUMNS says, NaN where nothing came out."""
     found = []
-    for n in ROWS:
-        for d in (d for d in COLUMNS if d < n):
+    for n, d, tables in CELLS:
+        kinds = itertools.cycle(itertools.product(UNITS, NOISE))
+        for seed, (units, noise) in zip(range(max(1, tables // part)), kinds, strict=False):
             for k, truth in enumerate(TRUTHS):
-                for seed in range(tables):
-                    X, y, c, X_new, y_new, c_new = table(n, d, truth, seed)
-                    row = [n, d, k, *of_numbers(X, y, X_new, y_new), np.nan]
-                    if min(c.sum(), (~c).sum()) >= TOO_FEW:
-                        row[-1] = of_classes(X, c, X_new, c_new)
-                    found.append(row)
-        print(f"{n} rows: {len(found)} tables", flush=True)
-    return np.array(found)
+                X, y, c, X_new, y_new, c_new = table(n, d, truth, noise, seed)
+                began = time.perf_counter()
+                row = [n, d, k, units, noise, *of_numbers(units, X, y, X_new, y_new)]
+                seconds = time.perf_counter() - began
+                row.append(np.nan)
+                if min(c.sum(), (~c).sum()) >= TOO_FEW:
+                    row[-1] = of_classes(units, X, c, X_new, c_new)
+                found.append([*row, seconds])
+        print(f"{n} rows, {d} columns: {len(found)} tables", flush=True)
+    return dict(zip(COLUMNS, np.array(found).T, strict=True))
 
 
-def line(name, rows):
+def cells(found, mask, name):
+    """Return the mean of a column over each cell of rows, columns and truth."""
+    keys = np.column_stack([found[key][mask] for key in ("n", "d", "truth")])
+    values = found[name][mask]
+    each = [values[(keys == key).all(axis=1)] for key in np.unique(keys, axis=0)]
+    return np.array([np.nanmean(of) for of in each if np.isfinite(of).any()])
+
+
+def line(title, found, mask):
     """Return one line of the table of results."""
-    of_error, within, held, error, of_loss = np.nanmean(rows[:, 3:], axis=0)
-    return (
-        f"| {name} | {len(rows)} | {error:.3f} | {np.exp(of_error):.2f} | {within:.1%} | "
-        f"{held:.1%} | {np.exp(of_loss):.2f} |"
-    )
+
+    def ratio(name):
+        of = np.exp(cells(found, mask, name))
+        return f"{np.exp(np.nanmean(found[name][mask])):.2f} ({of.min():.2f} – {of.max():.2f})"
+
+    def share(name):
+        of = cells(found, mask, name)
+        return f"{found[name][mask].mean():.1%} ({of.min():.0%} – {of.max():.0%})"
+
+    texts = ratio("loo"), share("within"), share("held"), ratio("log_loss")
+    return f"| {title} | {mask.sum():,} | " + " | ".join(texts) + " |"
 
 
-def run(tables=TABLES):
+def drawn(found):
+    """Draw the four numbers against γ's share, a dot for each table."""
+    with figure(11, 7) as fig:
+        axes = fig.subplots(2, 2)
+        panels = (
+            ("loo", "leave-one-out error / fresh error", (np.log(0.85), np.log(1.15))),
+            ("within", "± 1.96 standard deviations hold", (0.92, 0.98)),
+            ("held", "95 % intervals hold", (0.92, 0.98)),
+            ("log_loss", "leave-one-out log loss / fresh", (np.log(0.9), np.log(1.1))),
+        )
+        share = found["share"]
+        edges = np.quantile(share, np.linspace(0, 1, 13))
+        middle = 0.5 * (edges[1:] + edges[:-1])
+        for ax, (name, title, (low, high)) in zip(axes.ravel(), panels, strict=True):
+            is_ratio = name in ("loo", "log_loss")
+            shown = np.exp if is_ratio else np.asarray
+            ax.axhspan(shown(low), shown(high), color="#dddddd", zorder=0)
+            ax.axhline(1.0 if is_ratio else 0.95, color=BLACK, linewidth=1)
+            ax.plot(share, shown(found[name]), ".", color=BLUE, alpha=0.15, markersize=4)
+            rows = [(share >= a) & (share <= b) for a, b in itertools.pairwise(edges)]
+            means = [shown(np.nanmean(found[name][of])) for of in rows]
+            ax.plot(middle, means, "o-", color=ORANGE)
+            ax.set(title=title, ylim=(0.4, 1.8) if is_ratio else (0.6, 1.02))
+            ax.set_xlabel("γ for each number that was learned")
+        save(fig, PICTURE)
+
+
+def run(part=1):
     """Return the section of RESULTS.md."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where there is no truth, none is found
-        found = simulated(tables)
-    ratio = found[:, 0] / (UNITS * (found[:, 1] + 2) + 1)
+        found = simulated(part)
+    return section(found)
+
+
+def section(found):
+    """Return the section of RESULTS.md from what was found, and draw its figure."""
+    drawn(found)
+    every = np.ones(len(found["n"]), dtype=bool)
+    n_classes = int(np.isfinite(found["log_loss"]).sum())
     lines = [
         "## Is what a fit says of itself true on fresh rows?",
         "",
-        f"{len(found):,} simulated tables of numbers, and as many of classes where there were",
-        f"{TOO_FEW} of each; noise {NOISE}; estimators as they come. Leave-one-out over fresh:",
-        "1 is honest, less is too sure.",
+        f"{len(every):,} simulated tables of numbers and {n_classes:,} of classes; estimators as "
+        "they come, 3 or 10",
+        f"units. Leave-one-out over fresh: 1 is honest, less is too sure. In brackets the lowest "
+        f"and highest of the {len(cells(found, every, 'loo'))}",
+        "cells of rows, columns and truth, of 4 to 36 tables each: part of that spread is chance. "
+        f"Median time of a fit {np.median(found['seconds']):.2f} s.",
         "",
-        "| tables | | error | leave-one-out / fresh | ± 1.96 std hold | 95 % intervals hold | "
+        "| tables | | leave-one-out / fresh | ± 1.96 std hold | 95 % intervals hold | "
         "log loss, leave-one-out / fresh |",
-        "| --- " * 7 + "|",
-        line("all", found),
+        "| --- " * 6 + "|",
+        line("all", found, every),
     ]
-    lines += [line(f"truth {name}", found[found[:, 2] == k]) for k, name in enumerate(TRUTHS)]
-    lines += [line(f"{n} rows", found[found[:, 0] == n]) for n in ROWS]
-    lines += [line(f"{d} columns", found[found[:, 1] == d]) for d in COLUMNS]
-    for low, high in RATIOS:
-        name = (
-            f"{low:g} to {high:g} rows for each weight" if np.isfinite(high) else f"{low:g} or more"
-        )
-        lines.append(line(name, found[(ratio >= low) & (ratio < high)]))
-    return lines
+    lines += [line(f"truth {name}", found, found["truth"] == k) for k, name in enumerate(TRUTHS)]
+    for key, title in (("n", "{:g} rows"), ("d", "{:g} columns"), ("units", "{:g} units")):
+        lines += [line(title.format(v), found, found[key] == v) for v in np.unique(found[key])]
+    lines += [line(f"noise {v:g}", found, found["noise"] == v) for v in NOISE]
+    for low, high in itertools.pairwise(SHARES):
+        mask = (found["share"] >= low) & (found["share"] < high)
+        lines.append(line(f"γ {low:g} to {high:g} of the numbers learned", found, mask))
+    mask = (found["share"] >= SHARES[1]) & (found["folds"] == 0)
+    if mask.any():
+        lines.append(line("first order where that is too much", found, mask))
+    return [*lines, "", f"![]({PICTURE.name})"]
 
 
 if __name__ == "__main__":

@@ -218,7 +218,9 @@ def _known(content: Any, net: Network) -> None:
 
 def _certificate(content: Any) -> None:
     known = {"relative_gradient", "decrement", "lowest_eigenvalue"}
-    spec = object_with(content, "certificate", {"kind", "flat_directions", "units", *known})
+    required = {"kind", "flat_directions", "units", *known}
+    spec = object_with(content, "certificate", required, optional={"unsettled"})
+    _number_or_null(spec.get("unsettled"), "unsettled")
     one_of(spec["kind"], "certificate", KINDS_OF_POINTS)
     for key in known:
         _number_or_null(spec[key], key)

@@ -17,6 +17,7 @@ from scipy import linalg
 
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
 from chainrule.statistics.curvature import (
+    ALWAYS,
     FLAT,
     Product,
     hessian,
@@ -70,6 +71,9 @@ class Certificate:
         That direction.
     newton : ndarray (p,) or None
         The Newton step from there, where it was to be had.
+    unsettled : float
+        How far a Newton step would still move a weight: max |step_j| / max(1, |θ_j|); NaN if that
+        is not known. It can be large where the cost has nothing left to gain.
     units : tuple of Unit
         Hidden units that are dead, saturated or duplicates.
     """
@@ -83,6 +87,7 @@ class Certificate:
     gain: float = 0.0
     way_down: Array | None = None
     newton: Array | None = None
+    unsettled: float = float("nan")
     units: Sequence[Unit] = ()
 
     @property
@@ -112,6 +117,7 @@ class Certificate:
             "relative_gradient": _number(self.relative_gradient),
             "decrement": _number(self.decrement),
             "lowest_eigenvalue": _number(self.lowest_eigenvalue),
+            "unsettled": _number(self.unsettled),
             "flat_directions": self.n_flat,
             "units": [str(unit) for unit in self.units],
         }
@@ -178,7 +184,32 @@ def certify(
         idle = idle_units(net, theta, X) if units and net is not None and X is not None else ()
         left = getattr(objective, "left_to_explain", None)
         nothing_left = left is not None and bool(left(theta, J) <= PERFECT)
-    return Certificate(nothing_left=nothing_left, relative_gradient=size, units=idle, **found)
+    newton = found.get("newton")
+    unsettled = float("nan") if newton is None else relative_step(newton, theta)
+    return Certificate(
+        nothing_left=nothing_left,
+        relative_gradient=size,
+        units=idle,
+        unsettled=unsettled,
+        **found,
+    )
+
+
+def relative_step(step: Array, theta: Array) -> float:
+    """Return max |step_j| / max(1, |θ_j|)."""
+    return float(np.max(np.abs(step) / np.maximum(1.0, np.abs(theta))))
+
+
+def newton_step(objective: ObjectiveProtocol, theta: Array, g: Array, scale: float) -> Array | None:
+    """Return -H⁻¹ g, None where curvature is not positive, or takes long to compute."""
+    if len(theta) > ALWAYS or getattr(objective, "hessian", None) is None:
+        return None
+    with np.errstate(all="ignore"):
+        H = hessian(objective, theta)
+        if not np.all(np.isfinite(H)):
+            return None
+        inverse = _inverse_if_upward(_without_harmless(objective, H, scale)[0])
+    return None if inverse is None else -inverse(g)
 
 
 def _curvature(

@@ -28,6 +28,7 @@ MOST_FOR_ALL_DIFFERENCES = 200  # weights, beyond which differences are along li
 LINES = 5
 WRONG = 1e-4  # a slope, as a share of the cost there is to explain
 ROUNDED_AWAY = float(np.sqrt(np.finfo(np.float64).eps))  # a gradient, whose square is a rounding
+SETTLED = 1e-3  # a Newton step, as a share of a weight
 NOTHING_TO_GAIN = 1e-12  # of the cost there is to explain: a Newton step is not worth it
 
 
@@ -59,6 +60,33 @@ def verdict(
         if claim.converged:
             claim = objection(objective, theta, J, scale, certificate) or claim
     return claim
+
+
+def of_weights(
+    objective: ObjectiveProtocol, claim: Termination, theta: Array, certificate: Certificate
+) -> Termination:
+    """Return the claim of a minimum, or what the weights say against it or have to add.
+
+    The cost can be at its minimum while weights are not: in a valley that leads to infinity they
+    never will be, and where it is nearly flat they are not to be had from the cost.
+    """
+    settled = certificate.unsettled <= SETTLED
+    if not settled or certificate.n_flat:
+        away = _ask(objective, "running_away", theta)
+        if away is not None:
+            return Termination("diverging", away)
+    if settled:
+        return claim
+    n_flat, p = certificate.n_flat, len(theta)
+    if certificate.unsettled > SETTLED:
+        what = f"another Newton step would move a weight by {certificate.unsettled:.1%}"
+    elif n_flat:
+        what = f"weights can move along {n_flat} of {p} directions that are flat"
+    elif np.isfinite(certificate.decrement):
+        what = "weights can move along directions that are nearly flat"
+    else:  # not all curvature is known
+        return claim
+    return Termination(claim.name, f"{claim.inequality}, of the cost: {what}")
 
 
 def nothing_to_gain(certificate: Certificate) -> Termination | None:

@@ -6,6 +6,7 @@ word "converged" is used, `convergence` looks for objections.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, SeedProtocol
 from chainrule._errors import DataError, TrainingError
 from chainrule.heart.seed_protocol import seed_objective
-from chainrule.statistics.certificate import Certificate, certify
+from chainrule.statistics.certificate import Certificate, certify, newton_step, relative_step
 from chainrule.training import convergence, native_fits
 from chainrule.training.blas import one_thread
 from chainrule.training.history import History
@@ -30,6 +31,7 @@ from chainrule.training.optimizers.stopping import (
 )
 from chainrule.training.recorder import ROUNDING, Callback, Recorder
 
+NEWTON_STEPS, SETTLED = 30, 1e-5  # after the end, and what moves a weight by less is none
 CUT_SHORT = ("interrupted", "time_limit")  # who is in a hurry does not wait for curvature
 
 
@@ -299,9 +301,11 @@ def concluded(
         raise error
     theta, J, g = run.theta, run.J, run.g
     if termination.converged and certificate.newton is not None:
-        theta, J, g = _polished(objective, run, certificate.newton)
+        theta, J, g, unsettled = _polished(objective, run, certificate.newton)
         size = relative_gradient(theta, g, run.scale)
-        certificate = replace(certificate, relative_gradient=size)
+        certificate = replace(certificate, relative_gradient=size, unsettled=unsettled)
+    if termination.converged:
+        termination = convergence.of_weights(objective, termination, theta, certificate)
     return Fit(
         theta=theta,
         cost=J,
@@ -319,20 +323,32 @@ def concluded(
 
 def _polished(
     objective: ObjectiveProtocol, run: Finished, newton: Array
-) -> tuple[Array, float, Array]:
-    """Return the point one Newton step further, where the gradient is smaller there.
+) -> tuple[Array, float, Array, float]:
+    """Return the point Newton steps further, and how far another one would move a weight.
 
-    It costs next to nothing once second derivatives are known, and makes weights as exact as
-    the cost is, however training came close.
+    One step costs next to nothing once second derivatives are known, and makes weights as exact
+    as the cost is, however training came close. Where it moves them by more than that, others
+    follow, as long as the gradient gets smaller: the cost may be at its minimum to all digits that
+    were asked for while weights are not.
     """
-    theta = run.theta + newton
-    project = getattr(objective, "project", None)
-    theta = theta if project is None else project(theta)
-    J, g = objective.evaluate(theta, 1)
-    smaller = bool(np.max(np.abs(g)) < np.max(np.abs(run.g)))
-    if smaller and J <= run.J + ROUNDING * abs(run.J):
-        return theta, J, g
-    return run.theta, run.J, run.g
+    theta, J, g = run.theta, run.J, run.g
+    project: Callable[[Array], Array] | None = getattr(objective, "project", None)
+    step: Array | None = newton
+    unsettled = float("nan")
+    for _ in range(NEWTON_STEPS):
+        if step is None:
+            return theta, J, g, float("nan")
+        unsettled = relative_step(step, theta)
+        there = theta + step if project is None else project(theta + step)
+        cost, g_there = objective.evaluate(there, 1)
+        smaller = bool(np.max(np.abs(g_there)) < np.max(np.abs(g)))
+        if not (smaller and cost <= J + ROUNDING * abs(J)):
+            break
+        theta, J, g = there, cost, np.asarray(g_there)
+        if unsettled <= SETTLED:
+            break
+        step = newton_step(objective, theta, g, run.scale)
+    return theta, J, g, unsettled
 
 
 def _run(

@@ -26,6 +26,7 @@ from chainrule.training.engines import memory
 LARGEST = float(np.finfo(np.float64).max)
 NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
 # f' of a saturated unit: far below what moves a weight, far above rounding
+RUNAWAY = 1e3  # what a weight moves a unit by, beyond which nothing more is learned of it
 SATURATED = 1e-10
 
 
@@ -315,6 +316,27 @@ class Objective:
             wrong = (np.abs(slope) < SATURATED) & (error > NEGLIGIBLE * self.scale)
             if wrong.any():
                 return f"output flat and wrong in {wrong.any(axis=1).sum()} of {len(z_L)} rows"
+        return None
+
+    def running_away(self, theta: Array) -> str | None:
+        """Return which weights without a penalty are so large that they lead to infinity."""
+        net, held = self.net, self.decay > 0.0
+        if held.all() or self.bounded:
+            return None
+        trace = net.forward(theta, self.X)
+        W, _ = net.weights(theta)
+        free, _ = net.weights((~held).astype(np.float64))
+        for l in range(1, net.n_layers):
+            # what enters a unit, or adds to an output and is taken away again by other units
+            size = np.abs(W[l] * free[l]) * np.ptp(trace.a[l], axis=0)[:, None]
+            usual = 1.0
+            if l == net.n_layers - 1 and net.loss == "squared" and net.output == "identity":
+                usual = np.maximum(np.ptp(np.asarray(self.Y), axis=0), np.finfo(float).tiny)
+            largest = float((size / usual).max())
+            if largest > RUNAWAY:
+                where = "targets" if l == net.n_layers - 1 else f"what enters layer {l + 1}"
+                times = "times their range" if l == net.n_layers - 1 else ""
+                return f"a weight moves {where} by {largest:.2g} {times}".rstrip()
         return None
 
     def _data_cost(self, theta: Array, J: Any) -> Any:
