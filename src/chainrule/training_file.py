@@ -186,7 +186,7 @@ def _sizes(sizes: Any, growth: Any) -> None:
 
 def _known(content: Any, net: Network) -> None:
     required = {"scores", "gamma", "leverage", "influential", "variance", "relevance"}
-    optional = {"coverage", "share", "refits", "first_order"}
+    optional = {"coverage", "share", "refits", "first_order", "far_off"}
     spec = object_with(content, "known", required, optional=optional)
     for output, inputs in object_of(spec["relevance"], "relevance").items():
         a_name(output)
@@ -201,6 +201,10 @@ def _known(content: Any, net: Network) -> None:
     for key in ("coverage", "share"):
         a_share(spec.get(key, 0), key)
     a_name(spec.get("first_order", "none"))
+    for row in list_of(spec.get("far_off", []), "far_off", lambda row: row):
+        row = object_with(row, "row that is far off", {"row", "off"})
+        whole(row["row"], "row")
+        positive(row["off"], "off")
     if "refits" in spec:
         refits = object_with(spec["refits"], "refits", {"folds", "anew"})
         whole(refits["folds"], "folds")

@@ -10,6 +10,7 @@ from chainrule import Network, Objective, TrainingError, minimize
 from chainrule._contracts import Evaluation
 from chainrule.heart.seed_protocol import seed_objective
 from chainrule.statistics.certificate import Certificate, certify
+from chainrule.training import convergence
 from chainrule.training.convergence import nothing_to_gain, objection
 from chainrule.training.optimizers.descent import GradientDescent
 from chainrule.training.optimizers.stopping import (
@@ -461,3 +462,90 @@ def test_a_gradient_whose_square_is_lost_in_rounding_has_vanished(size, converge
     certificate = Certificate("upward", False, size, float("nan"), 1.0)
     assert (nothing_to_gain(certificate) is not None) == converged
     assert nothing_to_gain(replace(certificate, decrement=1e-6)) is None
+
+
+# ---------------------------------------------------------------- weights that never come to rest
+
+
+def test_a_valley_that_leads_to_infinity_is_named_and_a_penalty_ends_it():
+    X = np.linspace(-1, 1, 20)[:, None]
+    Y = (X > 0.05).astype(float)  # told apart without an error: the best odds have no end
+    net = Network([1, 2, 1], output="sigmoid", loss="cross_entropy")
+    X = np.vstack([X, [[0.3]]])
+    Y = np.vstack([Y, [[0.0]]])  # but one, so that there is cost left
+    fit = minimize(Objective(net, X, Y), net.initial(seed=1), method="bfgs")
+    assert fit.termination.name == "diverging"
+    assert "infinity" in fit.termination.sentence
+    assert "penalty" in fit.termination.sentence
+    assert "what enters layer" in fit.termination.inequality
+    held = minimize(Objective(net, X, Y, 0.01), net.initial(seed=1))
+    assert held.converged
+    assert np.abs(held.theta).max() < 100
+
+
+def test_no_fit_that_is_called_converged_can_be_lowered_by_a_nudge():
+    lowered, ended = 0, set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        net = Network([2, int(rng.integers(1, 5)), 1], hidden=str(rng.choice(["tanh", "sigmoid"])))
+        X = rng.standard_normal((int(rng.integers(10, 50)), 2))
+        Y = np.sin(2 * X[:, :1]) + 0.3 * rng.standard_normal((len(X), 1))
+        objective = Objective(net, X, Y)
+        try:
+            fit = minimize(objective, net.initial(seed=seed), method="bfgs", max_iter=3_000)
+        except TrainingError:
+            continue
+        ended.add(fit.termination.name)
+        if not fit.converged:
+            continue
+        size = np.maximum(1.0, np.abs(fit.theta))
+        near = fit.theta + 1e-6 * size * rng.standard_normal(len(size))
+        again = minimize(objective, near, method="lm", tol=1e-13, max_iter=300)
+        lowered += fit.cost - again.cost > 1e-3 * fit.cost + 1e-9 * objective.scale
+    assert "diverging" in ended
+    assert lowered == 0
+
+
+def test_weights_are_as_exact_as_a_newton_step_can_make_them():
+    """The cost of a nearly perfect fit is at its minimum long before the weights are."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((40, 2))
+    net = Network([2, 3, 1])
+    Y = net.forward(net.initial(seed=9), X).y_hat
+    objective = Objective(net, X, Y, 1e-7)
+    fit = minimize(objective, net.initial(seed=0), method="lbfgs")
+    assert fit.converged
+    assert fit.certificate.unsettled < 1e-5
+    exact = minimize(objective, fit.theta, method="lm", tol=1e-15)
+    assert fit.theta == pytest.approx(exact.theta, rel=1e-5, abs=1e-5)
+
+
+def test_it_is_said_of_which_quantity_it_is_true():
+    claim = Termination("converged", "relative gradient 1e-10 <= 1e-09")
+    flat = Certificate("upward", False, 1e-10, 1e-12, 0.0, n_flat=2, unsettled=float("nan"))
+    theta = np.zeros(5)
+    objective = Objective(Network([1, 1]), [[0.0], [1.0]], [[0.0], [1.0]], 0.1)
+    found = convergence.of_weights(objective, claim, theta, flat)
+    assert found.converged
+    assert found.inequality.endswith(
+        "of the cost: weights can move along 2 of 5 directions that are flat"
+    )
+    moving = replace(flat, n_flat=0, unsettled=0.62)
+    found = convergence.of_weights(objective, claim, theta, moving)
+    assert "of the cost: another Newton step would move a weight by 62.0%" in found.inequality
+    nearly = replace(flat, n_flat=0)
+    found = convergence.of_weights(objective, claim, theta, nearly)
+    assert "nearly flat" in found.inequality
+    settled = replace(flat, n_flat=0, unsettled=1e-9)
+    assert convergence.of_weights(objective, claim, theta, settled) is claim
+
+
+def test_large_weights_that_a_penalty_holds_do_not_run_away():
+    net = Network([1, 2, 1])
+    X, Y = np.linspace(-1, 1, 9)[:, None], np.sign(np.linspace(-1, 1, 9))[:, None]
+    theta = np.array([5e3, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0])
+    assert "what enters layer 2" in Objective(net, X, Y).running_away(theta)
+    assert Objective(net, X, Y, 0.1).running_away(theta) is None
+    theta[0], theta[4] = 1.0, 5e3
+    assert "times their range" in Objective(net, X, Y).running_away(theta)
+    assert Objective(net, X, Y, [0.1, 0.0]).running_away(theta) is not None

@@ -25,6 +25,7 @@ from chainrule.heart.initialisation import SCHEMES
 from chainrule.heart.network import Network
 from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
 from chainrule.model_file import dump_model, save_model
+from chainrule.report.knowledge import far_off_line
 from chainrule.report.summary import summary
 from chainrule.tables.cells import Missing
 from chainrule.tables.encoding import encode, input_names
@@ -37,6 +38,7 @@ from chainrule.training.interrupts import interrupts_wait
 from chainrule.training.methods import METHODS
 from chainrule.training.model import Model
 from chainrule.training.penalized import EVIDENCE, RULE
+from chainrule.training.robust import STUDENT
 from chainrule.training.train import Trained, train
 
 COLUMNS = ("targets", "task", "drop", "number", "category", "dates", "weight", "missing")
@@ -239,6 +241,9 @@ def command(
         _report(trained, path, as_json)
     if cut_short is not None:
         note(trained.restarts.why_cut_short(options["restarts"]))
+    far_off = model.training.get("known", {}).get("far_off")
+    if far_off and options["noise"] != STUDENT:
+        note(f"{far_off_line(far_off)}. Look there, or use --noise student")
     if not trained.fit.converged:
         note(f"training did not converge: {trained.fit.termination}")
     if not kept:

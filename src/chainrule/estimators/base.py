@@ -24,6 +24,7 @@ from chainrule.estimators.given import free_name, numbered, require_present, req
 from chainrule.estimators.insight import InsightMixin
 from chainrule.estimators.parameters import require_parameters
 from chainrule.heart.network import Network, row_weights
+from chainrule.report.knowledge import far_off_line
 from chainrule.report.summary import summary
 from chainrule.tables import targets
 from chainrule.tables.cells import Missing
@@ -188,6 +189,7 @@ class NetworkEstimator(
         if self.warm_start:
             self._warm = of_data, trained.restarts.fits, seed, constraints
         self._warn_of_end(trained)
+        self._warn_of_far_off(trained)
 
     def _checked(self, X: Any, reset: bool) -> Table:
         """Return X as a table, of a data frame or of numbers."""
@@ -364,6 +366,18 @@ class NetworkEstimator(
         if cut_short is not None and fit.termination.name != cut_short.name:
             remark = trained.restarts.why_cut_short(self.n_restarts)
             warnings.warn(remark, ConvergenceWarning, stacklevel=4)
+
+    def _warn_of_far_off(self, trained: Trained) -> None:
+        """Name rows whose targets are far off, unless they are meant to count less."""
+        record = trained.model.training
+        far_off = record.get("known", {}).get("far_off")
+        if far_off and "tails" not in record:
+            warnings.warn(
+                f"{far_off_line(far_off, first=0)} ; rows are counted from 0. Look at them, or "
+                "let them count less with noise='student'",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _of_targets(self) -> dict[str, Any]:
         """Return the fitted attributes that predictions need besides the model."""

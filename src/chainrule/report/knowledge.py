@@ -16,6 +16,7 @@ BY_ITSELF = "   decides by itself"
 MOST_GROUPS = 40
 WIDEST_NAME = 30  # characters
 MOST_TARGETS = 4  # that are shown
+MOST_NAMED = 5  # rows that are far off
 TOO_SURE = "on simulated tables like this, errors of fresh rows were 10 to 40% larger"
 
 
@@ -77,12 +78,24 @@ def left_out_lines(known: dict[str, Any]) -> Iterator[str]:
         yield f"             {TOO_SURE}"
 
 
+def far_off_line(far_off: Sequence[dict[str, Any]], first: int = 1) -> str:
+    """Return which rows have targets far from what others predict, rows counted from `first`."""
+    named = ", ".join(
+        f"row {of['row'] - 1 + first} ({of['off']:.3g} median errors)"
+        for of in far_off[:MOST_NAMED]
+    )
+    more = " …" if len(far_off) > MOST_NAMED else ""
+    return f"the target is far from what other rows predict: {named}{more}"
+
+
 def known_lines(model: Model, known: dict[str, Any]) -> Iterator[str]:
     """Return what is known of fits without each row, of the noise, of inputs and of rows."""
     yield from _noise_lines(model)
     if "coverage" in known:
         held = f"{known['coverage']:.1%} of the rows, each by a fit without it"
         yield f"coverage     ± 1.96 standard deviations would have held {held}"
+    if known.get("far_off"):
+        yield f"far off      {far_off_line(known['far_off'])}"
     yield from _relevance_lines(known["relevance"])
     yield from _influence_lines(model, known["influential"])
 

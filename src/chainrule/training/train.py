@@ -20,7 +20,7 @@ from chainrule.heart.own_functions import require_usable
 from chainrule.statistics.influence import HIGH, taken_once
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
-from chainrule.tables.scaling import Scaling, fit_robust_scaling, fit_scaling
+from chainrule.tables.scaling import Scaling, fit_robust_scaling, fit_scaling, quantile
 from chainrule.tables.targets import Targets
 from chainrule.training import bayes, growth, penalty
 from chainrule.training.belief import Belief, believed
@@ -49,6 +49,7 @@ COVERAGE = 0.95
 STOPPED = ("max_iter", *CUT_SHORT)
 LITTLE = 1e-3  # of the cost there is to explain
 MOST_INFLUENTIAL = 10  # rows that are named
+FAR_OFF, MOST_OFF = 20.0, 1e300  # median errors
 MOST_SEED = 2**63  # that a model file holds
 Watcher = Callable[[int, "Model", Iteration], Termination | None]
 
@@ -410,6 +411,7 @@ def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
         known["first_order"] = belief.first_order
     if belief.refits is not None:
         known["refits"] = {"folds": belief.refits.n_folds, "anew": belief.refits.anew}
+    known["far_off"] = _far_off(model, rows, without)
     if len(belief.posterior.scores):
         known["coverage"] = belief.posterior.covered(COVERAGE)
     order = np.argsort(-belief.distance, kind="stable")[:MOST_INFLUENTIAL]
@@ -425,6 +427,25 @@ def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
         for i in order
     ]
     return known
+
+
+def _far_off(model: Model, rows: _Rows, without: Array) -> list[dict[str, Any]]:
+    """Return the rows whose targets are far from what others predict, as plain data.
+
+    In median errors by fits without them, which the rows themselves leave where they are.
+    """
+    if model.classes or model.network.loss != "squared":
+        return []
+    errors = np.abs(without - rows.Y)
+    usual = np.array([quantile(column, 0.5, rows.w) for column in errors.T])
+    off = (errors / np.maximum(usual, np.finfo(np.float64).tiny)).max(axis=1)
+    off = np.minimum(off, MOST_OFF)
+    far = np.argsort(-off, kind="stable")[:MOST_INFLUENTIAL]
+    return [
+        {"row": int(rows.number[i]) + 1, "off": float(off[i])}
+        for i in far.tolist()
+        if off[i] > FAR_OFF and (usual > 0.0).all()
+    ]
 
 
 def _target_scaling(network: Network, scale: str, Y: Array, w: Array, noise: str) -> Scaling:
