@@ -524,7 +524,7 @@ def test_it_is_said_of_which_quantity_it_is_true():
     claim = Termination("converged", "relative gradient 1e-10 <= 1e-09")
     flat = Certificate("upward", False, 1e-10, 1e-12, 0.0, n_flat=2, unsettled=float("nan"))
     theta = np.zeros(5)
-    objective = Objective(Network([1, 1]), [[0.0], [1.0]], [[0.0], [1.0]], 0.1)
+    objective = Objective(Network([2, 1, 1]), np.eye(2), [[0.0], [1.0]], 0.1)
     found = convergence.of_weights(objective, claim, theta, flat)
     assert found.converged
     assert found.inequality.endswith(
