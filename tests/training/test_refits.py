@@ -152,7 +152,7 @@ def test_the_summary_says_how_rows_were_left_out(monkeypatch):
 
 
 def test_what_is_too_sure_is_named_with_its_size(monkeypatch):
-    few = NetworkRegressor((2,)).fit(*table(8, 2, 0))
+    few = NetworkRegressor((2,), alpha=0.3).fit(*table(8, 2, 0))
     assert few.model_.training["known"]["first_order"].startswith("fewer than 10 rows")
     assert "by first order, which is too sure: γ is" in summary(few.model_)
     assert "errors of fresh rows were 10 to 40% larger" in summary(few.model_)
@@ -197,3 +197,14 @@ def test_it_is_kept_in_the_file(tmp_path):
     assert summary(load_model(tmp_path / "m.json")) == summary(model.model_)
     broken = json.loads((tmp_path / "m.json").read_text())
     assert broken["training"]["known"]["refits"] == {"folds": 10, "anew": False}
+
+
+def test_the_unit_of_weights_is_of_no_matter():
+    X, y = table(40, 3, 4)
+    w = np.random.default_rng(0).uniform(0.5, 1.5, 40)
+    options = {"hidden_layer_sizes": (3,), "n_restarts": 1, "noise": "constant"}
+    one, ten = (NetworkRegressor(**options).fit(X, y, sample_weight=k * w) for k in (1.0, 10.0))
+    assert "refits" in one.model_.training["known"]
+    assert ten.noise_ == pytest.approx(one.noise_, rel=1e-3)
+    deviations = [model.predict(X, return_std=True)[1] for model in (one, ten)]
+    assert deviations[1] == pytest.approx(deviations[0], rel=1e-2)

@@ -153,34 +153,34 @@ def believed(
         X.max(axis=0),
         np.inf,
     )
-    share, again, first_order = determined_share(objective, known[0], counts), None, None
-    # rows that decide by themselves are left out one by one, which is more than folds can say
-    one_by_one = bool(np.median(alone) > HIGH)
-    if refit is None or one_by_one or share <= BEARABLE:
-        pass
-    elif counts.sum() < bayes.FEWEST_ROWS:
-        first_order = f"fewer than {bayes.FEWEST_ROWS} rows are too few for folds"
-    else:
-        again = refitted(
-            objective,
-            refit,
-            [of.theta for of in known],
-            once,
-            share=share,
-            unit=unit,
-            least=least,
-            spread_out=spread_out,
-            until=until,
-            progress=progress,
-        )
-        first_order = None if again else "not every fold could be refitted in time"
     of = Spread(
         np.array([at.rows.z for at in known]),
         np.array([at.variance * unit * at.rows.S for at in known]),
     )
+    share = determined_share(objective, known[0], counts)
+    again, first_order = None, None
+    # rows that decide by themselves are left out one by one, which is more than folds can say
+    one_by_one = bool(np.median(alone) > HIGH)
+    if refit is not None and share > BEARABLE and not one_by_one:
+        if counts.sum() >= bayes.FEWEST_ROWS:
+            again = refitted(
+                objective,
+                refit,
+                [at.theta for at in known],
+                once,
+                share=share,
+                unit=unit,
+                least=least,
+                spread_out=spread_out,
+                until=until,
+                progress=progress,
+            )
+            first_order = None if again else "not every fold could be refitted in time"
+        else:
+            first_order = f"fewer than {bayes.FEWEST_ROWS} rows are too few for folds"
     if again is None:
         chosen = sample(objective, alone, len(known))
-        known = [of.without(objective, once, chosen.rows) for of in known]
+        known = [at.without(objective, once, chosen.rows) for at in known]
         stands_for = chosen.stands_for
         # what is less certain without the row: by as much of what is known as it has said itself
         left = np.maximum(1.0 - alone, LEAST_LEFT)
@@ -188,6 +188,7 @@ def believed(
         of_without = Spread(z_without, of.S / left[:, None, None])
     else:
         stands_for, of_without = np.ones(len(w)), again.of
+    rows = w / unit * stands_for
     variance = float(np.mean([at.variance for at in known])) * unit
     if net.loss == "cross_entropy":
         z, S = of_without.together()
@@ -201,17 +202,15 @@ def believed(
         y_hat, without = (
             np.mean([net.pair.y_hat(z) for z in each], axis=0) for each in (of.z, of_without.z)
         )
-        rows, squares, more_noise = w / unit * stands_for, (Y - y_hat) * (Y - without), 1.0
+        squares, noisier = (Y - y_hat) * (Y - without), 1.0
         if again is not None and net.loss == "squared":
-            by_fold = spread_out / (again.variance * unit)
-            h = by_fold[:, None] * posterior.variances(net, X, of_without)[0]
-            a, of_noise = calibrated((Y - without) ** 2, h, rows)
-            squares = (Y - without) ** 2 / (1.0 + a * h)
-            more_noise = max(least, float(of_noise.mean())) * spread_out * unit / variance
-            # what was known of weights is a times as uncertain, in units of the noise
-            larger, variance = a * more_noise, a * more_noise * variance
-            posterior = replace(posterior, roots=np.sqrt(larger) * posterior.roots)
-            of = Spread(of.z, larger * of.S)
+            h = posterior.variances(net, X, of_without)[0] / again.variance[:, None]
+            a, of_noise = calibrated((Y - without) ** 2, spread_out * h, rows)
+            squares = (Y - without) ** 2 / (1.0 + a * spread_out * h)
+            noisier = max(least, float(of_noise.mean())) * spread_out * unit / variance
+            before, variance = variance, a * noisier * variance
+            posterior = replace(posterior, roots=np.sqrt(variance / before) * posterior.roots)
+            of = Spread(of.z, variance / before * of.S)
             S = of_without.S * (variance / (again.variance * unit))[:, None, None]
             of_without = Spread(of_without.z, S)
         if net.loss != "poisson":  # which says itself how noise depends on ŷ
@@ -219,7 +218,7 @@ def believed(
             if tails is None:
                 of_rows = _noise(X, squares, rows, least, kind, seed)
             else:
-                of_rows = Noise(more_noise * tails.variance)
+                of_rows = Noise(noisier * tails.variance)
             posterior = replace(posterior, noise=of_rows)
         std = np.sqrt(sum(posterior.variances(net, X, of_without)))
         scores = thinned(np.abs(Y - without) / std, counts * stands_for)
