@@ -368,6 +368,7 @@ def test_an_activation_of_ones_own():
         chainrule.save_model(r.model_, "m.json")
 
 
+@pytest.mark.filterwarnings("ignore:the target is far")
 def test_a_loss_of_ones_own_is_not_led_astray():
     far = Y.copy()
     far[::10] += 5.0
@@ -464,6 +465,7 @@ def test_studying_more_never_lowers_the_score(options):
     assert r.score(hours, score) > 0.6
 
 
+@pytest.mark.filterwarnings("ignore:the target is far")
 @pytest.mark.parametrize("task", ["classes", "counts", "numbers"])
 def test_monotone_whatever_is_predicted(task):
     s = -X[:, 0] + 0.3 * Y  # it falls, but is asked to rise

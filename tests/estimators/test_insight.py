@@ -384,6 +384,7 @@ def test_what_was_cut_short_on_its_way_says_nothing_of_how_sure_it_is():
         model.predict(X, return_std=True)
 
 
+@pytest.mark.filterwarnings("ignore:the target is far")
 @pytest.mark.parametrize("constraint", ["signs", "fixed"])
 def test_rows_left_out_later_are_those_left_out_while_training(constraint, monkeypatch):
     monkeypatch.setattr(belief, "BEARABLE", 1.0)  # one by one, not in folds

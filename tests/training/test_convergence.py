@@ -477,7 +477,7 @@ def test_a_valley_that_leads_to_infinity_is_named_and_a_penalty_ends_it():
     assert fit.termination.name == "diverging"
     assert "infinity" in fit.termination.sentence
     assert "penalty" in fit.termination.sentence
-    assert "what enters layer" in fit.termination.inequality
+    assert "one weight changes what enters a unit of layer 2" in fit.termination.inequality
     held = minimize(Objective(net, X, Y, 0.01), net.initial(seed=1))
     assert held.converged
     assert np.abs(held.theta).max() < 100
@@ -527,12 +527,13 @@ def test_it_is_said_of_which_quantity_it_is_true():
     objective = Objective(Network([2, 1, 1]), np.eye(2), [[0.0], [1.0]], 0.1)
     found = convergence.of_weights(objective, claim, theta, flat)
     assert found.converged
-    assert found.inequality.endswith(
-        "of the cost: weights can move along 2 of 5 directions that are flat"
-    )
+    said = "; true of the cost, not of the weights: weights can move along 2 of 5 directions that"
+    assert f"{said} are flat" in found.inequality
     moving = replace(flat, n_flat=0, unsettled=0.62)
     found = convergence.of_weights(objective, claim, theta, moving)
-    assert "of the cost: another Newton step would move a weight by 62.0%" in found.inequality
+    assert (
+        "not of the weights: another Newton step would move a weight by 62.0%" in found.inequality
+    )
     nearly = replace(flat, n_flat=0)
     found = convergence.of_weights(objective, claim, theta, nearly)
     assert "nearly flat" in found.inequality
@@ -544,8 +545,8 @@ def test_large_weights_that_a_penalty_holds_do_not_run_away():
     net = Network([1, 2, 1])
     X, Y = np.linspace(-1, 1, 9)[:, None], np.sign(np.linspace(-1, 1, 9))[:, None]
     theta = np.array([5e3, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0])
-    assert "what enters layer 2" in Objective(net, X, Y).running_away(theta)
+    assert "what enters a unit of layer 2" in Objective(net, X, Y).running_away(theta)
     assert Objective(net, X, Y, 0.1).running_away(theta) is None
     theta[0], theta[4] = 1.0, 5e3
-    assert "times their range" in Objective(net, X, Y).running_away(theta)
+    assert "ranges of the target" in Objective(net, X, Y).running_away(theta)
     assert Objective(net, X, Y, [0.1, 0.0]).running_away(theta) is not None

@@ -119,15 +119,18 @@ def test_the_scales_that_are_found_are_those_of_the_errors():
     rng = np.random.default_rng(0)
     h = rng.uniform(0.0, 2.0, (4_000, 2))
     sigma = np.array([2.0, 0.5])
-    squares = (sigma * rng.standard_normal(h.shape)) ** 2 * (1.0 + 2.5 * h)
+    variance = sigma**2 + 2.5 * np.mean(sigma**2) * h
+    squares = variance * rng.standard_normal(h.shape) ** 2
     a, noise = calibrated(squares, h, np.ones(len(h)))
     assert a == pytest.approx(2.5, rel=0.15)
-    assert noise == pytest.approx(sigma**2, rel=0.15)
+    assert noise == pytest.approx(sigma**2, rel=0.35)  # of the second h says much more
     half = calibrated(squares, h, np.full(len(h), 0.5))
     assert half[0] == pytest.approx(a, rel=0.02)
     # a row that counts twice is the row twice
     twice = np.repeat(squares, 2, axis=0), np.repeat(h, 2, axis=0), np.ones(2 * len(h))
-    assert calibrated(*twice)[0] == pytest.approx(calibrated(squares, h, np.full(4_000, 2.0))[0])
+    assert calibrated(*twice)[0] == pytest.approx(
+        calibrated(squares, h, np.full(4_000, 2.0))[0], rel=1e-3
+    )
 
 
 def test_a_few_errors_leave_the_posterior_about_as_it_is():
@@ -143,23 +146,25 @@ def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     X, y = table(40, 5, 2)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
     share = model.model_.training["known"]["share"]
-    assert f"by fits without each of 10 folds: γ is {share:.0%} of the numbers" in summary(
+    assert f"each of 10 folds by a fit to the others, because γ is {share:.0%} of" in summary(
         model.model_
     )
     monkeypatch.setattr(refits, "FAR_BEYOND", 0.0)
     anew = NetworkRegressor((3,), n_restarts=1).fit(X, y)
-    assert "10 folds, the penalty looked for anew: γ is" in summary(anew.model_)
+    assert "10 folds by a fit to the others with a penalty of its own, because γ is" in summary(
+        anew.model_
+    )
 
 
 def test_what_is_too_sure_is_named_with_its_size(monkeypatch):
     few = NetworkRegressor((2,), alpha=0.3).fit(*table(8, 2, 0))
     assert few.model_.training["known"]["first_order"].startswith("fewer than 10 rows")
-    assert "by first order, which is too sure: γ is" in summary(few.model_)
+    assert "by first order, which is too optimistic here: γ is" in summary(few.model_)
     assert "errors of fresh rows were 10 to 40% larger" in summary(few.model_)
     # and so where time is up
     monkeypatch.setattr(belief, "refitted", lambda *_, **__: None)
     late = NetworkRegressor((3,), n_restarts=1).fit(*table(40, 5, 2))
-    assert "not every fold could be refitted in time" in summary(late.model_)
+    assert "a fold could not be refitted" in summary(late.model_)
 
 
 def test_no_fold_is_fitted_when_time_is_up():
@@ -169,7 +174,7 @@ def test_no_fold_is_fitted_when_time_is_up():
     found = refits.refitted(
         task,
         None,  # is not asked
-        [model.model_.theta],
+        1,
         np.ones(40),
         share=0.5,
         unit=1.0,

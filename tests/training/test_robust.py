@@ -28,7 +28,7 @@ def test_one_row_of_any_size_leaves_the_fit_where_it_was(size):
     wild = Y.copy()
     wild[17] -= size
     model = NetworkRegressor(**OPTIONS).fit(X, wild)
-    assert error(model) < 1.2 * CLEAN
+    assert error(model) < 1.3 * CLEAN
     assert 0.07 < model.noise_[0] < 0.14
     least = model.model_.training["tails"]["rows"][0]
     assert least["row"] == 18

@@ -243,7 +243,7 @@ def command(
         note(trained.restarts.why_cut_short(options["restarts"]))
     far_off = model.training.get("known", {}).get("far_off")
     if far_off and options["noise"] != STUDENT:
-        note(f"{far_off_line(far_off)}. Look there, or use --noise student")
+        note(f"{far_off_line(far_off)}. Check these rows, or use --noise student")
     if not trained.fit.converged:
         note(f"training did not converge: {trained.fit.termination}")
     if not kept:

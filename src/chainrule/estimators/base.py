@@ -373,8 +373,8 @@ class NetworkEstimator(
         far_off = record.get("known", {}).get("far_off")
         if far_off and "tails" not in record:
             warnings.warn(
-                f"{far_off_line(far_off, first=0)}; rows are counted from 0. Look at them, or "
-                "let them count less with noise='student'",
+                f"{far_off_line(far_off, first=0)}; row numbers start at 0. Check these rows, "
+                "or let them count less with noise='student'",
                 UserWarning,
                 stacklevel=4,
             )

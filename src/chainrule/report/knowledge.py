@@ -67,21 +67,21 @@ def size_lines(
 
 def left_out_lines(known: dict[str, Any]) -> Iterator[str]:
     """Return how rows were left out, where first order is not enough, and what is too sure."""
-    share = f"γ is {known.get('share', 0.0):.0%} of the numbers that were learned"
+    share = f"γ is {known.get('share', 0.0):.0%} of the number of targets"
     if "refits" in known:
         n, anew = known["refits"]["folds"], known["refits"]["anew"]
-        how = ", the penalty looked for anew" if anew else ""
-        yield f"             by fits without each of {n} folds{how}: {share}"
+        how = " with a penalty of its own" if anew else ""
+        yield f"             each of {n} folds by a fit to the others{how}, because {share}"
     if "first_order" in known:
         why = known["first_order"]
-        yield f"             by first order, which is too sure: {share}, and {why};"
+        yield f"             by first order, which is too optimistic here: {share}, and {why};"
         yield f"             {TOO_SURE}"
 
 
 def far_off_line(far_off: Sequence[dict[str, Any]], first: int = 1) -> str:
     """Return which rows have targets far from what others predict, rows counted from `first`."""
     named = ", ".join(
-        f"row {of['row'] - 1 + first} ({of['off']:.3g} median errors)"
+        f"row {of['row'] - 1 + first} ({of['off']:.3g} standard deviations)"
         for of in far_off[:MOST_NAMED]
     )
     more = " …" if len(far_off) > MOST_NAMED else ""

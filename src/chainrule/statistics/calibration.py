@@ -1,8 +1,9 @@
-"""How large noise and posterior have to be, by rows that a fit has not seen.
+"""Calibrate the variance of the noise and the covariance of the weights on held-out errors.
 
-The square of the error of such a row is about σ² (1 + a h): σ² of noise, and h of it for what is
-not known of its prediction. Where weights are many both are larger than the fit itself says. The
-two are those for which the errors are most probable; few rows leave a near 1.
+The variance of the error of a row that a fit has not seen is about σ_k² + a h σ²: the noise in
+output k, and for what is not known of the prediction h in units of σ², the mean of σ_k². Where
+weights are many both are larger than the fit itself says. The two are those for which the errors
+are most probable; a log-normal prior keeps a near 1 where rows are few.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from scipy import optimize
 
 from chainrule._contracts import Array
 
-UNSURE = 1.0  # standard deviation of ln a before any data
-FURTHEST = 4.0  # standard deviations
+PRIOR_SD = 1.0  # of ln a
+FURTHEST = 4.0  # on the way, from where it begins
 
 
 def calibrated(squares: Array, h: Array, rows: Array) -> tuple[float, Array]:
-    """Return a, and σ² of each output, (K,).
+    """Return a, and σ_k² of each output, (K,).
 
     Parameters
     ----------
     squares : ndarray (n, K)
         Of errors of rows, each by a fit without it.
     h : ndarray (n, K)
-        The variance of each prediction, in units of that of the noise.
+        The variance of each prediction, in units of the noise.
     rows : ndarray (n,)
         How many rows each of them is.
 
@@ -37,17 +38,18 @@ def calibrated(squares: Array, h: Array, rows: Array) -> tuple[float, Array]:
     >>> 2.5 < a < 3.5, bool(3.5 < variance[0] < 4.5)
     (True, True)
     """
-    tiny = np.finfo(np.float64).tiny
+    counts, n = rows / rows.sum(), float(rows.sum())
+    mean = np.maximum(counts @ (squares / (1.0 + h)), np.finfo(np.float64).tiny)
 
-    def noise(a: float) -> Array:
-        return np.asarray(np.maximum(rows @ (squares / (1.0 + a * h)) / rows.sum(), tiny))
+    def parts(logs: Array) -> tuple[float, Array]:
+        return float(np.exp(logs[0])), mean * np.exp(logs[1:])
 
-    def cost(log_a: float) -> float:
-        a = float(np.exp(log_a))
-        of_rows = rows @ np.log1p(a * h) + rows.sum() * np.log(noise(a))
-        return 0.5 * float(of_rows.sum()) + 0.5 * (log_a / UNSURE) ** 2
+    def cost(logs: Array) -> float:
+        a, noise = parts(logs)
+        variance = noise + a * noise.mean() * h
+        of_rows = counts @ (np.log(variance / mean) + squares / variance)
+        return float(0.5 * n * of_rows.sum() + 0.5 * (logs[0] / PRIOR_SD) ** 2)
 
-    bound = FURTHEST * UNSURE
-    found = optimize.minimize_scalar(cost, bounds=(-bound, bound), method="bounded")
-    a = float(np.exp(found.x))
-    return a, noise(a)
+    bounds = [(-FURTHEST * PRIOR_SD, FURTHEST * PRIOR_SD)] + [(-FURTHEST, FURTHEST)] * len(mean)
+    found = optimize.minimize(cost, np.zeros(1 + len(mean)), method="L-BFGS-B", bounds=bounds)
+    return parts(found.x)

@@ -17,7 +17,6 @@ from scipy import linalg
 
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
 from chainrule.statistics.curvature import (
-    ALWAYS,
     FLAT,
     Product,
     hessian,
@@ -201,9 +200,7 @@ def relative_step(step: Array, theta: Array) -> float:
 
 
 def newton_step(objective: ObjectiveProtocol, theta: Array, g: Array, scale: float) -> Array | None:
-    """Return -H⁻¹ g, None where curvature is not positive, or takes long to compute."""
-    if len(theta) > ALWAYS or getattr(objective, "hessian", None) is None:
-        return None
+    """Return -H⁻¹ g, None where the curvature is not positive."""
     with np.errstate(all="ignore"):
         H = hessian(objective, theta)
         if not np.all(np.isfinite(H)):

@@ -194,7 +194,7 @@ def by_evidence(
             if r < len(starts):
                 return problem.beginning(starts[r])
             if r < len(starts) + n_levels:
-                return problem.above(SMALLER * starts[0], *LEVELS[r - len(starts)])
+                return problem.above(sample.admitted(SMALLER * starts[0]), *LEVELS[r - len(starts)])
             assert nested is not None
             return problem.among(*nested)
         except TrainingError:
@@ -265,7 +265,7 @@ def by_evidence_again(
     begin: list[Callable[[], Point]]
     if anew:
         begin = [
-            lambda: problem.above(SMALLER * start, *LEVELS[0]),
+            lambda: problem.above(objective.admitted(SMALLER * start), *LEVELS[0]),
             lambda: problem.beginning(start),
         ]
     else:

@@ -9,6 +9,7 @@ done to its own prediction, so that r times r without the row itself stands for 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,7 +31,7 @@ from chainrule.statistics.posterior import (
 )
 from chainrule.training import bayes
 from chainrule.training.left_out import sample
-from chainrule.training.minima import minimum_at, root_of
+from chainrule.training.minima import Minimum, minimum_at, root_of
 from chainrule.training.objective import Objective
 from chainrule.training.penalty import FEW_ROWS
 from chainrule.training.priors import priors_of
@@ -57,6 +58,8 @@ class Belief:
         Of each row, the mean over minima: see `Influence`.
     without : ndarray (n, K)
         What is predicted for each row by a fit without it, in the scale of the network.
+    one_by_one : ndarray (n, K)
+        The same by a fit without this row only, and near the fit with it: see `influence`.
     stands_for : ndarray (n,)
         For how many rows each of these stands: see `left_out`.
     distance : ndarray (n,)
@@ -77,6 +80,7 @@ class Belief:
     leverage: Array
     alone: Array
     without: Array
+    one_by_one: Array
     stands_for: Array
     distance: Array
     n_effective: float
@@ -159,14 +163,12 @@ def believed(
     )
     share = determined_share(objective, known[0], counts)
     again, first_order = None, None
-    # rows that decide by themselves are left out one by one, which is more than folds can say
-    one_by_one = bool(np.median(alone) > HIGH)
-    if refit is not None and share > BEARABLE and not one_by_one:
+    if refit is not None and share > BEARABLE:
         if counts.sum() >= bayes.FEWEST_ROWS:
             again = refitted(
                 objective,
                 refit,
-                [at.theta for at in known],
+                len(known),
                 once,
                 share=share,
                 unit=unit,
@@ -175,12 +177,14 @@ def believed(
                 until=until,
                 progress=progress,
             )
-            first_order = None if again else "not every fold could be refitted in time"
+            late = time.monotonic() > until
+            why = "there was no time to refit each fold" if late else "a fold could not be refitted"
+            first_order = None if again else why
         else:
             first_order = f"fewer than {bayes.FEWEST_ROWS} rows are too few for folds"
+    chosen = sample(objective, alone, len(known))
+    known = [at.without(objective, once, chosen.rows) for at in known]
     if again is None:
-        chosen = sample(objective, alone, len(known))
-        known = [at.without(objective, once, chosen.rows) for at in known]
         stands_for = chosen.stands_for
         # what is less certain without the row: by as much of what is known as it has said itself
         left = np.maximum(1.0 - alone, LEAST_LEFT)
@@ -189,7 +193,7 @@ def believed(
     else:
         stands_for, of_without = np.ones(len(w)), again.of
     rows = w / unit * stands_for
-    variance = float(np.mean([at.variance for at in known])) * unit
+    variance = known[0].variance * unit
     if net.loss == "cross_entropy":
         z, S = of_without.together()
         # what is less certain need not rise where the network must
@@ -206,7 +210,7 @@ def believed(
         if again is not None and net.loss == "squared":
             h = posterior.variances(net, X, of_without)[0] / again.variance[:, None]
             a, of_noise = calibrated((Y - without) ** 2, spread_out * h, rows)
-            squares = (Y - without) ** 2 / (1.0 + a * spread_out * h)
+            squares = (Y - without) ** 2 / (1.0 + a * spread_out * h * of_noise.mean() / of_noise)
             noisier = max(least, float(of_noise.mean())) * spread_out * unit / variance
             before, variance = variance, a * noisier * variance
             posterior = replace(posterior, roots=np.sqrt(variance / before) * posterior.roots)
@@ -234,6 +238,7 @@ def believed(
         leverage=leverage,
         alone=alone,
         without=without,
+        one_by_one=_one_by_one(net, known) if again else without,
         stands_for=stands_for,
         distance=distance,
         n_effective=float(counts @ known[0].rows.leverage),
@@ -242,6 +247,10 @@ def believed(
         refits=again,
         first_order=first_order,
     )
+
+
+def _one_by_one(net: Network, known: Sequence[Minimum]) -> Array:
+    return np.asarray(np.mean([net.pair.y_hat(at.rows.z_without) for at in known], axis=0))
 
 
 def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:

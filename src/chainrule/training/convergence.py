@@ -86,7 +86,9 @@ def of_weights(
         what = "weights can move along directions that are nearly flat"
     else:  # not all curvature is known
         return claim
-    return Termination(claim.name, f"{claim.inequality}, of the cost: {what}")
+    return Termination(
+        claim.name, f"{claim.inequality}; true of the cost, not of the weights: {what}"
+    )
 
 
 def nothing_to_gain(certificate: Certificate) -> Termination | None:

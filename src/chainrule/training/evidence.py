@@ -47,7 +47,7 @@ STRAIGHT = 1e-10  # cosine below which a step has taught nothing about curvature
 
 ENDS = {
     "converged": "converged",
-    "edge": "as high as the minimum goes that was followed",
+    "edge": "ended where the minimum that was followed disappears",
     "max_iter": "not converged",
     "time_limit": "out of time",
     "interrupted": "interrupted",
@@ -222,7 +222,7 @@ class Problem:
     def highest(self) -> float:
         """Ln β beyond which data are as good as free of noise."""
         least = LEAST_NOISE / self.n_numbers
-        return float(self.usual[-1] + np.log(NOISE_IF_UNKNOWN / least))
+        return float(on_grid(self.usual[-1] + np.log(NOISE_IF_UNKNOWN / least)))
 
     def split(self, logs: Array) -> tuple[Array, float]:
         """Return α and β."""
@@ -402,8 +402,8 @@ class _Climb:
 def on_grid(logs: Array) -> Array:
     """Return ln α and ln β to three decimals.
 
-    Where the evidence has many maxima a rounding error would decide which one is found: here it is
-    forgotten at every step, so that the order of rows, or their unit, decides nothing.
+    Where the evidence has many maxima a rounding error can decide which one is found. Forgotten at
+    every step it seldom does.
     """
     return np.asarray(np.round(logs / GRID) * GRID)
 

@@ -17,6 +17,7 @@ from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, SeedProto
 from chainrule._errors import DataError, TrainingError
 from chainrule.heart.seed_protocol import seed_objective
 from chainrule.statistics.certificate import Certificate, certify, newton_step, relative_step
+from chainrule.statistics.curvature import ALWAYS
 from chainrule.training import convergence, native_fits
 from chainrule.training.blas import one_thread
 from chainrule.training.history import History
@@ -324,7 +325,7 @@ def concluded(
 def _polished(
     objective: ObjectiveProtocol, run: Finished, newton: Array
 ) -> tuple[Array, float, Array, float]:
-    """Return the point Newton steps further, and how far another one would move a weight.
+    """Return the point Newton steps further, and how far the last one has moved a weight.
 
     One step costs next to nothing once second derivatives are known, and makes weights as exact
     as the cost is, however training came close. Where it moves them by more than that, others
@@ -335,6 +336,7 @@ def _polished(
     project: Callable[[Array], Array] | None = getattr(objective, "project", None)
     step: Array | None = newton
     unsettled = float("nan")
+    affordable = len(theta) <= ALWAYS and getattr(objective, "hessian", None) is not None
     for _ in range(NEWTON_STEPS):
         if step is None:
             return theta, J, g, float("nan")
@@ -345,7 +347,7 @@ def _polished(
         if not (smaller and cost <= J + ROUNDING * abs(J)):
             break
         theta, J, g = there, cost, np.asarray(g_there)
-        if unsettled <= SETTLED:
+        if unsettled <= SETTLED or not affordable:
             break
         step = newton_step(objective, theta, g, run.scale)
     return theta, J, g, unsettled

@@ -1,7 +1,6 @@
 """A smaller network inside a larger one: where the evidence of the larger one may begin.
 
-What the smaller one says is said by the larger one too, so that its evidence need not be lower by
-more than the priors of the weights that are silent.
+A larger network can represent any smaller one, so that its evidence should not be much lower.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from chainrule.training.evidence import STRONGER, Problem, climbed
 from chainrule.training.objective import Objective
 
 NEARLY_STRAIGHT = ("tanh", "sigmoid", "identity", "softplus", "silu")  # near 0
+LEAST_SIZE = 1e-3  # of the weights to one output, of those to the one with the largest
 NEARLY_LINEAR = 0.1  # what enters a unit that stands for a linear function
 
 
@@ -24,7 +24,8 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     """Return ln α and ln β, and weights, with which a network says what the best linear one does.
 
     The first units, one for each output, are as good as linear as what enters them is small:
-    tanh z is z to within z³/3. The other units are silent. None if the network has no such units.
+    tanh z is z to within z³/3. The weights of the other units are 0. None if the
+    network has no such units.
     """
     o = problem.objective
     net, K = o.net, o.net.layers[-1]
@@ -45,7 +46,10 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     except (TrainingError, linalg.LinAlgError):
         return None
     (W,), (b,) = (list(of.values()) for of in line.weights(found.theta))
-    size = np.maximum(np.linalg.norm(W, axis=0), np.finfo(float).tiny)
+    size = np.linalg.norm(W, axis=0)
+    if not size.max() > 0.0:
+        return None
+    size = np.maximum(size, LEAST_SIZE * size.max())
     theta = np.zeros(net.n_parameters)
     into, biases = net.weights(theta)
     into[1][:, :K] = NEARLY_LINEAR * W / size
@@ -56,9 +60,9 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     counts = problem.priors.sums(np.ones(net.n_parameters))
     squares = problem.priors.sums(theta**2)
     rest = np.setdiff1d(np.arange(len(problem.priors)), used)
-    speaking = rest[squares[rest] > 0.0]
+    nonzero = rest[squares[rest] > 0.0]
     logs[rest] += STRONGER
-    logs[speaking] = np.log(counts[speaking] / squares[speaking])
+    logs[nonzero] = np.log(counts[nonzero] / squares[nonzero])
     if problem.noisy:
         logs[-1] = np.log(found.beta)
     return logs, theta

@@ -26,7 +26,7 @@ from chainrule.training.engines import memory
 LARGEST = float(np.finfo(np.float64).max)
 NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
 # f' of a saturated unit: far below what moves a weight, far above rounding
-RUNAWAY = 1e3  # what a weight moves a unit by, beyond which nothing more is learned of it
+RUNAWAY, SURE = 1e3, 12.0  # see `running_away`: changes in what enters a unit, log odds
 SATURATED = 1e-10
 
 
@@ -319,24 +319,34 @@ class Objective:
         return None
 
     def running_away(self, theta: Array) -> str | None:
-        """Return which weights without a penalty are so large that they lead to infinity."""
-        net, held = self.net, self.decay > 0.0
+        """Report a weight without a penalty so large that the minimum appears to be at infinity.
+
+        What enters a unit that saturates, what is added to a number and taken away again by other
+        weights, or the logarithm of odds.
+        """
+        net, held = self.net, (self.decay > 0.0) | self.is_fixed
         if held.all() or self.bounded:
             return None
         trace = net.forward(theta, self.X)
         W, _ = net.weights(theta)
         free, _ = net.weights((~held).astype(np.float64))
+        last = net.n_layers - 1
         for l in range(1, net.n_layers):
-            # what enters a unit, or adds to an output and is taken away again by other units
             size = np.abs(W[l] * free[l]) * np.ptp(trace.a[l], axis=0)[:, None]
-            usual = 1.0
-            if l == net.n_layers - 1 and net.loss == "squared" and net.output == "identity":
-                usual = np.maximum(np.ptp(np.asarray(self.Y), axis=0), np.finfo(float).tiny)
-            largest = float((size / usual).max())
-            if largest > RUNAWAY:
-                where = "targets" if l == net.n_layers - 1 else f"what enters layer {l + 1}"
-                times = "times their range" if l == net.n_layers - 1 else ""
-                return f"a weight moves {where} by {largest:.2g} {times}".rstrip()
+            if l < last:
+                if net.functions[l + 1].flat_at == "both" and size.max() > RUNAWAY:
+                    where = f"what enters a unit of layer {l + 1}"
+                    return f"one weight changes {where} by {size.max():.2g}"
+            elif net.loss == "squared" and net.output == "identity":
+                times = size / np.maximum(np.ptp(np.asarray(self.Y), axis=0), np.finfo(float).tiny)
+                if times.max() > RUNAWAY:
+                    return (
+                        f"one weight changes a prediction by {times.max():.2g} ranges of the target"
+                    )
+            elif net.loss == "cross_entropy" and free[l].any():
+                odds = float(np.abs(trace.z[net.n_layers]).min(axis=0).max())
+                if odds > SURE:
+                    return f"all rows are told apart, with log odds of {odds:.2g} or more"
         return None
 
     def _data_cost(self, theta: Array, J: Any) -> Any:

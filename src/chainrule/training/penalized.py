@@ -25,7 +25,7 @@ EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
 LEAST_TIME = 1e-3  # seconds
 MOST_ITERATIONS = 300  # of a fit without some of the rows
-STARTS_AGAIN = 2  # of a fit without some of the rows, besides the minimum of all
+STARTS_AGAIN = 3  # of a fit without some of the rows
 ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
 ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
 SHARE_OF_TIME = 0.5  # that a search may take of what is left
@@ -92,7 +92,7 @@ class Penalized:
         return objective.with_decay(np.where(decay > 0.0, decay, usually))
 
     def refitted(
-        self, w: Array, seed: int, theta: Array, anew: bool, scheme: str = "auto"
+        self, w: Array, seed: int, anew: bool, scheme: str = "auto"
     ) -> tuple[Objective, Objective, Array]:
         """Return the cost of some of the rows with its penalty, `held`, and its minimum.
 
@@ -102,9 +102,6 @@ class Penalized:
             The weights of all rows, 0 for those that are left out.
         seed, scheme
             Of a start that has not seen these.
-        theta : ndarray (p,)
-            The minimum of all rows. It is looked at where the penalty is given: the lowest minimum
-            is wanted there, wherever it was begun.
         anew : bool
             Whether the penalty is looked for as if nothing had been found: see `bayes`.
 
@@ -117,8 +114,8 @@ class Penalized:
         X, Y = np.asarray(o.X)[stays], np.asarray(o.Y)[stays]
         some = replace(o, X=X, Y=Y, sample_weight=w[stays])
         if self.found is None:
-            method, n = ("lbfgs", 0) if is_costly(o) else ("auto", STARTS_AGAIN)
-            starts = [theta, *o.admitted(Starts(o.net, seed, scheme).take(n))]
+            method, n = ("lbfgs", 1) if is_costly(o) else ("auto", STARTS_AGAIN)
+            starts = o.admitted(Starts(o.net, seed, scheme).take(n))
             ends = [bayes.settled(some, start, MOST_ITERATIONS, method) for start in starts]
             theta = min(ends, key=some.cost)
             return some, replace(self, objective=some).held(theta), theta
@@ -214,7 +211,7 @@ def penalized(
     w, first_sizes = start.objective.w, sizes
     if noise == STUDENT:
         # a first fit that follows rows far off would never find out which ones they are
-        counts = robust_start(start.objective, search.seed)
+        counts = robust_start(start.objective, search.seed, start.unit)
         start = replace(start, objective=replace(start.objective, sample_weight=w * counts))
         if sizes is not None:
             first_sizes = _counting(sizes, w * counts)
@@ -350,7 +347,7 @@ def _with_tails(now: Penalized, search: Search, w: Array) -> Penalized:
         near = now.found.best.theta
     # a penalty found for noise without heavy tails is too strong, and what it cannot follow far off
     for _ in range(ROUNDS_OF_TAILS):
-        tails = heavy_tails(replace(now.objective, sample_weight=w), near)
+        tails = heavy_tails(replace(now.objective, sample_weight=w), near, now.unit)
         before, now = (
             now,
             replace(

@@ -29,7 +29,7 @@ FAR_BEYOND = 0.3  # the same, beyond which the penalty has to be looked for anew
 FOLDS, FOLDS_IF_COSTLY = 10, 5
 
 # of the rows that remain: the cost with its penalty, the same with all weights held, its minimum
-Refit = Callable[[Array, int, Array, bool], tuple[Objective, Objective, Array]]
+Refit = Callable[[Array, int, bool], tuple[Objective, Objective, Array]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def determined_share(objective: Objective, best: Minimum, counts: Array) -> floa
 def refitted(
     objective: Objective,
     refit: Refit,
-    minima: list[Array],
+    minima: int,
     once: Array,
     *,
     share: float,
@@ -81,9 +81,9 @@ def refitted(
     objective : Objective
         Of all rows.
     refit : callable
-        ``refit(w, seed, theta, anew)``: see `Penalized.refitted`.
-    minima : list of ndarray (p,)
-        That predict together.
+        ``refit(w, seed, anew)``: see `Penalized.refitted`.
+    minima : int
+        How many predict together.
     once : ndarray (n,)
         The weight of each row taken once, which is what a fold is without.
     share : float
@@ -99,7 +99,7 @@ def refitted(
     costly = is_costly(objective)
     fold = folds(X, Y, FOLDS_IF_COSTLY if costly else FOLDS)
     n, anew = int(fold.max()) + 1, share > FAR_BEYOND and not costly
-    shape = len(minima), len(w), net.layers[-1]
+    shape = minima, len(w), net.layers[-1]
     z, S, variance = np.empty(shape), np.empty((*shape, shape[-1])), np.zeros(shape[:2])
     interrupted = Event()
 
@@ -111,9 +111,9 @@ def refitted(
         held_out = fold == k
         remains = np.where(held_out, np.maximum(w - once, 0.0), w)
         stays = remains > 0.0
-        for m, theta in enumerate(minima):
+        for m in range(minima):
             try:
-                now, held, there = refit(remains, n * m + k, theta, anew)
+                now, held, there = refit(remains, n * m + k, anew)
                 known = minimum_at(
                     now, there, root_of(held, there), unit, once[stays], least, spread_out
                 )

@@ -27,8 +27,11 @@ from chainrule.training.objective import Objective
 from chainrule.training.penalty import NOISE_IF_UNKNOWN
 from chainrule.training.priors import priors_of, usual
 
-LEAST_SCALE = 1e-3  # of the middle half of the targets
+LEAST_SCALE = 0.5  # of the targets, for one row: N rows cannot tell less than that over N
 WILD = 20.0  # median errors
+SUSPICIOUS = 10.0  # median errors of fits without a row, or scales of the targets
+NOT_FAR = 1.5  # scales of the targets
+FAR_OFF = 15.0  # standard deviations of the errors of the first fit
 CLOSE, CLOSE_ERROR = 3.0, 1.5  # scales, within which targets and errors are no surprise
 FIRST_STARTS, FIRST_ROUNDS, SAME_SCALE = 3, 10, 0.02
 FIRST_SCALE = 0.1  # of that of the targets: less is not believed of the errors of a first fit
@@ -83,7 +86,7 @@ class HeavyTails:
         return inefficiency(self.degrees)
 
 
-def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
+def heavy_tails(objective: Objective, theta: Array, unit: float = 1.0) -> HeavyTails:
     """Return what rows count, found in turn with the minimum near a point.
 
     Parameters
@@ -91,18 +94,20 @@ def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
     objective : Objective
         Of a squared loss, with its penalty.
     theta : ndarray (p,)
+    unit : float
+        The weight that counts as one row: see `penalty`.
     """
-    weights, w = np.ones(len(objective.w)), objective.w
+    weights, w = np.ones(len(objective.w)), objective.w / unit
     degrees = MOST_DEGREES
-    of_targets = fit_robust_scaling(objective.Y, w).scale
+    least = LEAST_SCALE / w.sum() * fit_robust_scaling(objective.Y, w).scale
     for _ in range(ROUNDS):
         errors = _errors(objective, theta)
         # what a row has done to its own prediction makes its error look smaller than it is
-        leverage = _leverage(replace(objective, sample_weight=w * weights), theta)
-        scale = np.array([quantile(np.abs(column), 0.5, w) for column in errors.T])
+        leverage = _leverage(replace(objective, sample_weight=objective.w * weights), theta, unit)
+        scale = TO_DEVIATION * np.array([quantile(np.abs(of), 0.5, w) for of in errors.T])
         sizes = np.hypot(errors, scale * np.sqrt(leverage)[:, None])
         scale = np.array([_scale_and_degrees(column, w)[0] for column in sizes.T])
-        scale = np.maximum(scale, LEAST_SCALE * of_targets)
+        scale = np.maximum(scale, least)
         degrees = _scale_and_degrees((sizes / scale).ravel(), np.repeat(w, len(scale)))[1]
         before = weights
         weights = counted(errors, degrees, scale)
@@ -115,7 +120,7 @@ def heavy_tails(objective: Objective, theta: Array) -> HeavyTails:
     return HeavyTails(weights, degrees, scale, most, of_theta)
 
 
-def robust_start(objective: Objective, seed: int) -> Array:
+def robust_start(objective: Objective, seed: int, unit: float = 1.0) -> Array:
     """Return what rows count by a first fit that rows far off cannot lead astray, (n,).
 
     It begins with the distance of each target from the median, in median distances: this bounds
@@ -128,8 +133,10 @@ def robust_start(objective: Objective, seed: int) -> Array:
         Of a squared loss, with any penalty: it is not looked at.
     seed : int
         Of the starts.
+    unit : float
+        The weight that counts as one row: see `penalty`.
     """
-    net, Y, w = objective.net, np.asarray(objective.Y), objective.w
+    net, Y, w = objective.net, np.asarray(objective.Y), objective.w / unit
     scaling = fit_robust_scaling(Y, w)
     of_targets = np.where(scaling.ignored, 1.0, scaling.scale)
     near = np.clip(Y, scaling.center - CLOSE * of_targets, scaling.center + CLOSE * of_targets)
@@ -141,7 +148,8 @@ def robust_start(objective: Objective, seed: int) -> Array:
         errors, scale = Y - scaling.center, of_targets
         for _ in range(FIRST_ROUNDS):
             weights = counted(errors, FIRST_DEGREES, scale)
-            now = replace(objective, sample_weight=w * weights).with_decay(penalty)
+            now = replace(objective, sample_weight=objective.w * weights)
+            now = now.with_decay(unit * penalty)
             theta = bayes.settled(now, theta, MOST_ITERATIONS)
             errors, before = _errors(objective, theta), scale
             size = [quantile(np.abs(column), 0.5, w) for column in errors.T]
@@ -159,8 +167,42 @@ def robust_start(objective: Objective, seed: int) -> Array:
     return best
 
 
-def _leverage(objective: Objective, theta: Array) -> Array:
-    """Return how far each row decides its own prediction, from 0 to 1, (n,); 0 if not known."""
+def far_off(objective: Objective, errors: Array, seed: int, unit: float = 1.0) -> Array:
+    """Return how far the targets of rows are off, in standard deviations, 0 for most, (n,).
+
+    A row is far off if its target is far from most, or from what a fit without it predicts, and
+    from the first fit, which it cannot lead. The errors alone cannot say which row is to blame, as
+    the fits without other rows have seen it.
+
+    Parameters
+    ----------
+    objective : Objective
+        Whose rows count as they are given.
+    errors : ndarray (n, K)
+        Of fits without each row.
+    seed, unit
+        As `robust_start` takes them.
+    """
+    none = np.zeros(len(objective.w))
+    if (objective.net.output, objective.net.loss) != ("identity", "squared"):
+        return none
+    usual = np.array([quantile(np.abs(column), 0.5, objective.w) for column in errors.T])
+    scaling = fit_robust_scaling(objective.Y, objective.w)
+    # where there is no noise the hardest rows are far more than usual, but not far off
+    suspicious = np.abs(errors) > np.maximum(SUSPICIOUS * usual, NOT_FAR * scaling.scale)
+    suspicious |= np.abs(scaling.transform(objective.Y)) > SUSPICIOUS
+    if not suspicious.any():
+        return none
+    counts = robust_start(objective, seed, unit)
+    off = CLOSE_ERROR / np.sqrt(np.maximum(counts, np.finfo(np.float64).tiny))
+    return np.where(suspicious.any(axis=1) & (off > FAR_OFF), off, 0.0)
+
+
+def _leverage(objective: Objective, theta: Array, unit: float) -> Array:
+    """Return how far a row as heavy as most would decide its own prediction, (n,), from 0 to 1.
+
+    0 where that is not known.
+    """
     if objective.net.n_parameters > bayes.MOST_WEIGHTS:
         return np.zeros(len(objective.w))
     try:
@@ -168,7 +210,7 @@ def _leverage(objective: Objective, theta: Array) -> Array:
     except linalg.LinAlgError:
         return np.zeros(len(objective.w))
     _, S = spread(objective.net, theta, root, np.asarray(objective.X))
-    return np.asarray(np.clip(np.einsum("nkk->n", S) / S.shape[1], 0.0, 1.0))
+    return np.asarray(np.clip(unit * np.einsum("nkk->n", S) / S.shape[1], 0.0, 1.0))
 
 
 def _errors(objective: Objective, theta: Array) -> Array:

@@ -20,7 +20,7 @@ from chainrule.heart.own_functions import require_usable
 from chainrule.statistics.influence import HIGH, taken_once
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
-from chainrule.tables.scaling import Scaling, fit_robust_scaling, fit_scaling, quantile
+from chainrule.tables.scaling import Scaling, fit_robust_scaling, fit_scaling
 from chainrule.tables.targets import Targets
 from chainrule.training import bayes, growth, penalty
 from chainrule.training.belief import Belief, believed
@@ -41,7 +41,7 @@ from chainrule.training.requirements import (
     require_variation,
 )
 from chainrule.training.restarts import minimize_from_starts, stopped_at
-from chainrule.training.robust import STUDENT, HeavyTails
+from chainrule.training.robust import STUDENT, HeavyTails, far_off
 from chainrule.training.starts import Restarts
 
 MOST_WORK = 1e11  # multiplications for second derivatives
@@ -49,7 +49,7 @@ COVERAGE = 0.95
 STOPPED = ("max_iter", *CUT_SHORT)
 LITTLE = 1e-3  # of the cost there is to explain
 MOST_INFLUENTIAL = 10  # rows that are named
-FAR_OFF, MOST_OFF = 20.0, 1e300  # median errors
+FARTHEST = 1e100  # scales
 MOST_SEED = 2**63  # that a model file holds
 Watcher = Callable[[int, "Model", Iteration], Termination | None]
 
@@ -192,6 +192,11 @@ def train(
         columns,
         classes,
     )
+    if noise == STUDENT and model.target_scaling.kind == "standard":
+        # what is farther off says no more than what is that far, and has squares
+        center, size = model.target_scaling.center, model.target_scaling.scale
+        Y = np.clip(Y, center - FARTHEST * size, center + FARTHEST * size)
+        rows = replace(rows, Y=Y)
     require_usable(network)
     objective = model.objective(X, Y, 0.0, w, fixed, signs_of(network))
     require_squares(objective, names, model.output_names)
@@ -238,7 +243,7 @@ def train(
             belief, why_not = _belief(task, minima, rows, noise, search, stopped)
             if belief is not None:
                 model = replace(model, posterior=belief.posterior)
-                record["known"] = _known(model, belief, rows)
+                record["known"] = _known(task, model, belief, rows, seed)
         if belief is not None and not _is_sound(record["known"]):
             belief, why_not = None, "its numbers are too large; a penalty, alpha, keeps them small"
     except KeyboardInterrupt:  # the minima are there
@@ -396,9 +401,9 @@ def _belief(
     return belief, "the curvature of its cost is not positive"
 
 
-def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
+def _known(task: Penalized, model: Model, belief: Belief, rows: _Rows, seed: int) -> dict[str, Any]:
     """Return what is known of fits without each row, of each row, and of inputs, as plain data."""
-    without = model.target_scaling.inverse(belief.without)
+    without, one_by_one = map(model.target_scaling.inverse, (belief.without, belief.one_by_one))
     known: dict[str, Any] = {
         "scores": model.scores_of(without, rows.Y, rows.w * belief.stands_for),
         "gamma": belief.n_effective,
@@ -411,7 +416,10 @@ def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
         known["first_order"] = belief.first_order
     if belief.refits is not None:
         known["refits"] = {"folds": belief.refits.n_folds, "anew": belief.refits.anew}
-    known["far_off"] = _far_off(model, rows, without)
+    weighted = replace(task.objective, sample_weight=rows.w)
+    off = far_off(weighted, without - rows.Y, seed, task.unit)
+    far = np.argsort(-off, kind="stable")[: min(MOST_INFLUENTIAL, int(np.sum(off > 0.0)))]
+    known["far_off"] = [{"row": int(rows.number[i]) + 1, "off": float(off[i])} for i in far]
     if len(belief.posterior.scores):
         known["coverage"] = belief.posterior.covered(COVERAGE)
     order = np.argsort(-belief.distance, kind="stable")[:MOST_INFLUENTIAL]
@@ -422,30 +430,11 @@ def _known(model: Model, belief: Belief, rows: _Rows) -> dict[str, Any]:
             "decides": bool(belief.alone[i] > HIGH),
             "distance": float(belief.distance[i]),
             "target": rows.Y[i].tolist(),
-            "without": without[i].tolist(),
+            "without": one_by_one[i].tolist(),
         }
         for i in order
     ]
     return known
-
-
-def _far_off(model: Model, rows: _Rows, without: Array) -> list[dict[str, Any]]:
-    """Return the rows whose targets are far from what others predict, as plain data.
-
-    In median errors by fits without them, which the rows themselves leave where they are.
-    """
-    if model.classes or model.network.loss != "squared":
-        return []
-    errors = np.abs(without - rows.Y)
-    usual = np.array([quantile(column, 0.5, rows.w) for column in errors.T])
-    off = (errors / np.maximum(usual, np.finfo(np.float64).tiny)).max(axis=1)
-    off = np.minimum(off, MOST_OFF)
-    far = np.argsort(-off, kind="stable")[:MOST_INFLUENTIAL]
-    return [
-        {"row": int(rows.number[i]) + 1, "off": float(off[i])}
-        for i in far.tolist()
-        if off[i] > FAR_OFF and (usual > 0.0).all()
-    ]
 
 
 def _target_scaling(network: Network, scale: str, Y: Array, w: Array, noise: str) -> Scaling:

@@ -35,8 +35,8 @@ SENTENCES = {
     "network could explain. Start from other weights.",
     "saturated": "Units are saturated on every row and pass no gradient, so a small gradient "
     "proves nothing. Scale the data, add a penalty (alpha), or start from smaller weights.",
-    "diverging": "The cost falls less and less while weights grow without end: its minimum is at "
-    "infinity. Add a penalty (alpha), or take fewer units.",
+    "diverging": "The cost keeps falling, ever more slowly, while weights grow without bound: its "
+    "minimum is at infinity. Add a penalty (alpha), or take fewer units.",
     "wrong_gradient": "The gradient does not agree with differences of the cost, so where it "
     "vanishes says nothing. check_gradient names the layer.",
     "no_better_than_mean": "The fit is no better than predicting the mean target, or how frequent "
