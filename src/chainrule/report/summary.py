@@ -56,7 +56,7 @@ def _lines(model: Model) -> Iterable[str]:
     yield from _input_lines(model)
     yield from _target_lines(model)
     if record:
-        yield from _training_lines(record, p)
+        yield from _training_lines(model, record, p)
         if "sizes" in record:
             yield from size_lines(record["sizes"], record["growth"], net.layers[1], record["rows"])
         if "tails" in record:
@@ -115,7 +115,7 @@ def _scales(scaling: Scaling) -> Iterator[str]:
         yield "constant: ignored" if scale == 0 else f"center {center:.6g}, scale {scale:.6g}"
 
 
-def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
+def _training_lines(model: Model, record: dict[str, Any], p: int) -> Iterable[str]:
     rows = record["rows"]
     yield f"data         {rows} rows, {rows / p:.2g} per weight"
     if rows < ROWS_PER_WEIGHT * p:
@@ -128,7 +128,7 @@ def _training_lines(record: dict[str, Any], p: int) -> Iterable[str]:
         yield from score_lines(record["scores"])
     if "known" in record:
         yield from score_lines(record["known"]["scores"], "left out")
-        yield from left_out_lines(record["known"])
+        yield from left_out_lines(record["known"], rows, model)
     each = record["alpha"] if isinstance(record["alpha"], list) else [record["alpha"]]
     shown = f"alpha = {', '.join(f'{a:g}' for a in each)}" if len(each) <= 10 else "its penalty"
     yield (
