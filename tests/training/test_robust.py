@@ -83,3 +83,14 @@ def test_a_plain_fit_names_the_rows_that_are_far_off():
     with pytest.warns(UserWarning, match=r"row 17 \(.*noise='student'"):
         model = NetworkRegressor((4,), n_restarts=1).fit(X, wild)
     assert [row["row"] for row in model.model_.training["known"]["far_off"]] == [18]
+
+
+def test_the_size_is_found_for_two_targets_of_which_one_has_rows_far_off():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((60, 3))
+    clean = A[:, :2] + 0.1 * rng.standard_normal((60, 2))
+    wild = clean.copy()
+    wild[:12, 0] += 1e4 * rng.standard_normal(12)
+    model = NetworkRegressor("auto", noise="student").fit(A, wild)
+    assert model.model_.network.layers[1] >= 2
+    assert np.sqrt(np.mean((model.predict(A) - clean)[12:] ** 2)) < 0.2

@@ -25,6 +25,7 @@ EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
 LEAST_TIME = 1e-3  # seconds
 MOST_ITERATIONS = 300  # of a fit without some of the rows
+FIRST_UNITS = 5  # of the first fit where the size is to be found
 STARTS_AGAIN = 3  # of a fit without some of the rows
 ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
 ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
@@ -211,7 +212,8 @@ def penalized(
     w, first_sizes = start.objective.w, sizes
     if noise == STUDENT:
         # a first fit that follows rows far off would never find out which ones they are
-        counts = robust_start(start.objective, search.seed, start.unit)
+        first = start.objective if sizes is None else sizes(FIRST_UNITS)
+        counts = robust_start(first, search.seed, start.unit)
         start = replace(start, objective=replace(start.objective, sample_weight=w * counts))
         if sizes is not None:
             first_sizes = _counting(sizes, w * counts)
