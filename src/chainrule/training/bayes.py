@@ -236,7 +236,13 @@ def by_evidence(
 
 
 def by_evidence_again(
-    objective: Objective, found: Penalty, seed: int, *, scheme: str = "auto", anew: bool = False
+    objective: Objective,
+    found: Penalty,
+    seed: int,
+    *,
+    scheme: str = "auto",
+    anew: bool = False,
+    until: float = np.inf,
 ) -> Penalty:
     """Return the penalty for which the evidence of fewer rows is highest.
 
@@ -253,13 +259,15 @@ def by_evidence_again(
     anew : bool
         Whether α and β begin above and below what is usual, as if nothing had been found; else
         they begin where they are highest for all rows.
+    until : float
+        By the monotonic clock, when the search ends where it is.
 
     Raises
     ------
     TrainingError
         If it was not found.
     """
-    problem = Problem(_in_rows(objective, found.unit), found.priors)
+    problem = Problem(_in_rows(objective, found.unit), found.priors, until)
     start = objective.admitted(Starts(objective.net, seed, scheme).take(1))[0]
     best = found.best
     begin: list[Callable[[], Point]]
@@ -271,11 +279,15 @@ def by_evidence_again(
     else:
         logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
         begin = [lambda: problem.among(logs, start)]
+
+    def halt() -> str | None:
+        return "time_limit" if time.monotonic() > until else None
+
     ends: list[Evidence] = []
     failure: TrainingError | None = None
     for point in begin:
         try:
-            ends.append(climbed(point(), nats=ROUGHLY))
+            ends.append(climbed(point(), halt=halt, nats=ROUGHLY))
         except TrainingError as error:
             failure = error
     if not ends:

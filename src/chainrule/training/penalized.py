@@ -93,7 +93,7 @@ class Penalized:
         return objective.with_decay(np.where(decay > 0.0, decay, usually))
 
     def refitted(
-        self, w: Array, seed: int, anew: bool, scheme: str = "auto"
+        self, w: Array, seed: int, anew: bool, scheme: str = "auto", until: float = np.inf
     ) -> tuple[Objective, Objective, Array]:
         """Return the cost of some of the rows with its penalty, `held`, and its minimum.
 
@@ -105,6 +105,8 @@ class Penalized:
             Of a start that has not seen these.
         anew : bool
             Whether the penalty is looked for as if nothing had been found: see `bayes`.
+        until : float
+            By the monotonic clock, when that search ends.
 
         Raises
         ------
@@ -120,7 +122,9 @@ class Penalized:
             ends = [bayes.settled(some, start, MOST_ITERATIONS, method) for start in starts]
             theta = min(ends, key=some.cost)
             return some, replace(self, objective=some).held(theta), theta
-        found = bayes.by_evidence_again(some, self.found, seed, scheme=scheme, anew=anew)
+        found = bayes.by_evidence_again(
+            some, self.found, seed, scheme=scheme, anew=anew, until=until
+        )
         some = some.with_decay(found.decay)
         return some, some, found.best.theta
 

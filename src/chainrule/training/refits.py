@@ -124,7 +124,7 @@ def refitted(
             root = np.sqrt(known.variance * unit) * known.root
             z[m, held_out], S[m, held_out] = spread(net, there, root, X[held_out])
             variance[m, held_out] = known.variance
-        return True
+        return time.monotonic() <= until
 
     done = side_by_side(without, n, interrupted)
     if interrupted.is_set():

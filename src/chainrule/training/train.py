@@ -383,7 +383,7 @@ def _belief(
         return None, "training was stopped before it came to a minimum"
     # with a given penalty and no hidden layer first order is all there is
     exact = task.found is None and net.n_layers == 2 and net.output == "identity"
-    left = np.inf if not search.left else search.left
+    until = time.monotonic() + (search.left or np.inf)
     belief = believed(
         task.objective,
         minima,
@@ -394,8 +394,8 @@ def _belief(
         noise=noise if task.tails is None else "constant",
         tails=task.tails,
         seed=search.seed,
-        refit=None if exact else partial(task.refitted, scheme=search.scheme),
-        until=time.monotonic() + left,
+        refit=None if exact else partial(task.refitted, scheme=search.scheme, until=until),
+        until=until,
         progress=search.progress,
     )
     return belief, "the curvature of its cost is not positive"
