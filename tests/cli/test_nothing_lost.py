@@ -347,7 +347,7 @@ def test_model_files_are_the_same_on_any_number_of_threads(folder, tmp_path):
         env = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "CHAINRULE_NUM_THREADS": threads}
         out = tmp_path / f"{threads}.json"
         command = [sys.executable, "-m", "chainrule", "fit", str(table), "--target", "y"]
-        more = ["--hidden", "6", "--restarts", "2", "--out", str(out)]
+        more = ["--hidden", "3", "--restarts", "2", "--out", str(out)]
         done = subprocess.run([*command, *more], env=env, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         predict = [sys.executable, "-m", "chainrule", "predict", str(out), str(table)]

@@ -485,7 +485,7 @@ def test_a_valley_that_leads_to_infinity_is_named_and_a_penalty_ends_it():
 
 def test_no_fit_that_is_called_converged_can_be_lowered_by_a_nudge():
     lowered, ended = 0, set()
-    for seed in range(60):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         net = Network([2, int(rng.integers(1, 5)), 1], hidden=str(rng.choice(["tanh", "sigmoid"])))
         X = rng.standard_normal((int(rng.integers(10, 50)), 2))

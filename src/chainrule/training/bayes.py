@@ -309,6 +309,12 @@ def settled(
     return descended(objective, theta, chosen, limits(TOLERANCE, max_iter, None)).theta
 
 
+def is_costly(objective: Objective) -> bool:
+    """Return whether one step with second derivatives is many multiplications."""
+    p = objective.net.n_parameters
+    return bool((np.asarray(objective.Y).size + p) * p**2 > COSTLY)
+
+
 def _distinct(points: Sequence[Point | None]) -> list[Point]:
     """Return the points at which different minima were found, the highest first."""
     kept: list[Point] = []

@@ -85,12 +85,13 @@ def left_out(
     """
     net, X = objective.net, np.asarray(objective.X)
     z_without, distance = found.z_without.copy(), found.distance.copy()
+    method = "lbfgs" if bayes.is_costly(objective) and not objective.bounded else "auto"
     for i in rows:
         w = objective.w.copy()
         w[i] = max(w[i] - v[i], 0.0)
         if not w.any():
             continue
-        without = bayes.settled(replace(objective, sample_weight=w), theta, MOST_ITERATIONS)
+        without = bayes.settled(replace(objective, sample_weight=w), theta, MOST_ITERATIONS, method)
         z_without[i] = net.forward(without, X[i : i + 1]).z[net.n_layers][0]
         distance[i] = np.linalg.norm(_solved(root, without - theta))
     return replace(found, z_without=z_without, distance=distance)

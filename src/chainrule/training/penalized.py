@@ -18,7 +18,6 @@ from chainrule.training import bayes, growth, penalty
 from chainrule.training.model import Model
 from chainrule.training.objective import Objective, decay_of
 from chainrule.training.priors import priors_of, usual
-from chainrule.training.refits import is_costly
 from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails, robust_start
 
 EVIDENCE, RULE = "evidence", "rule"
@@ -117,7 +116,9 @@ class Penalized:
         X, Y = np.asarray(o.X)[stays], np.asarray(o.Y)[stays]
         some = replace(o, X=X, Y=Y, sample_weight=w[stays])
         if self.found is None:
-            method, n = ("lbfgs", 1) if is_costly(o) else ("auto", STARTS_AGAIN)
+            method, n = (
+                ("lbfgs", 1) if bayes.is_costly(o) and not o.bounded else ("auto", STARTS_AGAIN)
+            )
             starts = o.admitted(Starts(o.net, seed, scheme).take(n))
             ends = [bayes.settled(some, start, MOST_ITERATIONS, method) for start in starts]
             theta = min(ends, key=some.cost)

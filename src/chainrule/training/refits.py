@@ -20,7 +20,7 @@ from scipy import linalg
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.statistics.posterior import Spread, spread
-from chainrule.training.bayes import COSTLY, side_by_side
+from chainrule.training.bayes import is_costly, side_by_side
 from chainrule.training.minima import Minimum, minimum_at, root_of
 from chainrule.training.objective import Objective
 
@@ -132,12 +132,6 @@ def refitted(
     if not (all(done) and np.all(np.isfinite(z)) and np.all(np.isfinite(S))):
         return None
     return Refits(n, anew, Spread(z, S), variance.mean(axis=0))
-
-
-def is_costly(objective: Objective) -> bool:
-    """Return whether one step with second derivatives is many multiplications."""
-    p = objective.net.n_parameters
-    return bool((np.asarray(objective.Y).size + p) * p**2 > COSTLY)
 
 
 def folds(X: Array, Y: Array, most: int) -> NDArray[np.intp]:
