@@ -157,8 +157,9 @@ def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     assert "log loss of fresh rows may be about 6% larger" in summary(classes.model_)
     monkeypatch.setattr(refits, "FAR_BEYOND", 0.0)
     anew = NetworkRegressor((3,), n_restarts=1).fit(X, y)
-    assert "10 folds by a fit to the others with a penalty of its own, because γ is" in summary(
-        anew.model_
+    assert (
+        "10 folds by a fit to the others, its penalty found from scratch, because γ is"
+        in summary(anew.model_)
     )
 
 

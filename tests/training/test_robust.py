@@ -94,3 +94,16 @@ def test_the_size_is_found_for_two_targets_of_which_one_has_rows_far_off():
     model = NetworkRegressor("auto", noise="student").fit(A, wild)
     assert model.model_.network.layers[1] >= 2
     assert np.sqrt(np.mean((model.predict(A) - clean)[12:] ** 2)) < 0.2
+
+
+@pytest.mark.filterwarnings("ignore:the target is far")
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_rows_that_are_named_are_the_same_in_any_unit(unit):
+    wild = Y.copy()
+    wild[17] += 50.0
+    model = NetworkRegressor((4,), n_restarts=1).fit(X, unit * wild)
+    assert [row["row"] for row in model.model_.training["known"]["far_off"]] == [18]
+    # without noise the hardest rows are far more than usual, and not far off
+    smooth = X[:50, 0] ** 2 + X[:50, 1]
+    model = NetworkRegressor((4,), n_restarts=1).fit(X[:50], unit * smooth)
+    assert model.model_.training["known"]["far_off"] == []

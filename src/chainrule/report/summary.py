@@ -172,7 +172,7 @@ def _certificate_lines(certificate: dict[str, Any]) -> Iterable[str]:
             ("decrement", "a Newton step would gain"),
             ("lowest_eigenvalue", "lowest curvature"),
         )
-        if certificate.get(key) is not None
+        if certificate[key] is not None
     )
     yield f"point        {certificate['kind']}: {numbers}"
     for unit in certificate["units"]:

@@ -1,9 +1,9 @@
 """Bayesian regularization: one penalty by the evidence, for all starts.
 
-The evidence is maximized from the first few starts, and the penalty of the highest is the one from
-which every start is then minimized, as with any other. How high the evidence is at each of their
-minima says which of them is the best: not the lowest cost, which rewards weights that are known too
-well to be likely.
+The evidence is maximized from several levels of penalty and noise, from the best linear function
+and from the first few starts. The penalty of the highest is the one from which every start is then
+minimized, as with any other. How high the evidence is at each of their minima says which of them is
+the best: not the lowest cost, which rewards weights that are known too well to be likely.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Penalty:
     ----------
     priors : Priors
     best : Evidence
-        Of the first few starts.
+        Of all searches.
     unit : float
         The weight that counts as one row.
     n_climbs, n_rows : int

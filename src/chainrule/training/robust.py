@@ -179,7 +179,7 @@ def far_off(objective: Objective, errors: Array, seed: int, unit: float = 1.0) -
     objective : Objective
         Whose rows count as they are given.
     errors : ndarray (n, K)
-        Of fits without each row.
+        Of fits without each row, in the scale of the network.
     seed, unit
         As `robust_start` takes them.
     """

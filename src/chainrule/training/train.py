@@ -415,9 +415,11 @@ def _known(task: Penalized, model: Model, belief: Belief, rows: _Rows, seed: int
     if belief.first_order is not None:
         known["first_order"] = belief.first_order
     if belief.refits is not None:
-        known["refits"] = {"folds": belief.refits.n_folds, "anew": belief.refits.anew}
+        anew = belief.refits.anew and task.found is not None  # what is given is not looked for
+        known["refits"] = {"folds": belief.refits.n_folds, "anew": anew}
     weighted = replace(task.objective, sample_weight=rows.w)
-    off = far_off(weighted, without - rows.Y, seed, task.unit)
+    errors = belief.without - np.asarray(weighted.Y)
+    off = far_off(weighted, errors, seed, task.unit)
     far = np.argsort(-off, kind="stable")[: min(MOST_INFLUENTIAL, int(np.sum(off > 0.0)))]
     known["far_off"] = [{"row": int(rows.number[i]) + 1, "off": float(off[i])} for i in far]
     if len(belief.posterior.scores):
