@@ -5,8 +5,9 @@ tenth to as much as there is to learn, one of three truths - a linear one, a ben
 all - and is fitted with 3 units or with 10. What `NetworkRegressor(units)` and
 `NetworkClassifier(units)` say is compared with 1,000 fresh rows of the same kind: the leave-one-out
 error with the error, ± 1.96 standard deviations and the 95 % interval with how many rows they hold,
-and of classes the leave-one-out log loss with the log loss. Ratios are geometric means over tables,
-in brackets the lowest and the highest of the cells of rows, columns and truth.
+and of classes the leave-one-out log loss with the log loss. Ratios of errors are geometric means
+over tables; that of log losses is of their means, since the logarithm of a mean over few rows is
+too low. In brackets the lowest and the highest of the cells of rows, columns and truth.
 
     python benchmarks/honesty.py 4        a fourth of all tables
 """
@@ -60,6 +61,7 @@ COLUMNS = [
     "loo",
     "within",
     "held",
+    "log_loss_left_out",
     "log_loss",
     "seconds",
 ]
@@ -93,10 +95,10 @@ def of_numbers(units, X, y, X_new, y_new):
 
 
 def of_classes(units, X, c, X_new, c_new):
-    """Return the logarithm of the leave-one-out log loss over the log loss."""
+    """Return the leave-one-out log loss, and the log loss of fresh rows."""
     fitted = NetworkClassifier(units).fit(X, c)
     p = fitted.predict_proba(X_new)[np.arange(len(c_new)), c_new.astype(int)]
-    return np.log(fitted.loo_scores_["class"]["log_loss"] / -np.mean(np.log(p)))
+    return [fitted.loo_scores_["class"]["log_loss"], -np.mean(np.log(p))]
 
 
 def simulated(part):
@@ -110,34 +112,51 @@ def simulated(part):
                 began = time.perf_counter()
                 row = [n, d, k, units, noise, *of_numbers(units, X, y, X_new, y_new)]
                 seconds = time.perf_counter() - began
-                row.append(np.nan)
-                if min(c.sum(), (~c).sum()) >= TOO_FEW:
-                    row[-1] = of_classes(units, X, c, X_new, c_new)
+                known = min(c.sum(), (~c).sum()) >= TOO_FEW
+                row += of_classes(units, X, c, X_new, c_new) if known else [np.nan, np.nan]
                 found.append([*row, seconds])
         print(f"{n} rows, {d} columns: {len(found)} tables", flush=True)
     return dict(zip(COLUMNS, np.array(found).T, strict=True))
 
 
-def cells(found, mask, name):
-    """Return the mean of a column over each cell of rows, columns and truth."""
-    keys = np.column_stack([found[key][mask] for key in ("n", "d", "truth")])
-    values = found[name][mask]
-    each = [values[(keys == key).all(axis=1)] for key in np.unique(keys, axis=0)]
-    return np.array([np.nanmean(of) for of in each if np.isfinite(of).any()])
+def cells(found, mask, value):
+    """Return ``value(found, mask)`` of each cell of rows, columns and truth."""
+    keys = np.column_stack([found[key] for key in ("n", "d", "truth")])
+    each = [mask & (keys == key).all(axis=1) for key in np.unique(keys[mask], axis=0)]
+    values = np.array([value(found, of) for of in each])
+    return values[np.isfinite(values)]
+
+
+def of_errors(found, mask):
+    """Return the geometric mean of leave-one-out errors over fresh ones."""
+    return np.exp(found["loo"][mask].mean())
+
+
+def of_log_losses(found, mask):
+    """Return the mean of leave-one-out log losses over that of fresh ones."""
+    known = mask & np.isfinite(found["log_loss"])
+    if not known.any():
+        return np.nan
+    return found["log_loss_left_out"][known].mean() / found["log_loss"][known].mean()
+
+
+def within(found, mask):
+    """Return how many fresh rows ± 1.96 standard deviations hold."""
+    return found["within"][mask].mean()
+
+
+def held(found, mask):
+    """Return how many fresh rows 95 % intervals hold."""
+    return found["held"][mask].mean()
 
 
 def line(title, found, mask):
     """Return one line of the table of results."""
-
-    def ratio(name):
-        of = np.exp(cells(found, mask, name))
-        return f"{np.exp(np.nanmean(found[name][mask])):.2f} ({of.min():.2f} – {of.max():.2f})"
-
-    def share(name):
-        of = cells(found, mask, name)
-        return f"{found[name][mask].mean():.1%} ({of.min():.0%} – {of.max():.0%})"
-
-    texts = ratio("loo"), share("within"), share("held"), ratio("log_loss")
+    texts = []
+    for value in (of_errors, within, held, of_log_losses):
+        form = ".1%" if value in (within, held) else ".2f"
+        low, high = (f(cells(found, mask, value)) for f in (np.min, np.max))
+        texts.append(f"{value(found, mask):{form}} ({low:{form}} – {high:{form}})")
     return f"| {title} | {mask.sum():,} | " + " | ".join(texts) + " |"
 
 
@@ -145,24 +164,23 @@ def drawn(found):
     """Draw the four numbers against γ's share, a dot for each table."""
     with figure(11, 7) as fig:
         axes = fig.subplots(2, 2)
+        left_out = found["log_loss_left_out"] / found["log_loss"]
         panels = (
-            ("loo", "leave-one-out error / fresh error", (np.log(0.85), np.log(1.15))),
-            ("within", "± 1.96 standard deviations hold", (0.92, 0.98)),
-            ("held", "95 % intervals hold", (0.92, 0.98)),
-            ("log_loss", "leave-one-out log loss / fresh", (np.log(0.9), np.log(1.1))),
+            (of_errors, np.exp(found["loo"]), "leave-one-out error / fresh error", (0.85, 1.15)),
+            (within, found["within"], "± 1.96 standard deviations hold", (0.92, 0.98)),
+            (held, found["held"], "95 % intervals hold", (0.92, 0.98)),
+            (of_log_losses, left_out, "leave-one-out log loss / fresh", (0.9, 1.1)),
         )
         share = found["share"]
         edges = np.quantile(share, np.linspace(0, 1, 13))
         middle = 0.5 * (edges[1:] + edges[:-1])
-        for ax, (name, title, (low, high)) in zip(axes.ravel(), panels, strict=True):
-            is_ratio = name in ("loo", "log_loss")
-            shown = np.exp if is_ratio else np.asarray
-            ax.axhspan(shown(low), shown(high), color="#dddddd", zorder=0)
+        for ax, (value, each, title, bar) in zip(axes.ravel(), panels, strict=True):
+            is_ratio = value in (of_errors, of_log_losses)
+            ax.axhspan(*bar, color="#dddddd", zorder=0)
             ax.axhline(1.0 if is_ratio else 0.95, color=BLACK, linewidth=1)
-            ax.plot(share, shown(found[name]), ".", color=BLUE, alpha=0.15, markersize=4)
+            ax.plot(share, each, ".", color=BLUE, alpha=0.15, markersize=4)
             rows = [(share >= a) & (share <= b) for a, b in itertools.pairwise(edges)]
-            means = [shown(np.nanmean(found[name][of])) for of in rows]
-            ax.plot(middle, means, "o-", color=ORANGE)
+            ax.plot(middle, [value(found, of) for of in rows], "o-", color=ORANGE)
             ax.set(title=title, ylim=(0.4, 1.8) if is_ratio else (0.6, 1.02))
             ax.set_xlabel("γ for each number that was learned")
         save(fig, PICTURE)
@@ -187,7 +205,7 @@ def section(found):
         f"{len(every):,} simulated tables of numbers and {n_classes:,} of classes; estimators as "
         "they come, 3 or 10",
         f"units. Leave-one-out over fresh: 1 is honest, less is too sure. In brackets the lowest "
-        f"and highest of the {len(cells(found, every, 'loo'))}",
+        f"and highest of the {len(cells(found, every, of_errors))}",
         "cells of rows, columns and truth, of 6 to 48 tables each: part of that spread is chance. "
         f"Median time of a fit {np.median(found['seconds']):.2f} s.",
         "",

@@ -45,7 +45,7 @@ INSIDE_TRAINING = [
     ["belief", "growth"],
     ["model"],
     ["insight", "penalized"],
-    ["best"],
+    ["best", "minimized"],
     ["train"],
 ]
 # where loading late keeps starting light

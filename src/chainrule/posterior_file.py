@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._contracts import Array
-from chainrule._strict_json import a_share, list_of, number, numbers, object_with, whole
+from chainrule._strict_json import list_of, number, numbers, object_with, whole
 from chainrule.heart.network import Network
 from chainrule.statistics.posterior import Noise, Posterior, Precision
 
@@ -76,6 +76,9 @@ def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
     lowest, highest = (numbers(spec[name], (d,), name) for name in ("lowest", "highest"))
     if np.any(lowest > highest) or np.any(np.abs([lowest, highest]) > _LARGEST):
         raise ValueError("the range of an input is none")
+    share = number(spec["share"], "share")
+    if share < 0.0:
+        raise ValueError(f"share is {share}, and has to be at least 0")
     return Posterior(
         np.array([theta, *others]),
         np.array(roots),
@@ -85,7 +88,7 @@ def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
         lowest,
         highest,
         number(spec["widest"], "widest"),
-        a_share(spec["share"], "share"),
+        share,
     )
 
 

@@ -68,8 +68,11 @@ def training_from(content: Any, net: Network) -> dict[str, Any]:
             "tails",
             "no_posterior",
             "signs",
+            "from_search",
         },
     )
+    if not isinstance(spec.get("from_search", False), bool):
+        raise ValueError("from_search must be true or false")
     signs = list_of(spec.get("signs", []), "signs", lambda sign: number(sign, "sign"))
     if not set(signs) <= {-1.0, 0.0, 1.0} or len(signs) not in (0, net.n_parameters):
         raise ValueError("there is a sign of -1, 0 or 1 for each weight")

@@ -117,7 +117,7 @@ def test_what_can_be_refused_is_refused_before_training(run, tmp_path, monkeypat
         raise AssertionError("there was training")
 
     monkeypatch.setattr(restarts, "minimize_from_starts", trained)
-    monkeypatch.setattr("chainrule.training.train.minimize_from_starts", trained)
+    monkeypatch.setattr("chainrule.training.minimized.minimize_from_starts", trained)
     table = tmp_path / "t.csv"
     rows = (f"{i % 7}e{150 if '--scale' in options else 0},{i % 3}" for i in range(30))
     table.write_text("\n".join(["a,y", *rows]))

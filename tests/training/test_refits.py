@@ -2,11 +2,13 @@
 
 import json
 import time
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
-from chainrule import NetworkClassifier, NetworkRegressor
+from chainrule import NetworkClassifier, NetworkRegressor, load_model, save_model
 from chainrule.report.summary import summary
 from chainrule.statistics.calibration import calibrated
 from chainrule.training import belief, refits
@@ -83,7 +85,7 @@ def test_first_order_is_too_sure_where_weights_are_many(monkeypatch):
     known = model.model_.training["known"]
     assert known["share"] > 0.1
     assert known["refits"]["folds"] == 10
-    monkeypatch.setattr(belief, "BEARABLE", 1.0)
+    monkeypatch.setattr(belief, "BEARABLE", np.inf)
     first_order = NetworkRegressor((5,), n_restarts=1).fit(X, y)
     assert first_order.loo_scores_["y"]["rmse"] < model.loo_scores_["y"]["rmse"]
     (said, std), (of_first_order, smaller) = (
@@ -101,7 +103,7 @@ def test_each_fold_is_predicted_by_a_fit_without_it(monkeypatch):
     A = model.model_.input_scaling.transform(X)
     B = model.model_.target_scaling.transform(y[:, None])
     for k in (0, 3):
-        held_out = folds(A, B, 10) == k
+        held_out = folds(A, B, 10)[0] == k
         again = NetworkRegressor(**options, scale="none").fit(A[~held_out], B[~held_out, 0])
         predicted = model.model_.target_scaling.inverse(again.predict(A[held_out])[:, None])
         assert model.loo_predictions_[held_out] == pytest.approx(predicted, rel=1e-3, abs=1e-3)
@@ -109,10 +111,48 @@ def test_each_fold_is_predicted_by_a_fit_without_it(monkeypatch):
 
 def test_folds_are_the_same_in_any_order():
     X, y = table(53, 3, 1)
-    fold, order = folds(X, y[:, None], 10), np.random.default_rng(0).permutation(53)
-    assert np.array_equal(folds(X[order], y[order, None], 10), fold[order])
+    fold, row = folds(X, y[:, None], 10)
+    order = np.random.default_rng(0).permutation(53)
+    assert np.array_equal(folds(X[order], y[order, None], 10)[0], fold[order])
     assert np.bincount(fold).tolist() == [6, 6, 6] + [5] * 7
-    assert folds(X[:4], y[:4, None], 10).max() == 3
+    assert np.bincount(row).tolist() == [1] * 53
+    assert folds(X[:4], y[:4, None], 10)[0].max() == 3
+    again = np.append(order, order[:20])  # twice in the table is the same row
+    twice, of = folds(X[again], y[again, None], 10)
+    assert np.array_equal(twice, fold[again])
+    assert np.array_equal(of, row[again])
+
+
+def test_a_weight_of_two_is_the_row_twice_in_folds_too(monkeypatch):
+    rng = np.random.default_rng(1)
+    X, c, w = rng.standard_normal((45, 4)), rng.integers(0, 3, 45), rng.integers(1, 4, 45)
+    rows = rng.permutation(np.repeat(np.arange(45), w))
+    monkeypatch.setattr(belief, "BEARABLE", 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # there is nothing to learn
+        weighted = NetworkClassifier((3,), alpha=0.1, n_restarts=2).fit(X, c, sample_weight=w)
+        repeated = NetworkClassifier((3,), alpha=0.1, n_restarts=2).fit(X[rows], c[rows])
+    assert weighted.model_.training["known"]["refits"]["folds"] == 10
+    assert weighted.predict_proba(X) == pytest.approx(repeated.predict_proba(X), abs=1e-7)
+    assert weighted.loo_predictions_[rows] == pytest.approx(repeated.loo_predictions_, abs=1e-6)
+
+
+@in_c
+def test_no_start_is_preferred_to_the_search_where_it_is_too_sure(tmp_path):
+    rng = np.random.default_rng(0)
+    X, c = rng.standard_normal((50, 30)), rng.uniform(size=50) < 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = NetworkClassifier(3).fit(X, c)
+    heights = [run.log_evidence for run in model.restarts_.runs]
+    evidence = model.model_.training["evidence"]["log_evidence"]
+    assert evidence > max(heights) + 3.0  # all starts end where chance is learned by heart
+    assert model.restarts_.from_search
+    assert "the search for the penalty found it" in model.summary()
+    new = rng.standard_normal((1_000, 30))
+    assert np.abs(model.predict_proba(new)[:, 1] - c.mean()).max() < 0.2
+    save_model(model, tmp_path / "m.json")
+    assert load_model(tmp_path / "m.json").training["from_search"] is True
 
 
 def test_the_scales_that_are_found_are_those_of_the_errors():

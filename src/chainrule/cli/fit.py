@@ -350,6 +350,7 @@ def _document(trained: Trained, path: str) -> dict[str, Any]:
         "evaluations": fit.n_evaluations,
         "restarts": record["restarts"],
         "agreeing": trained.restarts.n_agree,
+        "from_search": trained.restarts.from_search,
         "rows": record["rows"],
         "weights": trained.model.network.n_parameters,
         "inputs": list(trained.model.input_names),

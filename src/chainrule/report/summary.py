@@ -146,11 +146,12 @@ def _training_lines(model: Model, record: dict[str, Any], p: int) -> Iterable[st
     if record.get("reason", "as asked") != "as asked":
         yield f"             chosen by size: {record['reason']}"
     starts = len(record["restarts"])
-    if starts > 1:
+    from_search = record.get("from_search", False)
+    if starts > 1 or from_search:
         heights = [run.get("log_evidence") for run in record["restarts"]]
         judged = [height for height in heights if height is not None]
         on = "highest evidence" if judged else "lowest cost"
-        yield f"             {agreement(record['agreeing'], starts, on)}"
+        yield f"             {agreement(record['agreeing'], starts, on, from_search)}"
         costs = [run["cost"] for run in record["restarts"] if run["cost"] is not None]
         middle, most = np.median(costs), max(costs)
         yield f"             J: lowest {min(costs):.6g}, median {middle:.6g}, highest {most:.6g}"

@@ -13,8 +13,8 @@ from scipy import optimize
 
 from chainrule._contracts import Array
 
-PRIOR_SD = 1.0  # of ln a
-FURTHEST = 4.0  # on the way, from where it begins
+PRIOR_SD = 1.0  # of ln a, and of the same factor of the variance of log odds
+FURTHEST = 4.0  # on the way, from where it begins, in logarithms
 
 
 def calibrated(squares: Array, h: Array, rows: Array) -> tuple[float, Array]:
@@ -50,6 +50,6 @@ def calibrated(squares: Array, h: Array, rows: Array) -> tuple[float, Array]:
         of_rows = counts @ (np.log(variance / mean) + squares / variance)
         return float(0.5 * n * of_rows.sum() + 0.5 * (logs[0] / PRIOR_SD) ** 2)
 
-    bounds = [(-FURTHEST * PRIOR_SD, FURTHEST * PRIOR_SD)] + [(-FURTHEST, FURTHEST)] * len(mean)
+    bounds = [(-FURTHEST, FURTHEST)] * (1 + len(mean))
     found = optimize.minimize(cost, np.zeros(1 + len(mean)), method="L-BFGS-B", bounds=bounds)
     return parts(found.x)

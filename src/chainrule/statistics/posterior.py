@@ -8,10 +8,10 @@ arXiv:2008.08400):
     classes   log odds / √(1 + s π/8 their variance), where both are taken over minima too
               (MacKay 1992, Neural Computation 4:720, with s = 1)
 
-The Gaussian is too wide for classes that are easy to tell apart; s, from 0 to 1, is what the rows
-say, each seen by a fit without it. And how wide an interval has to be is not taken from a Gaussian
-either but counted: of these rows, so many errors were at most so many standard deviations
-(Vovk et al. 2005, Algorithmic Learning in a Random World; leaving one out).
+The Gaussian is too wide for classes that are easy to tell apart, and too narrow where weights are
+many; s is what the rows say, each seen by a fit without it. And how wide an interval has to be is
+not taken from a Gaussian either but counted: of these rows, so many errors were at most so many
+standard deviations (Vovk et al. 2005, Algorithmic Learning in a Random World; leaving one out).
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def _z(net: Network, theta: Array, X: Array) -> Array:
 
 
 def moderated(net: Network, z: Array, S: Array, share: float) -> Array:
-    """Return log odds that allow for a share of their variance, (n, K).
+    """Return log odds that allow for s times their variance, (n, K).
 
     Of a softmax what counts are differences: their variance is about that of z around the mean of
     all z times 2 K / (K - 1), as it is exactly if all z are equally uncertain, or K is 2.

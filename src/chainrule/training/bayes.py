@@ -225,12 +225,9 @@ def by_evidence(
                 'minimum; give alpha as a number, or "rule"'
             )
         found = side_by_side(ended, len(points), interrupted)
-    best = _best(found)
+    best = _rounded(_best(found))
     if interrupted.is_set():
         best = replace(best, ended=INTERRUPTED)
-    # so that rounding errors on the way are forgotten
-    alpha, beta = _rounded(best.alpha), float(_rounded(np.array(best.beta)))
-    best = replace(best, alpha=alpha, beta=beta)
     noisy = objective.net.loss == "squared"
     return Penalty(priors, best, unit, len(found), len(sample.w), noisy)
 
@@ -348,9 +345,12 @@ def side_by_side(work: Callable[[int], T], n: int, interrupted: Event) -> list[T
     return [task.result() for task in tasks]
 
 
-def _rounded(values: Array) -> Array:
-    """Return values to about a percent, which is better than the evidence knows them."""
-    return np.asarray(np.exp(PERCENT * np.round(np.log(values) / PERCENT)))
+def _rounded(found: Evidence) -> Evidence:
+    """Return α and β to a percent, better than they are known: rounding errors are forgotten."""
+    alpha, beta = (
+        np.exp(PERCENT * np.round(np.log(of) / PERCENT)) for of in (found.alpha, found.beta)
+    )
+    return replace(found, alpha=alpha, beta=float(beta))
 
 
 def _in_rows(objective: Objective, unit: float) -> Objective:

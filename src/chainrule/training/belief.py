@@ -19,7 +19,7 @@ from scipy import optimize
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
-from chainrule.statistics.calibration import calibrated
+from chainrule.statistics.calibration import FURTHEST, PRIOR_SD, calibrated
 from chainrule.statistics.influence import HIGH, LEAST_LEFT
 from chainrule.statistics.posterior import (
     Noise,
@@ -35,12 +35,20 @@ from chainrule.training.minima import Minimum, minimum_at, root_of
 from chainrule.training.objective import Objective
 from chainrule.training.penalty import FEW_ROWS
 from chainrule.training.priors import priors_of
-from chainrule.training.refits import BEARABLE, Refit, Refits, determined_share, refitted
+from chainrule.training.refits import (
+    BEARABLE,
+    LESS_OF_CLASSES,
+    Refit,
+    Refits,
+    determined_share,
+    refitted,
+)
 from chainrule.training.robust import STUDENT, HeavyTails
 
 NOISE = ("varying", "constant", STUDENT)
 SIZES_OF_NOISE: tuple[tuple[int, ...], ...] = ((), (3,), (8,))
 FEWEST_FOR_VARYING = 50
+ROUGHLY = 0.05  # of ln s, better than it is known: rounding errors on the way are forgotten
 WORTH = 2.0  # nats that a larger network for the noise has to gain
 LEAST_SQUARE = 1e-6  # of the mean square: residuals of 0 say nothing of a precision without end
 
@@ -163,7 +171,8 @@ def believed(
     )
     share = determined_share(objective, known[0], counts)
     again, first_order = None, None
-    if refit is not None and share > BEARABLE:
+    of_classes = net.loss == "cross_entropy"
+    if refit is not None and share > BEARABLE * (LESS_OF_CLASSES if of_classes else 1.0):
         if counts.sum() >= bayes.FEWEST_ROWS:
             again = refitted(
                 objective,
@@ -194,7 +203,7 @@ def believed(
         stands_for, of_without = np.ones(len(w)), again.of
     rows = w / unit * stands_for
     variance = known[0].variance * unit
-    if net.loss == "cross_entropy":
+    if of_classes:
         z, S = of_without.together()
         # what is less certain need not rise where the network must
         if not objective.bounded:
@@ -254,13 +263,18 @@ def _one_by_one(net: Network, known: Sequence[Minimum]) -> Array:
 
 
 def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
-    """Return the share of the variance with which rows are most probable by fits without them."""
+    """Return s with which rows are most probable by fits without them: see `calibration`."""
 
-    def cost(share: float) -> float:
+    def of_rows(share: float) -> float:
         return float(w @ net.pair.cost(moderated(net, z, S, share), Y))
 
-    found = optimize.minimize_scalar(cost, bounds=(0.0, 1.0), method="bounded")
-    return float(min((0.0, 1.0, float(found.x)), key=cost))
+    def cost(log: float) -> float:
+        return of_rows(np.exp(log)) + 0.5 * (log / PRIOR_SD) ** 2
+
+    found = optimize.minimize_scalar(cost, bounds=(-FURTHEST, FURTHEST), method="bounded")
+    # none at all is as unusual as the least
+    none = of_rows(0.0) + 0.5 * (FURTHEST / PRIOR_SD) ** 2
+    return 0.0 if none <= found.fun else float(np.exp(ROUGHLY * np.round(found.x / ROUGHLY)))
 
 
 def _noise(X: Array, squares: Array, rows: Array, least: float, kind: str, seed: int) -> Noise:

@@ -25,6 +25,7 @@ from chainrule.training.minima import Minimum, minimum_at, root_of
 from chainrule.training.objective import Objective
 
 BEARABLE = 0.1  # γ for each number that was learned, up to which first order is enough
+LESS_OF_CLASSES = 0.3  # of that, where the loss is the logarithm of a probability
 FAR_BEYOND = 0.3  # the same, beyond which the penalty has to be looked for anew
 FOLDS, FOLDS_IF_COSTLY = 10, 5
 
@@ -97,7 +98,12 @@ def refitted(
     """
     net, X, Y, w = objective.net, np.asarray(objective.X), np.asarray(objective.Y), objective.w
     costly = is_costly(objective)
-    fold = folds(X, Y, FOLDS_IF_COSTLY if costly else FOLDS)
+    fold, row = folds(X, Y, FOLDS_IF_COSTLY if costly else FOLDS)
+    # of rows that are the same in all one is left out, however they are written down
+    copies = np.bincount(row, w)
+    once_out = np.zeros_like(copies)
+    np.maximum.at(once_out, row, once)
+    left = np.maximum(1.0 - once_out / copies, 0.0)[row]
     n, anew = int(fold.max()) + 1, share > FAR_BEYOND and not costly
     shape = minima, len(w), net.layers[-1]
     z, S, variance = np.empty(shape), np.empty((*shape, shape[-1])), np.zeros(shape[:2])
@@ -109,7 +115,7 @@ def refitted(
         if progress is not None:
             progress(f"fold {k + 1} of {n}")
         held_out = fold == k
-        remains = np.where(held_out, np.maximum(w - once, 0.0), w)
+        remains = np.where(held_out, w * left, w)
         stays = remains > 0.0
         for m in range(minima):
             try:
@@ -134,10 +140,13 @@ def refitted(
     return Refits(n, anew, Spread(z, S), variance.mean(axis=0))
 
 
-def folds(X: Array, Y: Array, most: int) -> NDArray[np.intp]:
-    """Return the fold of each row, (n,): by chance, but the same in whatever order the rows are."""
-    n = len(X)
-    fold = np.empty(n, dtype=np.intp)
-    order = np.lexsort(np.column_stack([X[:, ::-1], Y[:, ::-1]]).T)
-    fold[order] = np.random.default_rng(0).permutation(n) % min(n, most)
-    return fold
+def folds(X: Array, Y: Array, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the fold of each row, and which of the distinct rows it is, both (n,).
+
+    The fold is by chance, but the same in whatever order the rows are, and of rows that are the
+    same in all.
+    """
+    _, row = np.unique(np.column_stack([Y, X]), axis=0, return_inverse=True)
+    row = row.reshape(len(X))
+    n = int(row.max()) + 1
+    return np.random.default_rng(0).permutation(n)[row] % min(n, most), row

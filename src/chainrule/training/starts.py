@@ -55,6 +55,9 @@ class Restarts:
         All of them, None for one that failed, where they are to be taken up later.
     theta : ndarray (starts, p)
         Where each ended.
+    from_search : bool
+        Whether the best is the minimum at which the penalty was found: no start has reached an
+        evidence as high.
     """
 
     best: Fit
@@ -64,6 +67,7 @@ class Restarts:
     n_ended: int = 0
     fits: tuple[Fit | None, ...] = field(default=(), repr=False)
     theta: Array = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+    from_search: bool = False
 
     @property
     def interrupted(self) -> bool:
@@ -86,15 +90,19 @@ class Restarts:
         return f"{name} after {self.n_ended} of {n_asked} starts had ended ({when})"
 
     def __str__(self) -> str:
-        if len(self.runs) == 1:
+        if len(self.runs) == 1 and not self.from_search:
             return "1 start"
         judged = any(np.isfinite(run.log_evidence) for run in self.runs)
         on = "highest evidence" if judged else "lowest cost"
-        return agreement(self.n_agree, len(self.runs), on)
+        return agreement(self.n_agree, len(self.runs), on, self.from_search)
 
 
-def agreement(n_agree: int, n_starts: int, on: str = "lowest cost") -> str:
+def agreement(
+    n_agree: int, n_starts: int, on: str = "lowest cost", from_search: bool = False
+) -> str:
     """Return in words how many starts agree on the best there is."""
+    if from_search:
+        return f"none of {n_starts} starts reached the {on}: the search for the penalty found it"
     if n_agree == 0:
         return f"none of {n_starts} starts has converged to the {on}"
     if n_agree == 1 < n_starts:

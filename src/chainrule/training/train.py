@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from chainrule._contracts import Array
-from chainrule._errors import ConfigurationError, DataError, TrainingError
+from chainrule._errors import ConfigurationError, DataError
 from chainrule._strict_json import SMALLEST
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
@@ -30,6 +30,7 @@ from chainrule.training.history import Iteration
 from chainrule.training.insight import relevance
 from chainrule.training.interrupts import interrupts_wait
 from chainrule.training.minimize import CUT_SHORT, Fit
+from chainrule.training.minimized import minimized, predicting
 from chainrule.training.model import Model
 from chainrule.training.objective import Objective, require_finite
 from chainrule.training.optimizers.stopping import Termination
@@ -40,7 +41,6 @@ from chainrule.training.requirements import (
     require_squares,
     require_variation,
 )
-from chainrule.training.restarts import minimize_from_starts, stopped_at
 from chainrule.training.robust import STUDENT, HeavyTails, far_off
 from chainrule.training.starts import Restarts
 
@@ -226,7 +226,7 @@ def train(
     if watch is not None:
         see = watch
         options["watch"] = lambda r, theta, row: see(r, replace(model, theta=theta), row)
-    restarts = _minimized(task, n_restarts, seed, options)
+    restarts = minimized(task, n_restarts, seed, options)
     with interrupts_wait() as waiting:
         model = replace(model, theta=restarts.best.theta)
         record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
@@ -234,7 +234,7 @@ def train(
             record["signs"] = np.asarray(objective.signs).astype(int).tolist()
         if task.tails is not None:
             record["tails"]["rows"] = _least(task.tails, rows)
-        minima = _predicting(restarts, ensemble)
+        minima = predicting(restarts, ensemble)
         stopped = len(aside.w) > 0 or task.interrupted or _is_on_its_way(restarts.best)
     try:
         if waiting.interrupted:
@@ -270,30 +270,6 @@ def _least(tails: HeavyTails, rows: _Rows) -> list[dict[str, Any]]:
     return [
         {"row": int(rows.number[i]) + 1, "counts": float(tails.weights[i])} for i in least.tolist()
     ]
-
-
-def _minimized(task: Penalized, n: int, seed: int, options: dict[str, Any]) -> Restarts:
-    """Return the minima from all starts, or that of the search if there was no time for better."""
-    objective, found = task.objective, task.found
-
-    def stopped(name: str) -> Restarts:
-        assert found is not None
-        begin = objective.admitted(objective.net.initial(seed=seed))
-        why = Termination(name, "while the penalty was looked for")
-        return stopped_at(objective, found.best.theta, begin, why)
-
-    if task.interrupted:
-        return stopped("interrupted")
-    try:
-        restarts = minimize_from_starts(objective, n, seed, **options)
-    except TrainingError as error:
-        if found is None or error.reason != "time_limit":
-            raise
-        return stopped("time_limit")
-    late = restarts.best.termination.name == "time_limit"
-    if late and found is not None and objective.cost(found.best.theta) < restarts.best.cost:
-        return stopped("time_limit")
-    return restarts
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,15 +329,6 @@ def _is_finite(known: Any) -> bool:
 def _is_on_its_way(fit: Fit) -> bool:
     """Return whether a fit was cut short where there was still something to gain."""
     return fit.termination.name in STOPPED and not fit.certificate.decrement <= LITTLE
-
-
-def _predicting(restarts: Restarts, n: int) -> list[Array]:
-    """Return the n minima that predict together, the best first."""
-    best = restarts.best.theta
-    others = [restarts.theta[r] for r in restarts.in_turn]
-    # the best comes again among them, perhaps a Newton step away
-    again = next((k for k, at in enumerate(others) if np.allclose(at, best, atol=1e-6)), 0)
-    return [best, *others[:again], *others[again + 1 :]][:n]
 
 
 def _belief(
@@ -481,6 +448,7 @@ def _record(
             for run in restarts.runs
         ],
         "agreeing": restarts.n_agree,
+        "from_search": restarts.from_search,
         "history": {
             "cost": fit.history.cost.tolist(),
             "max_gradient": fit.history.column("max_gradient").tolist(),

@@ -1,0 +1,88 @@
+"""The minima from all starts, and the one at which the penalty was found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import TrainingError
+from chainrule.training import bayes, growth
+from chainrule.training.evidence import TOLERANCE
+from chainrule.training.methods import choose
+from chainrule.training.minimize import descended
+from chainrule.training.objective import Objective
+from chainrule.training.optimizers.stopping import Termination, limits
+from chainrule.training.penalized import Penalized
+from chainrule.training.restarts import minimize_from_starts, stopped_at
+from chainrule.training.starts import Restarts
+
+ENDED = ("converged", "no_better_than_mean")
+
+
+def minimized(task: Penalized, n: int, seed: int, options: dict[str, Any]) -> Restarts:
+    """Return the minima from all starts, or that of the search if there was no time for better."""
+    objective, found = task.objective, task.found
+
+    def stopped(name: str) -> Restarts:
+        assert found is not None
+        begin = objective.admitted(objective.net.initial(seed=seed))
+        why = Termination(name, "while the penalty was looked for")
+        return stopped_at(objective, found.best.theta, begin, why)
+
+    if task.interrupted:
+        return stopped("interrupted")
+    try:
+        restarts = minimize_from_starts(objective, n, seed, **options)
+    except TrainingError as error:
+        if found is None or error.reason != "time_limit":
+            raise
+        return stopped("time_limit")
+    late = restarts.best.termination.name == "time_limit"
+    if late and found is not None and objective.cost(found.best.theta) < restarts.best.cost:
+        return stopped("time_limit")
+    if found is None or "judge" not in options or restarts.cut_short is not None:
+        return restarts
+    return _or_of_search(restarts, objective, found, seed, options)
+
+
+def _or_of_search(
+    restarts: Restarts,
+    objective: Objective,
+    found: bayes.Penalty,
+    seed: int,
+    options: dict[str, Any],
+) -> Restarts:
+    """Return the minima, the best being that of the search if no start has come as high.
+
+    Where weights are many, starts at random may all end in minima of an evidence that is lower by
+    many nats, and so too sure.
+    """
+    judge = options["judge"]
+    if restarts.best.termination.name not in ENDED:
+        return restarts
+    chosen = choose("auto", objective, len(found.best.theta))
+    end = descended(objective, found.best.theta, chosen, limits(TOLERANCE, None, None))
+    if not judge(end.theta) > judge(restarts.best.theta) + growth.NATS:
+        return restarts
+    begin = objective.admitted(objective.net.initial(seed=seed))
+    try:
+        best = stopped_at(objective, end.theta, begin, end.claim).best
+    except TrainingError:
+        return restarts
+    if best.termination.name not in ENDED:
+        return restarts
+    return replace(restarts, best=best, n_agree=0, from_search=True)
+
+
+def predicting(restarts: Restarts, n: int) -> list[Array]:
+    """Return the n minima that predict together, the best first."""
+    best = restarts.best.theta
+    others = [restarts.theta[r] for r in restarts.in_turn]
+    if restarts.from_search:
+        return [best, *others][:n]
+    # the best comes again among them, perhaps a Newton step away
+    again = next((k for k, at in enumerate(others) if np.allclose(at, best, atol=1e-6)), 0)
+    return [best, *others[:again], *others[again + 1 :]][:n]
