@@ -69,6 +69,7 @@ def training_from(content: Any, net: Network) -> dict[str, Any]:
             "no_posterior",
             "signs",
             "from_search",
+            "skip",
         },
     )
     if not isinstance(spec.get("from_search", False), bool):
@@ -80,6 +81,10 @@ def training_from(content: Any, net: Network) -> dict[str, Any]:
         _evidence(spec["evidence"])
     if "sizes" in spec or "growth" in spec:
         _sizes(spec.get("sizes"), spec.get("growth"))
+    if "skip" in spec:
+        heights = object_with(spec["skip"], "skip", {"without", "with"})
+        for height in heights.values():
+            number(height, "log_evidence")
     if "tails" in spec:
         _tails(spec["tails"], net)
     if "known" in spec:

@@ -297,7 +297,7 @@ def test_what_is_not_known_is_said(run, table, tmp_path):
 def test_rows_far_from_those_learned_are_named_for_classes_too(run, table, tmp_path):
     path, new = tmp_path / "c.json", tmp_path / "new.csv"
     assert run("fit", table, "--target", "kind", "--restarts", 2, "--out", path).code == 0
-    new.write_text("x,y\n0.5,10\n300,10\n")
+    new.write_text("x,y\n0.5,12.5\n300,10\n")
     done = run("predict", path, new)
     assert done.code == 0
     assert "1 of 2 rows are far from those that were learned (row 2)" in done.err

@@ -23,6 +23,7 @@ from chainrule.training import bayes, belief, evidence, growth, penalty
 from chainrule.training.belief import believed
 from chainrule.training.insight import counts_of_tails, of_rows
 from chainrule.training.kernels import native
+from chainrule.training.nested import linear_start
 from chainrule.training.priors import priors_of
 from chainrule.training.robust import HeavyTails
 from chainrule.training.train import train
@@ -142,13 +143,13 @@ def test_as_many_units_as_there_are(rng, monkeypatch):
     for name, Y in (("straight", straight), ("bumps", bumps)):
         trained = fit(X, Y, lambda hidden: Network([1, hidden, 1]))
         record = trained.model.training
-        sizes[name] = trained.model.network.layers[1]
+        sizes[name] = sum(trained.model.network.layers[1:-1])
         best = max(size["log_evidence"] for size in record["sizes"])
         smallest = min(
             s["hidden"] for s in record["sizes"] if s["log_evidence"] >= best - growth.NATS
         )
         assert sizes[name] == smallest
-    assert sizes["straight"] == 1
+    assert sizes["straight"] == 0
     assert 3 <= sizes["bumps"] <= 12
 
 
@@ -320,9 +321,11 @@ def test_widths_of_rows_without_themselves_are_those_of_refits(rng):
 
 def test_mirror_images_are_counted(rng):
     X, Y = wave(rng)
-    found = growth.grown(
-        lambda hidden: Objective(Network([2, hidden, 1]), X, Y), lambda of: priors_of(of.net), 0
-    )
+
+    def of_size(hidden):
+        return Objective(Network([2, hidden, 1] if hidden else [2, 1]), X, Y)
+
+    found = growth.grown(of_size, lambda of: priors_of(of.net), 0)
     for size in found.tried:
         images = math.factorial(size.differ) * 2**size.differ
         height = size.penalty.best.log_evidence + np.log(images)
@@ -377,9 +380,11 @@ def interrupting(monkeypatch, times):
     monkeypatch.setattr(bayes, "wait", wait)
 
 
-@pytest.mark.parametrize("network", [Network([2, 4, 1]), lambda hidden: Network([2, hidden, 1])])
-def test_an_interrupt_keeps_what_was_found_of_the_penalty(rng, monkeypatch, network):
-    interrupting(monkeypatch, {2})
+@pytest.mark.parametrize(
+    ("network", "time"), [(Network([2, 4, 1]), 2), (lambda hidden: Network([2, hidden, 1]), 4)]
+)
+def test_an_interrupt_keeps_what_was_found_of_the_penalty(rng, monkeypatch, network, time):
+    interrupting(monkeypatch, {time})
     trained = fit(*wave(rng), network)
     assert trained.fit.termination.name == "interrupted"
     assert trained.restarts.cut_short.name == "interrupted"
@@ -392,7 +397,7 @@ def test_an_interrupt_in_a_larger_size_keeps_the_smaller(rng, monkeypatch):
     interrupting(monkeypatch, {5})
     trained = fit(*wave(rng), lambda hidden: Network([2, hidden, 1]))
     assert trained.fit.termination.name == "interrupted"
-    assert [size["hidden"] for size in trained.model.training["sizes"]] == [1, 2, 3]
+    assert [size["hidden"] for size in trained.model.training["sizes"]] == [0, 1, 2]
 
 
 def test_an_interrupt_before_anything_is_found_is_one(rng, monkeypatch):
@@ -445,11 +450,8 @@ def test_a_size_whose_evidence_is_not_found_is_shown_and_kept(rng, monkeypatch, 
 
     monkeypatch.setattr(bayes, "by_evidence", by_evidence)
     model = fit(*wave(rng), lambda hidden: Network([2, hidden, 1]), noise="constant").model
-    assert [size["log_evidence"] is None for size in model.training["sizes"]][:3] == [
-        False,
-        True,
-        False,
-    ]
+    found = [size["log_evidence"] is not None for size in model.training["sizes"]]
+    assert found[:4] == [True, True, False, True]
     save_model(model, tmp_path / "m.json")
     assert "  2    not found" in summary(load_model(tmp_path / "m.json"))
 
@@ -668,3 +670,50 @@ def test_mirror_images_of_a_minimum_are_counted(rng, hidden, bias, signs, turns)
     ways = math.factorial(size.differ) * (2**size.differ if turns else 1)
     counted = size.log_evidence - size.penalty.best.log_evidence
     assert counted == pytest.approx(math.log(ways))
+
+
+def test_a_skip_layer_is_taken_where_the_evidence_says_so(rng, tmp_path):
+    X = rng.standard_normal((60, 6))
+    straight = (X[:, :1] - X[:, 1:2]) + 0.1 * rng.standard_normal((60, 1))
+    wavy = np.sin(3 * X[:, :1]) + 0.1 * rng.standard_normal((60, 1))
+    model = fit(X, straight, Network([6, 4, 1]), skip=True, noise="constant").model
+    heights = model.training["skip"]
+    assert model.network == Network([6, 4, 1], skip=True)
+    assert heights["with"] > heights["without"] + growth.NATS
+    assert model.training["evidence"]["log_evidence"] == pytest.approx(heights["with"], abs=0.1)
+    save_model(model, tmp_path / "m.json")
+    assert f"{heights['with']:.2f} nats with one" in summary(load_model(tmp_path / "m.json"))
+    for X_of, Y_of, options in (
+        (X, straight, {"alpha": 0.1}),  # there is no evidence
+        (X, straight, {"signs": np.zeros(33)}),  # which say what each weight may be
+        (np.repeat(X, 20, axis=0), np.repeat(straight, 20, axis=0), {}),  # rows are many
+    ):
+        model = fit(X_of, Y_of, Network([6, 4, 1]), skip=True, noise="constant", **options).model
+        assert "skip" not in model.training
+        assert not model.network.skip
+    model = fit(X[:, :1], wavy, Network([1, 4, 1]), skip=True, noise="constant").model
+    assert model.network.skip == (
+        model.training["skip"]["with"] > model.training["skip"]["without"] + growth.NATS
+    )
+    assert "skip" not in fit(X, straight, Network([6, 4, 1]), noise="constant").model.training
+
+
+def test_a_linear_start_of_a_skip_layer_is_the_linear_function(rng):
+    X, Y = rng.standard_normal((80, 3)), rng.standard_normal((80, 2))
+    Y += X @ rng.standard_normal((3, 2))
+    for net in (
+        Network([3, 4, 2], skip=True),
+        Network([3, 4, 3, 2], skip=True),
+        Network([3, 4, 2]),
+    ):
+        problem = evidence.Problem(Objective(net, X, Y), priors_of(net))
+        _, theta = linear_start(problem)
+        line = Network([3, 2])
+        of_line = evidence.Problem(Objective(line, X, Y), priors_of(line))
+        found = evidence.climbed(of_line.beginning(np.zeros(8)))
+        said, least = (n.forward(t, X).y_hat for n, t in ((net, theta), (line, found.theta)))
+        assert said == pytest.approx(
+            least, rel=0.05 * (not net.skip), abs=1e-6 if net.skip else 0.05
+        )
+    deep = Network([3, 4, 3, 2])
+    assert linear_start(evidence.Problem(Objective(deep, X, Y), priors_of(deep))) is None

@@ -251,6 +251,7 @@ def test_it_is_kept_in_the_file(tmp_path):
     assert broken["training"]["known"]["refits"] == {"folds": 10, "anew": False}
 
 
+@pytest.mark.filterwarnings("ignore:1 of 40 rows are far")  # it decides by itself
 def test_the_unit_of_weights_is_of_no_matter():
     X, y = table(40, 3, 4)
     w = np.random.default_rng(0).uniform(0.5, 1.5, 40)

@@ -40,7 +40,7 @@ WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accur
     "--noise", default="varying", show_default=True, type=click.Choice(NOISE), help="As of fit."
 )
 @click.option("--activation", default="tanh", show_default=True, help="Of the hidden layers.")
-@click.option("--skip/--no-skip", default=False, show_default=True, help="As of fit.")
+@click.option("--skip/--no-skip", default=None, help="As of fit.")
 @click.option("--folds", type=int, help="Of the cross-validation. [default: 10 if there are rows]")
 @click.option("--seed", default=0, show_default=True, type=int, help="Of folds and starts.")
 @column_options
@@ -54,7 +54,7 @@ def command(
     ensemble: int,
     noise: str,
     activation: str,
-    skip: bool,
+    skip: bool | None,
     folds: int | None,
     seed: int,
     as_json: bool,
@@ -74,7 +74,7 @@ def command(
     options = {
         "hidden_layer_sizes": "auto" if hidden == "auto" else widths_of(hidden),
         "activation": activations_of(activation, 1 if hidden == "auto" else len(widths_of(hidden))),
-        "skip": skip,
+        "skip": "auto" if skip is None else skip,
         "alpha": alphas_of(alpha),
         "n_restarts": restarts,
         "ensemble": ensemble,

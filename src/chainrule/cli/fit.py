@@ -81,9 +81,9 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "dates", "weight", "
 )
 @click.option(
     "--skip/--no-skip",
-    default=False,
-    show_default=True,
-    help="Whether weights lead from the inputs straight to the outputs, past the hidden layers.",
+    default=None,
+    help="Whether weights lead from the inputs straight to the outputs, past the hidden layers; if "
+    "left out the evidence decides where weights are many.",
 )
 @click.option(
     "--scale",
@@ -158,7 +158,7 @@ def command(
     output_name: str | None,
     loss: str | None,
     bias: bool,
-    skip: bool,
+    skip: bool | None,
     as_json: bool,
     allow_unconverged: bool,
     written: Format,
@@ -199,7 +199,7 @@ def command(
             output=output_name or default,
             loss=loss,
             bias=bias,
-            skip=skip,
+            skip=bool(skip),
         )
 
     auto = hidden == "auto"
@@ -216,6 +216,7 @@ def command(
             scale=options["scale"],
             alpha=alphas,
             sample_weight=chosen.weights,
+            skip=skip is None,
             row_numbers=chosen.numbers,
             n_restarts=options["restarts"],
             ensemble=options["ensemble"],
@@ -361,6 +362,7 @@ def _document(trained: Trained, path: str) -> dict[str, Any]:
         "evidence": record.get("evidence"),
         "sizes": record.get("sizes"),
         "growth": record.get("growth"),
+        "skip": record.get("skip"),
         "known": record.get("known"),
         "alpha_reason": record.get("alpha_reason"),
         "tails": record.get("tails"),

@@ -166,6 +166,7 @@ class NetworkEstimator(
                 scale=self.scale,
                 alpha=self.alpha,
                 sample_weight=weights,
+                skip=isinstance(self.skip, str) and not self.warm_start,
                 weight_unit=weight_unit,
                 once=once,
                 row_numbers=counts,
@@ -256,7 +257,7 @@ class NetworkEstimator(
             output=self.output_activation or output,
             loss=self.loss,
             bias=self.bias,
-            skip=self.skip,
+            skip=self.skip not in (False, "auto"),
         )
 
     def _directions(self, types: Sequence[ColumnType], names: Sequence[str]) -> list[int]:
@@ -338,6 +339,7 @@ class NetworkEstimator(
         self.model_ = model
         self.restarts_ = replace(trained.restarts, fits=())
         self.coefs_ = [W[l].copy() for l in sorted(W) if l]
+        self.skip_coef_ = W[0].copy() if 0 in W else None
         self.intercepts_ = [b[l].copy() for l in sorted(b)]
         self.n_layers_ = model.network.n_layers
         self.n_outputs_ = model.network.layers[-1]

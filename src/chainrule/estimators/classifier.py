@@ -68,7 +68,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         output_activation: str | None = None,
         loss: str | Loss | None = None,
         bias: bool = True,
-        skip: bool = False,
+        skip: bool | str = "auto",
         alpha: float | Sequence[float] | str = "evidence",
         method: str | Optimizer = "auto",
         n_restarts: int = 3,

@@ -74,6 +74,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, str) or _each(is_real)(value),
         "a number of at least 0, one for each layer, or a name",
     ),
+    "skip": (
+        lambda value: _is_flag(value) or (isinstance(value, str) and value == "auto"),
+        'True, False or "auto"',
+    ),
     "n_restarts": _COUNT,
     "ensemble": _COUNT,
     "noise": (lambda value: value in NOISE, f"one of {', '.join(NOISE)}"),

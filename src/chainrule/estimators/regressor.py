@@ -42,8 +42,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     loss : {"squared", "cross_entropy", "poisson"} or Loss, optional
         The canonical one of the output if left out; or one of your own.
     bias : bool, default True
-    skip : bool, default False
-        Whether weights lead from the inputs straight to the outputs as well.
+    skip : bool or "auto", default "auto"
+        Whether weights lead from the inputs straight to the outputs as well; "auto": where the
+        evidence is higher with them, which is tried where weights are many.
     alpha : float, sequence of float, "evidence" or "rule", default "evidence"
         The penalty ½ α Σ W² on the weights of standardized columns: one for each column, by the
         evidence (`chainrule.training.bayes`); by rule, from the widths of the layers and the noise
@@ -177,7 +178,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         output_activation: str | None = None,
         loss: str | Loss | None = None,
         bias: bool = True,
-        skip: bool = False,
+        skip: bool | str = "auto",
         alpha: float | Sequence[float] | str = "evidence",
         method: str | Optimizer = "auto",
         n_restarts: int = 3,

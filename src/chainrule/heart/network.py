@@ -137,6 +137,12 @@ class Network:
         }
 
     @property
+    def without_hidden_layers(self) -> Network:
+        """The network with the same inputs and outputs, and nothing in between."""
+        ends = self.layers[0], self.layers[-1]
+        return Network(ends, output=self.output, loss=self.loss, bias=self.bias)
+
+    @property
     def foreign(self) -> bool:
         """Whether a function is not one of ours, so that nothing is known of its derivative."""
         return isinstance(self.loss, Loss) or any(isinstance(f, Activation) for f in self.hidden)

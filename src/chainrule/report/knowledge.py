@@ -72,6 +72,12 @@ def size_lines(
         yield f"             {why}"
 
 
+def skip_line(heights: dict[str, float]) -> str:
+    """Return the evidence without and with a skip layer."""
+    without, with_it = heights["without"], heights["with"]
+    return f"skip layer   log evidence {with_it:.2f} nats with one, {without:.2f} without"
+
+
 def left_out_lines(known: dict[str, Any], n_rows: int, model: Model) -> Iterator[str]:
     """Return how rows were left out, where first order is not enough, and what is too sure."""
     share = f"γ is {known.get('share', 0.0):.0%} of the number of targets"

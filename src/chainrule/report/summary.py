@@ -14,6 +14,7 @@ from chainrule.report.knowledge import (
     known_lines,
     left_out_lines,
     size_lines,
+    skip_line,
     tails_lines,
 )
 from chainrule.statistics.scores import Scores
@@ -58,7 +59,14 @@ def _lines(model: Model) -> Iterable[str]:
     if record:
         yield from _training_lines(model, record, p)
         if "sizes" in record:
-            yield from size_lines(record["sizes"], record["growth"], net.layers[1], record["rows"])
+            yield from size_lines(
+                record["sizes"],
+                record["growth"],
+                net.layers[1] if net.n_layers > 2 else 0,
+                record["rows"],
+            )
+        if "skip" in record:
+            yield skip_line(record["skip"])
         if "tails" in record:
             yield from tails_lines(model, record["tails"])
         if "known" in record:

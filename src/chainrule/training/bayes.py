@@ -183,7 +183,7 @@ def by_evidence(
         return "time_limit" if time.monotonic() > until else None
 
     problem = Problem(sample, priors, until)
-    many = float(sample.w.sum()) * K < ROWS_PER_WEIGHT * p
+    many = are_many(sample)
     nested = linear_start(problem) if many else None
     n_levels = len(LEVELS) if many else 0
 
@@ -291,6 +291,12 @@ def by_evidence_again(
         assert failure is not None
         raise failure
     return replace(found, best=_best(ends), n_climbs=len(ends), n_rows=len(objective.w))
+
+
+def are_many(objective: Objective, unit: float = 1.0) -> bool:
+    """Return whether weights are many for so few rows, so that more has to be tried."""
+    numbers = float(objective.w.sum()) / unit * objective.net.layers[-1]
+    return numbers < ROWS_PER_WEIGHT * objective.net.n_parameters
 
 
 def rows_enough(net: Network) -> int:

@@ -238,7 +238,9 @@ def believed(
         posterior = replace(posterior, scores=scores)
     # a row that decides by itself is no measure of how little is known of others
     usual = alone <= HIGH
-    uncertainty = posterior.uncertainty(net, X, of_without)
+    uncertainty = np.maximum(
+        posterior.uncertainty(net, X, of), posterior.uncertainty(net, X, of_without)
+    )
     posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
     distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
     return Belief(

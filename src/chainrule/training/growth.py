@@ -1,9 +1,9 @@
 """How many hidden units: as many as the evidence is highest for (MacKay 1992, Neural Comp. 4:448).
 
 One hidden layer grows until two sizes in a row have gained nothing that counts, and the smallest
-that is as good as the best is taken. Sizes are compared on the same rows, with as many mirror
-images of a minimum counted as there are: H units that differ can change places in H! ways, and
-where f is odd, or a sigmoid, each can change its sign.
+that is as good as the best is taken; no hidden layer is one of the sizes. They are compared on the
+same rows, with as many mirror images of a minimum counted as there are: H units that differ can
+change places in H! ways, and where f is odd, or a sigmoid, each can change its sign.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from chainrule.statistics.units import idle_units
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
 
-SIZES = (1, 2, 3, 5, 8, 12, 18, 27, 40)
+SIZES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40)
 PATIENCE = 2  # sizes that gain nothing
 NATS = 3.0  # strong evidence: a ratio of 20 (Kass & Raftery 1995, JASA 90:773)
 MOST_ROWS = 5_000
@@ -164,9 +164,10 @@ def grown(
                 raise
             ended = bayes.INTERRUPTED
             break
-        best = max((one.log_evidence for one in tried), default=-np.inf)
+        # a linear function may be better than few units, and worse than many
+        best = max((one.log_evidence for one in tried if one.hidden), default=-np.inf)
         tried.append(size)
-        worse = 0 if size.log_evidence > best + NATS else worse + 1
+        worse = 0 if size.log_evidence > best + NATS or not hidden else worse + 1
         if size.penalty is not None and size.penalty.interrupted:
             ended = bayes.INTERRUPTED
             break
@@ -203,7 +204,7 @@ def _tried(
     differ = hidden - len({unit.index for unit in idle})
     mirrored = float(special.gammaln(differ + 1.0))
     # the sign of a unit: f(-z) is -f(z), or 1 - f(z), and the output bias makes up for the 1
-    signs = net.hidden[0] in ODD or (net.hidden[0] == "sigmoid" and net.bias)
+    signs = hidden and (net.hidden[0] in ODD or (net.hidden[0] == "sigmoid" and net.bias))
     if signs and not objective.constrained:
         mirrored += differ * np.log(2.0)
     height = found.best.log_evidence + mirrored

@@ -23,19 +23,15 @@ NEARLY_LINEAR = 0.1  # what enters a unit that stands for a linear function
 def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     """Return ln α and ln β, and weights, with which a network says what the best linear one does.
 
-    The first units, one for each output, are as good as linear as what enters them is small:
-    tanh z is z to within z³/3. The weights of the other units are 0. None if the
-    network has no such units.
+    A skip layer is linear. Without one the first units, one for each output, are as good as linear
+    as what enters them is small: tanh z is z to within z³/3. The weights of the other units are 0.
+    None if the network has neither.
     """
     o = problem.objective
     net, K = o.net, o.net.layers[-1]
-    if net.n_layers != 3 or net.skip or o.constrained or net.foreign or net.layers[1] < K:
+    if o.constrained or net.foreign or not net.bias or not (net.skip or _has_straight_units(net)):
         return None
-    f, zero = net.functions[2], np.zeros(1)
-    at_0, slope = float(f.f(zero)[0]), float(f.prime(zero)[0])
-    if not (net.bias and slope > 0.0 and net.hidden[0] in NEARLY_STRAIGHT):
-        return None
-    line = Network([net.layers[0], K], output=net.output, loss=net.loss)
+    line = net.without_hidden_layers
     groups = problem.priors.of[net.blocks()["W[1]"]].reshape(net.layers[0], -1)[:, 0]
     used, inside = np.unique(groups, return_inverse=True)
     names = tuple(problem.priors.names[k] for k in used)
@@ -46,23 +42,52 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     except (TrainingError, linalg.LinAlgError):
         return None
     (W,), (b,) = (list(of.values()) for of in line.weights(found.theta))
-    size = np.linalg.norm(W, axis=0)
-    if not size.max() > 0.0:
+    if not np.any(W):
         return None
-    size = np.maximum(size, LEAST_SIZE * size.max())
     theta = np.zeros(net.n_parameters)
     into, biases = net.weights(theta)
-    into[1][:, :K] = NEARLY_LINEAR * W / size
-    into[2][:K] = np.diag(size / (NEARLY_LINEAR * slope))
-    biases[2][:] = b - at_0 * np.diag(into[2][:K])
     logs = problem.usual.copy()
-    logs[used] = np.log(found.alpha) + 2.0 * float(np.log(size / NEARLY_LINEAR).mean())
-    counts = problem.priors.sums(np.ones(net.n_parameters))
-    squares = problem.priors.sums(theta**2)
     rest = np.setdiff1d(np.arange(len(problem.priors)), used)
-    nonzero = rest[squares[rest] > 0.0]
     logs[rest] += STRONGER
-    logs[nonzero] = np.log(counts[nonzero] / squares[nonzero])
+    if net.skip:
+        into[0][:], biases[net.n_layers - 1][:] = W, b
+        logs[used] = np.log(found.alpha)
+    else:
+        logs[used] = np.log(found.alpha) + _through_units(net, into, biases, W, b)
+        counts = problem.priors.sums(np.ones(net.n_parameters))
+        squares = problem.priors.sums(theta**2)
+        nonzero = rest[squares[rest] > 0.0]
+        logs[nonzero] = np.log(counts[nonzero] / squares[nonzero])
     if problem.noisy:
         logs[-1] = np.log(found.beta)
     return logs, theta
+
+
+def _has_straight_units(net: Network) -> bool:
+    """Return whether there is a hidden unit for each output that is nearly linear near 0."""
+    return (
+        net.n_layers == 3
+        and net.layers[1] >= net.layers[-1]
+        and net.hidden[0] in NEARLY_STRAIGHT
+        and _near_0(net)[1] > 0.0
+    )
+
+
+def _near_0(net: Network) -> tuple[float, float]:
+    """Return f(0) and f'(0) of the first hidden layer."""
+    f, zero = net.functions[2], np.zeros(1)
+    return float(f.f(zero)[0]), float(f.prime(zero)[0])
+
+
+def _through_units(
+    net: Network, into: dict[int, Array], biases: dict[int, Array], W: Array, b: Array
+) -> float:
+    """Let the first units say X W + b, and return by how much ln α of the inputs is larger."""
+    K = W.shape[1]
+    at_0, slope = _near_0(net)
+    size = np.linalg.norm(W, axis=0)
+    size = np.maximum(size, LEAST_SIZE * size.max())
+    into[1][:, :K] = NEARLY_LINEAR * W / size
+    into[2][:K] = np.diag(size / (NEARLY_LINEAR * slope))
+    biases[2][:] = b - at_0 * np.diag(into[2][:K])
+    return 2.0 * float(np.log(size / NEARLY_LINEAR).mean())

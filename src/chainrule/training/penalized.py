@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule._contracts import Array
-from chainrule._errors import ConfigurationError
+from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.heart.initialisation import Starts
 from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Priors
@@ -54,6 +54,8 @@ class Penalized:
     sizes : Grown or None
         Of which the size was chosen.
     tails : HeavyTails or None
+    skip : tuple of float or None
+        The log evidence without and with a skip layer, of which the network was chosen.
     interrupted : bool
         Whether Ctrl-C has ended the search: it is what had been found.
     """
@@ -67,6 +69,7 @@ class Penalized:
     reason: str | None = None
     sizes: growth.Grown | None = None
     tails: HeavyTails | None = None
+    skip: tuple[float, float] | None = None
     interrupted: bool = False
 
     @property
@@ -142,6 +145,8 @@ class Penalized:
             known |= self.sizes.as_dict()
         if self.tails is not None:
             known["tails"] = self.tails.as_dict()
+        if self.skip is not None:
+            known["skip"] = dict(zip(("without", "with"), self.skip, strict=True))
         return known
 
 
@@ -160,6 +165,8 @@ class Search:
     lasting : bool
         Whether what is found has to be the same however much time there is: the search is then as
         long as it is.
+    skip : bool
+        Whether a network with a skip layer is a candidate too, where weights are many.
     """
 
     seed: int
@@ -167,6 +174,7 @@ class Search:
     max_time: float | None = None
     progress: Callable[[str], None] | None = None
     lasting: bool = False
+    skip: bool = False
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -226,6 +234,7 @@ def penalized(
         now = _with_alpha(start, alpha, search)
     else:
         now = _of_best_size(start, alpha, search, first_sizes)
+    now = _or_with_skip(now, search)
     try:
         found = _as_noisy(now, search, noise, w)
         if sizes is None or found is now or found.interrupted:
@@ -261,9 +270,9 @@ def _of_best_size_so_noisy(
         return replace(sizes(hidden), Y=found.objective.Y, sample_weight=found.objective.w)
 
     now = _of_best_size(found, EVIDENCE, search, of_size)
-    if now.interrupted or now.model.network == found.model.network:
+    if now.interrupted or now.model.network.layers == found.model.network.layers:
         return replace(found, sizes=now.sizes, interrupted=now.interrupted)
-    return _as_noisy(replace(now, tails=None), search, noise, w)
+    return _as_noisy(_or_with_skip(replace(now, tails=None, skip=None), search), search, noise, w)
 
 
 def _of_best_size(
@@ -287,6 +296,33 @@ def _of_best_size(
     assert of_size is not None
     again = of_size.n_rows < min(len(objective.w), bayes.rows_enough(objective.net))
     return _by_evidence(now, search) if again and not now.interrupted else _with(now, of_size)
+
+
+def _or_with_skip(now: Penalized, search: Search) -> Penalized:
+    """Return the cost of the network with a skip layer, if its evidence is higher.
+
+    Where weights are many it says at once what is linear, and leaves the rest to the hidden units.
+    """
+    o = now.objective
+    if not search.skip or now.found is None or now.interrupted or o.constrained:
+        return now
+    if o.net.skip or o.net.n_layers < 3 or not bayes.are_many(o, now.unit):
+        return now
+    net = replace(o.net, skip=True)
+    model = replace(now.model, network=net, theta=np.zeros(net.n_parameters))
+    objective = Objective(net, o.X, o.Y, 0.0, o.w)
+    if bayes.impossible(objective, now.unit):
+        return now
+    try:
+        other = _by_evidence(replace(now, model=model, objective=objective), search)
+    except TrainingError:
+        return now
+    except KeyboardInterrupt:
+        return replace(now, interrupted=True)
+    assert other.found is not None
+    heights = now.found.best.log_evidence, other.found.best.log_evidence
+    chosen = other if heights[1] > heights[0] + growth.NATS else now
+    return replace(chosen, skip=heights, interrupted=other.interrupted)
 
 
 def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:

@@ -90,6 +90,7 @@ def train(
     signs: ArrayLike | Callable[[Network], ArrayLike | None] | None = None,
     validation: NDArray[np.bool_] | None = None,
     patience: int = 10,
+    skip: bool = False,
     like: Model | None = None,
     watch: Watcher | None = None,
     ensemble: int = 1,
@@ -133,6 +134,8 @@ def train(
         Rows that are not trained on but decide when to stop: see `early_stopping`.
     patience : int
         For how many iterations these may cost no less.
+    skip : bool
+        Whether the network with a skip layer is a candidate too: see `penalized`.
     like : Model, optional
         Whose scaling to take, instead of measuring it.
     watch : callable, optional
@@ -173,7 +176,7 @@ def train(
             "nothing of how sure it is, and predicts alone; leave one of them out"
         )
     network_of, signs_of = network, signs if callable(signs) else lambda _: signs
-    network = network if isinstance(network, Network) else network(growth.SIZES[0])
+    network = network if isinstance(network, Network) else network(growth.SIZES[1])
     rows, aside = _rows(X, Y, network, sample_weight, once, row_numbers, validation)
     X, Y, w, classes = rows.X, rows.Y, rows.w, Y.classes if isinstance(Y, Targets) else ()
     names = input_names_of(columns) if columns else input_names
@@ -205,12 +208,12 @@ def train(
 
     def of_size(hidden: int) -> Objective:
         assert not isinstance(network_of, Network)
-        net = network_of(hidden)
+        net = network_of(hidden) if hidden else network.without_hidden_layers
         return Objective(net, objective.X, objective.Y, 0.0, w, None, signs_of(net))
 
     kept = {name: options[name] for name in ("scheme", "max_time", "progress") if name in options}
     # what is taken up again has to be the same task
-    search = Search(seed, **kept, lasting=options.get("checkpoint") is not None)
+    search = Search(seed, **kept, lasting=options.get("checkpoint") is not None, skip=skip)
     unit = penalty.unit_of_weights(w) if weight_unit is None else weight_unit
     sizes = None if isinstance(network_of, Network) else of_size
     start = Penalized(model, objective, unit)
