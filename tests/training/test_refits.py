@@ -198,7 +198,7 @@ def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     monkeypatch.setattr(refits, "FAR_BEYOND", 0.0)
     anew = NetworkRegressor((3,), n_restarts=1).fit(X, y)
     assert (
-        "10 folds by a fit to the others, its penalty found from scratch, because γ is"
+        "10 folds by a fit to the others, its penalty looked for anew, because γ is"
         in summary(anew.model_)
     )
 

@@ -87,7 +87,7 @@ def left_out_lines(known: dict[str, Any], n_rows: int, model: Model) -> Iterator
     if "refits" not in known:
         return
     n, anew = known["refits"]["folds"], known["refits"]["anew"]
-    how = ", its penalty found from scratch" if anew else ""
+    how = ", its penalty looked for anew" if anew else ""
     yield f"             each of {n} folds by a fit to the others{how}, because {share}"
     if model.classes:
         yield f"             {TOO_SURE['classes']}"

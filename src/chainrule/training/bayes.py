@@ -254,8 +254,8 @@ def by_evidence_again(
     seed, scheme
         Of the start, as `by_evidence` takes them.
     anew : bool
-        Whether α and β begin above and below what is usual, as if nothing had been found; else
-        they begin where they are highest for all rows.
+        Whether α and β begin not only where they are highest for all rows, but also above and below
+        what is usual.
     until : float
         By the monotonic clock, when the search ends where it is.
 
@@ -267,15 +267,13 @@ def by_evidence_again(
     problem = Problem(_in_rows(objective, found.unit), found.priors, until)
     start = objective.admitted(Starts(objective.net, seed, scheme).take(1))[0]
     best = found.best
-    begin: list[Callable[[], Point]]
+    logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
+    begin: list[Callable[[], Point]] = [lambda: problem.among(logs, start)]
     if anew:
-        begin = [
+        begin += [
             lambda: problem.above(objective.admitted(SMALLER * start), *LEVELS[0]),
             lambda: problem.beginning(start),
         ]
-    else:
-        logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
-        begin = [lambda: problem.among(logs, start)]
 
     def halt() -> str | None:
         return "time_limit" if time.monotonic() > until else None
