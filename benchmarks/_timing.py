@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 import chainrule
-from chainrule.training.kernels import native
+from chainrule.kernels import native
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 

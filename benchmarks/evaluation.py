@@ -10,7 +10,7 @@ import numpy as np
 import chainrule
 from _peers import R, Sklearn, Torch, nnet_order, versions
 from _timing import alternate, machine, ratio
-from chainrule.training.kernels import native, reference
+from chainrule.kernels import native, reference
 
 SHAPES = [
     (3, [2, 3, 1]),

@@ -19,7 +19,7 @@ from scipy import optimize
 import chainrule
 from _peers import R, Sklearn, Torch, nnet_order, versions
 from _timing import data_folder, machine
-from chainrule.training.kernels import reference
+from chainrule.kernels import reference
 from chainrule.training.restarts import minimize_from_starts
 
 HIDDEN = 10

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import chainrule
+from chainrule.kernels import native
 from chainrule.training import bayes, belief
-from chainrule.training.kernels import native
 
 # begun in the background of a shell, a process ignores Ctrl-C, and hands that down
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -5,7 +5,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import chainrule
-from chainrule.training.kernels import native
+from chainrule.kernels import native
 
 # the loops in Python take ten times longer: there a small network says as much as a large one
 SIZE = {} if native.build() else {"hidden_layer_sizes": (3,), "n_restarts": 1}

@@ -25,7 +25,7 @@ from chainrule import (
     NetworkClassifier,
     NetworkRegressor,
 )
-from chainrule.training.kernels import native
+from chainrule.kernels import native
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((80, 3))

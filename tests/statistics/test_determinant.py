@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from chainrule import Activation, Network
+from chainrule.kernels import reference
 from chainrule.statistics.determinant import slope_of_log_determinant
-from chainrule.training.kernels import reference
 
 RNG = np.random.default_rng(3)
 

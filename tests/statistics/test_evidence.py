@@ -1,7 +1,5 @@
 """The evidence: against integrals that are known, differences, and Bayesian ridge regression."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -21,7 +19,7 @@ def rng():
 
 def at(objective, priors, alpha, beta, theta):
     """Return the Laplace approximation at the minimum for α and β."""
-    now = replace(objective, alpha=priors.spread(np.asarray(alpha)) / beta)
+    now = objective.with_decay(priors.spread(np.asarray(alpha)) / beta)
     theta = minimize(now, theta, tol=1e-13, method="lm").theta
     squared = objective.net.loss == "squared"
     n_numbers = objective.w.sum() * objective.net.layers[-1] if squared else 0.0
@@ -95,7 +93,7 @@ def test_its_slope_is_that_of_its_differences(rng, layers, options):
     beta = 8.0 if net.loss == "squared" else 1.0
     alpha = rng.uniform(0.5, 3.0, len(priors))
     found, theta = at(objective, priors, alpha, beta, net.initial(0))
-    now = replace(objective, alpha=priors.spread(alpha) / beta)
+    now = objective.with_decay(priors.spread(alpha) / beta)
     slopes = slope(now, theta, priors, beta, net.loss == "squared" and Y.size, found)
     steps = np.eye(len(alpha) + 1)[: len(slopes)] * 1e-4
     for j, step in enumerate(steps):
@@ -166,7 +164,7 @@ def test_output_biases_that_have_a_prior_are_seen(rng):
     o = Objective(net, X, np.eye(3)[rng.integers(0, 3, 30)], np.full(net.n_parameters, 0.7))
     everyone = Priors(("all",), np.zeros(net.n_parameters, dtype=int))
     found, theta = at(o, everyone, [0.7], 1.0, np.zeros(net.n_parameters))
-    exact = np.linalg.inv(replace(o, alpha=0.7 * np.ones(9)).hessian(theta))
+    exact = np.linalg.inv(o.with_decay(0.7 * np.ones(9)).hessian(theta))
     assert found.covariance == pytest.approx(exact, rel=1e-8)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import Network
+from chainrule.rows.memory import MemoryRows
 from chainrule.statistics.sensitivity import derivatives, mean_slopes, standard_error
 
 
@@ -36,12 +37,13 @@ def test_they_are_those_of_differences(rng, layers, options):
 
 def test_the_error_of_mean_slopes_is_that_of_draws(rng):
     net = Network([2, 3, 1])
-    theta, X, w = net.initial(1), rng.standard_normal((50, 2)), np.ones(50)
+    theta, X = net.initial(1), rng.standard_normal((50, 2))
+    rows = MemoryRows(X, np.zeros((50, 1)), np.ones(50))
     root = 0.02 * np.triu(rng.standard_normal((net.n_parameters, net.n_parameters)))
     draws = theta + rng.standard_normal((3000, len(theta))) @ root.T
 
     def slopes(theta):
-        return mean_slopes(net, theta, X, w)
+        return mean_slopes(net, theta, rows)
 
     spread = np.std([slopes(draw) for draw in draws], axis=0)
     assert standard_error(slopes, theta, root) == pytest.approx(spread, rel=0.35)

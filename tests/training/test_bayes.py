@@ -1,7 +1,6 @@
 """The penalty by the evidence, sizes by it, and what is known after training."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from chainrule import (
     load_model,
     save_model,
 )
+from chainrule.kernels import native
 from chainrule.report.summary import summary
 from chainrule.statistics.evidence import inverse_root, laplace
 from chainrule.statistics.posterior import moderated
@@ -22,7 +22,6 @@ from chainrule.tables.scaling import quantile
 from chainrule.training import bayes, belief, evidence, growth, penalty
 from chainrule.training.belief import believed
 from chainrule.training.insight import counts_of_tails, of_rows
-from chainrule.training.kernels import native
 from chainrule.training.nested import linear_start
 from chainrule.training.priors import priors_of
 from chainrule.training.robust import HeavyTails
@@ -237,7 +236,7 @@ def test_a_row_that_stands_alone_is_named(rng):
 def test_nothing_is_known_where_the_curvature_is_none(rng):
     X, Y = wave(rng, n=30)
     o = Objective(Network([2, 3, 1]), np.zeros_like(X), Y)
-    flat = replace(o, alpha=0.0)
+    flat = o.with_alpha(0.0)
     assert believed(flat, [np.zeros(13)], unit=1.0, once=np.ones(30)) is not None  # jitter holds it
     nan = np.full(13, np.nan)
     assert believed(o, [nan], unit=1.0, once=np.ones(30)) is None

@@ -1,7 +1,5 @@
 """Fits without a row: how many are made, for which rows, and what these stand for."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -31,14 +29,14 @@ def through_all_rows():
 def test_what_a_fit_without_a_row_says(through_all_rows):
     objective, theta = through_all_rows
     once, root = np.ones(60), inverse_root(objective, theta)
-    first = influence(objective.net, theta, objective.X, objective.Y, once, root)
+    first = influence(objective.net, theta, objective.rows.reweighted(once), root)
     rows = np.argsort(-first.leverage)[:3]
     found = left_out(objective, theta, once, root, first, rows)
     for i in rows:
         keep = np.arange(60) != i
-        fewer = Objective(objective.net, objective.X[keep], objective.Y[keep], ALPHA)
+        fewer = Objective(objective.net, objective.rows.X[keep], objective.rows.Y[keep], ALPHA)
         again = bayes.settled(fewer, theta, module.MOST_ITERATIONS)
-        said = objective.net.forward(again, objective.X[i : i + 1]).y_hat[0]
+        said = objective.net.forward(again, objective.rows.X[i : i + 1]).y_hat[0]
         assert found.z_without[i] == pytest.approx(said, rel=2e-2)
         moved = again - theta
         A = objective.evaluate(theta, 2).H
@@ -75,7 +73,7 @@ def test_few_fits_say_what_all_of_them_would(through_all_rows, monkeypatch):
 
     def left_out_error():
         found = believed(objective, [theta], unit=1.0, once=np.ones(60), noise="constant")
-        squares = (found.without - objective.Y)[:, 0] ** 2
+        squares = (found.without - objective.rows.Y)[:, 0] ** 2
         return found, np.sqrt(np.average(squares, weights=found.stands_for))
 
     every, of_all = left_out_error()
@@ -94,8 +92,8 @@ def test_few_fits_say_what_all_of_them_would(through_all_rows, monkeypatch):
 
 def test_the_only_row_cannot_be_left_out(through_all_rows):
     objective, theta = through_all_rows
-    one = replace(objective, X=objective.X[:1], Y=objective.Y[:1], sample_weight=np.ones(1))
-    first = influence(one.net, theta, one.X, one.Y, np.ones(1), inverse_root(objective, theta))
+    one = objective.with_rows(objective.rows.take(slice(0, 1)))
+    first = influence(one.net, theta, one.rows, inverse_root(objective, theta))
     found = left_out(one, theta, np.ones(1), inverse_root(objective, theta), first, np.array([0]))
     assert found.z_without == pytest.approx(first.z_without)
 

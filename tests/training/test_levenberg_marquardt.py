@@ -15,8 +15,8 @@ import pytest
 
 from chainrule import ConfigurationError, DataError, Network, Objective, TrainingError, minimize
 from chainrule.heart.initialisation import Starts
+from chainrule.kernels import native
 from chainrule.training import native_fits
-from chainrule.training.kernels import native
 from chainrule.training.least_squares import LeastSquares
 from chainrule.training.methods import choose
 from chainrule.training.optimizers.levenberg_marquardt import LevenbergMarquardt

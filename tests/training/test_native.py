@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from chainrule import ConfigurationError, Network, Objective, minimize
 from chainrule.heart.activations import ACTIVATIONS
+from chainrule.kernels import native, reference
+from chainrule.rows.memory import MemoryRows
 from chainrule.training import native_fits
-from chainrule.training.engines import memory
-from chainrule.training.kernels import native, reference
 from chainrule.training.optimizers.levenberg_marquardt import LevenbergMarquardt
 from chainrule.training.optimizers.stopping import limits
 from random_problems import random_problem, relative_error
@@ -70,7 +70,7 @@ def test_any_number_of_rows_and_wide_layers(build, n):
     net = Network([11, 37, 9, 5], hidden=["tanh", "silu"], output="softmax")
     X, w = rng.standard_normal((n, 11)), rng.uniform(0.0, 2.0, n)
     Y, theta = np.eye(5)[rng.integers(5, size=n)], net.initial(3)
-    truth = memory.sum_over_blocks(reference.evaluate, net, theta, X, Y, w, 2)
+    truth = MemoryRows(X, Y, w).sum(lambda of: reference.evaluate(net, theta, of.X, of.Y, of.w, 2))
     J, g, H = native_evaluate(net, theta, X, Y, w, 2, build)
     assert pytest.approx(truth.J, rel=1e-12) == J
     assert relative_error(g, truth.g) < 1e-12

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 import chainrule
 from chainrule import ConfigurationError, DataError, Network, Objective
 from chainrule._contracts import Evaluation
+from chainrule.kernels import reference
+from chainrule.rows import memory
+from chainrule.rows.sums import tree_sum
 from chainrule.statistics.curvature import hessian
-from chainrule.training.engines import memory
-from chainrule.training.kernels import reference
 from random_problems import complex_step, random_problem, relative_error
 
 
@@ -92,7 +93,9 @@ def test_blocks_do_not_change_the_sum(seed, block, order):
     whole = reference.evaluate(net, theta, X, Y, w, order)
     before, memory.BLOCK_ROWS = memory.BLOCK_ROWS, block
     try:
-        summed = memory.sum_over_blocks(reference.evaluate, net, theta, X, Y, w, order)
+        summed = memory.MemoryRows(X, Y, w).sum(
+            lambda of: reference.evaluate(net, theta, of.X, of.Y, of.w, order)
+        )
     finally:
         memory.BLOCK_ROWS = before
     # the same terms added in another order; each gradient entry may cancel, so the bound is
@@ -188,7 +191,7 @@ def test_it_keeps_its_own_data(seed_net, seed_data):
     X[:], Y[:] = 9.0, 9.0
     assert objective.cost(theta) == before
     with pytest.raises(ValueError, match="read-only"):
-        objective.X[0, 0] = 1.0
+        objective.rows.X[0, 0] = 1.0
 
 
 @pytest.mark.parametrize("order", [-1, 3, 1.5, None])
@@ -216,7 +219,4 @@ def test_one_and_many_blocks_make_the_same_tree():
 
     values = np.random.default_rng(0).standard_normal(100) * 10.0 ** np.arange(-50, 50)
     for n in range(1, 100):
-        assert (
-            pairwise(list(values[:n]))
-            == memory._tree_sum(Evaluation(float(x)) for x in values[:n]).J
-        )
+        assert pairwise(list(values[:n])) == tree_sum(Evaluation(float(x)) for x in values[:n]).J

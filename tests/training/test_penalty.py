@@ -26,8 +26,8 @@ def problem(n=200, d=5, hidden=(), **options):
 
 def test_the_noise_of_a_straight_line_is_what_least_squares_leaves():
     o = problem(n=60, d=20)  # so that it matters that weights use numbers up
-    A = np.column_stack([o.X, np.ones(60)])
-    left = np.sum((o.Y - A @ np.linalg.lstsq(A, o.Y, rcond=None)[0]) ** 2)
+    A = np.column_stack([o.rows.X, np.ones(60)])
+    left = np.sum((o.rows.Y - A @ np.linalg.lstsq(A, o.rows.Y, rcond=None)[0]) ** 2)
     (alpha,), _, reason = by_rule(o, seed=0)
     # the penalty uses up a little less than all of the 21 weights
     assert left / 60 * 1.15 < alpha / 20 < left / (60 - 21) * 1.15
@@ -52,7 +52,7 @@ def test_few_rows_are_taken_as_free_of_noise():
 def test_the_unit_of_the_target_is_that_of_the_penalty():
     o = problem()
     (alpha,), *_ = by_rule(o, seed=0)
-    (same,), *_ = by_rule(Objective(o.net, 10 * o.X, 3 * o.Y), seed=0)
+    (same,), *_ = by_rule(Objective(o.net, 10 * o.rows.X, 3 * o.rows.Y), seed=0)
     # W is 3/10 of what it was, and the cost 9 times
     assert same * 0.3**2 == pytest.approx(9 * alpha, rel=1e-6)
 
@@ -64,7 +64,8 @@ def test_what_counts_as_one_row():
     o = problem()
     w = RNG.uniform(0.5, 1.5, 200)
     found = [
-        by_rule(Objective(o.net, o.X, o.Y, 0.0, w * k), 0, unit_of_weights(w * k))[0][0] / k
+        by_rule(Objective(o.net, o.rows.X, o.rows.Y, 0.0, w * k), 0, unit_of_weights(w * k))[0][0]
+        / k
         for k in (1.0, 1e-3)
     ]
     assert found[0] == pytest.approx(found[1], rel=1e-6)

@@ -9,10 +9,11 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from chainrule import NetworkClassifier, NetworkRegressor, load_model, save_model
+from chainrule.kernels import native
 from chainrule.report.summary import summary
+from chainrule.rows.memory import MemoryRows
 from chainrule.statistics.calibration import calibrated
 from chainrule.training import belief, refits
-from chainrule.training.kernels import native
 from chainrule.training.refits import folds
 
 
@@ -103,7 +104,7 @@ def test_each_fold_is_predicted_by_a_fit_without_it(monkeypatch):
     A = model.model_.input_scaling.transform(X)
     B = model.model_.target_scaling.transform(y[:, None])
     for k in (0, 3):
-        held_out = folds(A, B, 10)[0] == k
+        held_out = folds(MemoryRows(A, B, np.ones(40)), 10)[0] == k
         again = NetworkRegressor(**options, scale="none").fit(A[~held_out], B[~held_out, 0])
         predicted = model.model_.target_scaling.inverse(again.predict(A[held_out])[:, None])
         assert model.loo_predictions_[held_out] == pytest.approx(predicted, rel=1e-3, abs=1e-3)
@@ -111,14 +112,15 @@ def test_each_fold_is_predicted_by_a_fit_without_it(monkeypatch):
 
 def test_folds_are_the_same_in_any_order():
     X, y = table(53, 3, 1)
-    fold, row = folds(X, y[:, None], 10)
+    rows = MemoryRows(X, y[:, None], np.ones(53))
+    fold, row = folds(rows, 10)
     order = np.random.default_rng(0).permutation(53)
-    assert np.array_equal(folds(X[order], y[order, None], 10)[0], fold[order])
+    assert np.array_equal(folds(rows.take(order), 10)[0], fold[order])
     assert np.bincount(fold).tolist() == [6, 6, 6] + [5] * 7
     assert np.bincount(row).tolist() == [1] * 53
-    assert folds(X[:4], y[:4, None], 10)[0].max() == 3
+    assert folds(rows.take(slice(0, 4)), 10)[0].max() == 3
     again = np.append(order, order[:20])  # twice in the table is the same row
-    twice, of = folds(X[again], y[again, None], 10)
+    twice, of = folds(rows.take(again), 10)
     assert np.array_equal(twice, fold[again])
     assert np.array_equal(of, row[again])
 

@@ -66,7 +66,7 @@ class _LazyGroup(click.Group):
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
         # late, so that starting stays light
-        from chainrule.training.kernels import native
+        from chainrule.kernels import native
 
         kernel = f"native, {native.build()}" if native.build() else "NumPy reference"
         why = "" if native.BUILDS else "; built without a C++ compiler"

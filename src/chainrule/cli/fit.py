@@ -363,6 +363,7 @@ def _document(trained: Trained, path: str) -> dict[str, Any]:
         "sizes": record.get("sizes"),
         "growth": record.get("growth"),
         "skip": record.get("skip"),
+        "passes": trained.passes,
         "known": record.get("known"),
         "alpha_reason": record.get("alpha_reason"),
         "tails": record.get("tails"),

@@ -24,6 +24,7 @@ from chainrule.estimators.given import free_name, numbered, require_present, req
 from chainrule.estimators.insight import InsightMixin
 from chainrule.estimators.parameters import require_parameters
 from chainrule.heart.network import Network, row_weights
+from chainrule.kernels import native
 from chainrule.report.knowledge import far_off_line
 from chainrule.report.summary import summary
 from chainrule.tables import targets
@@ -36,7 +37,6 @@ from chainrule.tables.targets import Targets
 from chainrule.training.checkpoint import fingerprint
 from chainrule.training.constraints import fixed_weights, monotone_signs
 from chainrule.training.history import COLUMNS, Iteration
-from chainrule.training.kernels import native
 from chainrule.training.model import Model
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.train import Trained, train
@@ -338,6 +338,7 @@ class NetworkEstimator(
         W, b = model.network.weights(model.theta)
         self.model_ = model
         self.restarts_ = replace(trained.restarts, fits=())
+        self.passes_ = trained.passes
         self.coefs_ = [W[l].copy() for l in sorted(W) if l]
         self.skip_coef_ = W[0].copy() if 0 in W else None
         self.intercepts_ = [b[l].copy() for l in sorted(b)]

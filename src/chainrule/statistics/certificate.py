@@ -25,7 +25,7 @@ from chainrule.statistics.curvature import (
     lowest_curvature,
     lowest_eigenvalue,
 )
-from chainrule.statistics.units import Unit, idle_units
+from chainrule.statistics.units import Unit, idle_units_of_rows
 
 # shares of the cost there is to explain
 NEGLIGIBLE = 1e-6  # a curvature that moves less is none
@@ -179,8 +179,9 @@ def certify(
             if curvature
             else _known("unknown", np.nan, np.nan)
         )
-        net, X = getattr(objective, "net", None), getattr(objective, "X", None)
-        idle = idle_units(net, theta, X) if units and net is not None and X is not None else ()
+        net: Any = getattr(objective, "net", None)
+        rows = getattr(objective, "rows", None)
+        idle = () if rows is None or not units else idle_units_of_rows(net, theta, rows)
         left = getattr(objective, "left_to_explain", None)
         nothing_left = left is not None and bool(left(theta, J) <= PERFECT)
     newton = found.get("newton")

@@ -25,6 +25,7 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
+from chainrule.rows.protocol import Block, Rows
 
 NUMBERS_AT_ONCE = 2_000_000  # of a Jacobian
 HIGH = 0.7  # beyond which a row decides by itself, and what is said here is rough
@@ -78,13 +79,7 @@ def jacobians(net: Network, theta: Array, X: Array) -> Iterator[tuple[slice, Arr
 
 
 def influence(
-    net: Network,
-    theta: Array,
-    X: Array,
-    Y: Array,
-    v: Array,
-    root: Array,
-    further: float = 1.0,
+    net: Network, theta: Array, rows: Rows, root: Array, further: float = 1.0
 ) -> Influence:
     """Return what every row does to the fit.
 
@@ -93,37 +88,36 @@ def influence(
     net : Network
     theta : ndarray (p,)
         The minimum.
-    X, Y : ndarray (n, d[1]), (n, d[L])
-        In the scale of the network.
-    v : ndarray (n,)
-        The weight of each row taken once.
+    rows : Rows
+        In the scale of the network, each with its weight taken once, v.
     root : ndarray (p, p)
         Of C: C = root rootᵀ.
     further : float
         How much further than its square says a row moves the fit, on average.
     """
-    n, K = len(X), net.layers[-1]
-    found = Influence(
-        leverage=np.empty(n),
-        alone=np.empty(n),
-        z=np.empty((n, K)),
-        S=np.empty((n, K, K)),
-        z_without=np.empty((n, K)),
-        distance=np.empty(n),
-    )
-    for rows, z, dz in jacobians(net, theta, X):
-        moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
-        S = moved @ moved.swapaxes(1, 2)
-        B = _square_root(v[rows, None, None] * net.pair.curvature(z, Y[rows]))
-        values, vectors = np.linalg.eigh(B @ S @ B)  # those of v Λ S, which is not symmetric
-        delta = net.pair.delta(z, Y[rows])
-        u = further * v[rows, None] * _left(B @ vectors, values, S, delta)
-        found.leverage[rows] = values.sum(axis=1)
-        found.alone[rows] = values[:, -1]
-        found.z[rows], found.S[rows] = z, S
-        found.z_without[rows] = z + (S @ u[:, :, None])[:, :, 0]
-        found.distance[rows] = np.sqrt(np.einsum("nk,nkl,nl->n", u, S, u).clip(0.0))
-    return found
+
+    def of_block(of: Block) -> tuple[Array, ...]:
+        parts = [
+            _of_rows(net, z, dz, of.Y[some], of.w[some], root, further)
+            for some, z, dz in jacobians(net, theta, of.X)
+        ]
+        return tuple(map(np.concatenate, zip(*parts, strict=True)))
+
+    return Influence(*rows.map(of_block))
+
+
+def _of_rows(
+    net: Network, z: Array, dz: Array, Y: Array, v: Array, root: Array, further: float
+) -> tuple[Array, ...]:
+    """Return the columns of `Influence` for some rows."""
+    moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
+    S = moved @ moved.swapaxes(1, 2)
+    B = _square_root(v[:, None, None] * net.pair.curvature(z, Y))
+    values, vectors = np.linalg.eigh(B @ S @ B)  # those of v Λ S, which is not symmetric
+    u = further * v[:, None] * _left(B @ vectors, values, S, net.pair.delta(z, Y))
+    z_without = z + (S @ u[:, :, None])[:, :, 0]
+    distance = np.sqrt(np.einsum("nk,nkl,nl->n", u, S, u).clip(0.0))
+    return values.sum(axis=1), values[:, -1], z, S, z_without, distance
 
 
 def _square_root(A: Array) -> Array:

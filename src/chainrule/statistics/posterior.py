@@ -24,6 +24,7 @@ from scipy import stats
 
 from chainrule._contracts import Array
 from chainrule.heart.network import Network
+from chainrule.rows.protocol import Rows
 from chainrule.statistics.influence import jacobians
 
 MOST_SCORES = 1_000
@@ -89,6 +90,9 @@ class Spread:
 
     z: Array
     S: Array
+
+    def __getitem__(self, rows: slice) -> Spread:
+        return Spread(self.z[:, rows], self.S[:, rows])
 
     def together(self) -> tuple[Array, Array]:
         """Return the mean of z over minima, (n, K), and its covariance, (n, K, K)."""
@@ -168,6 +172,15 @@ class Posterior:
         noise = np.mean(said, axis=0) if self.noise is None else self.noise.at(X)
         return inside + between, noise
 
+    def variance(self, net: Network, X: Array, of: Spread | None = None) -> Array:
+        """Return the variance of ŷ, (n, K)."""
+        return self.variances(net, X, of)[0]
+
+    def variance_of_targets(self, net: Network, X: Array, of: Spread | None = None) -> Array:
+        """Return the variance of a target, noise included, (n, K)."""
+        of_y_hat, noise = self.variances(net, X, of)
+        return of_y_hat + noise
+
     def uncertainty(self, net: Network, X: Array, of: Spread | None = None) -> Array:
         """Return how little is known of each row, (n,).
 
@@ -236,6 +249,18 @@ def spread(net: Network, theta: Array, root: Array, X: Array) -> tuple[Array, Ar
         moved = (dz.reshape(-1, dz.shape[2]) @ root).reshape(dz.shape)
         z[rows], S[rows] = z_here, moved @ moved.swapaxes(1, 2)
     return z, S
+
+
+def spread_of_rows(net: Network, theta: Array, root: Array, rows: Rows) -> tuple[Array, Array]:
+    """Return the same of rows, wherever they are."""
+    z, S = rows.map(lambda of: spread(net, theta, root, of.X))
+    return z, S
+
+
+def z_of(net: Network, theta: Array, rows: Rows) -> Array:
+    """Return z[L] of rows, (n, K)."""
+    z: Array = rows.map(lambda of: _z(net, theta, of.X))
+    return z
 
 
 def thinned(magnitudes: Array, counts: Array) -> Array:

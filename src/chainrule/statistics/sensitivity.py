@@ -9,6 +9,7 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
+from chainrule.rows.protocol import Block, Rows
 
 DIRECTIONS = 40
 STEP = 1e-4  # of a standard deviation of the weights
@@ -34,8 +35,7 @@ def derivatives(net: Network, theta: Array, X: Array) -> Array:
 def mean_slopes(
     net: Network,
     theta: Array,
-    X: Array,
-    w: Array,
+    rows: Rows,
     contrasts: Array | None = None,
 ) -> Array:
     """Return the means of dŷ/dx and of |dŷ/dx| over rows, (2, K, d[1]).
@@ -45,8 +45,12 @@ def mean_slopes(
     contrasts : ndarray (d[1], d[1]), optional
         What the means of dŷ/dx are multiplied by: for inputs of which only differences count.
     """
-    slopes = derivatives(net, theta, X)
-    signed, size = (np.einsum("n,nkd->kd", w / w.sum(), of) for of in (slopes, np.abs(slopes)))
+
+    def of_block(of: Block) -> Array:
+        slopes, share = derivatives(net, theta, of.X), of.w / rows.weight_sum
+        return np.array([np.einsum("n,nkd->kd", share, A) for A in (slopes, np.abs(slopes))])
+
+    signed, size = rows.sum(of_block)
     return np.array([signed if contrasts is None else signed @ contrasts, size])
 
 

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from chainrule._contracts import Array
 from chainrule.heart.network import Network
+from chainrule.rows.memory import MemoryRows
+from chainrule.rows.protocol import Block, Rows
 
 MOST_ROWS = 10_000  # are looked at
 MOST_UNITS = 2_000  # of a layer, beyond which no duplicates are looked for
@@ -60,16 +62,28 @@ def idle_units(net: Network, theta: Array, X: ArrayLike) -> tuple[Unit, ...]:
     unit 2 of layer 2 is a duplicate: it repeats unit 1, correlation 1.000000
     """
     X = np.asarray(X)
-    if len(X) < 2:
+    return idle_units_of_rows(net, theta, MemoryRows(X, np.empty((len(X), 0)), np.ones(len(X))))
+
+
+def idle_units_of_rows(net: Network, theta: Array, rows: Rows) -> tuple[Unit, ...]:
+    """Return the same of rows, wherever they are."""
+    if rows.n_rows < 2:
         return ()
-    trace = net.forward(theta, X[:: -(-len(X) // MOST_ROWS)])
+    layers = range(2, net.n_layers + 1)
+
+    def passed(of: Block) -> tuple[Array, ...]:
+        trace = net.forward(theta, of.X)
+        return tuple(trace.z[l] for l in layers) + tuple(trace.a[l] for l in layers[:-1])
+
+    evenly = slice(None, None, -(-rows.n_rows // MOST_ROWS))
+    columns = rows.take(evenly).map(passed)
+    z, outputs = dict(zip(layers, columns, strict=False)), columns[len(layers) :]
     W, _ = net.weights(theta)
     found = []
-    for l in range(2, net.n_layers):
-        a = trace.a[l]
-        spread, slope = a.std(axis=0), np.abs(net.functions[l].prime(trace.z[l]))
+    for l, a in zip(layers, outputs, strict=False):
+        spread, slope = a.std(axis=0), np.abs(net.functions[l].prime(z[l]))
         reaches = np.abs(W[l]).max(axis=1) * spread
-        of_next = trace.z[l + 1].std(axis=0).max()
+        of_next = z[l + 1].std(axis=0).max()
         for j in range(a.shape[1]):
             if spread[j] <= CONSTANT * max(1.0, float(np.abs(a[:, j]).max())):
                 found.append(Unit(l, j + 1, "dead", f"its output is {a[0, j]:.4g} on every row"))

@@ -14,6 +14,7 @@ power of two, which is exact, so that 1e-300 and 1e300 are units like any other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
+from chainrule.rows.memory import MemoryRows
+from chainrule.rows.protocol import Block, Rows
 
 KINDS = ("none", "max", "standard")
 TO_DEVIATION = 1.4826  # of a median distance, for a Gaussian
@@ -114,25 +117,60 @@ def fit_scaling(kind: str, A: ArrayLike, w: Array | None = None) -> Scaling:
         If there is no such kind.
     """
     A = np.asarray(A, dtype=np.float64)
-    zeros, ones = np.zeros(A.shape[1]), np.ones(A.shape[1])
+    rows = MemoryRows(A, np.empty((len(A), 0)), np.ones(len(A)) if w is None else w)
+    return scaling_of(kind, rows, lambda of: of.X)
+
+
+def scaling_of(kind: str, rows: Rows, columns: Callable[[Block], Array]) -> Scaling:
+    """Measure the scaling of inputs or targets of rows, ``columns(block)``: see `fit_scaling`."""
+    ends = rows.sum(lambda of: _Ends(columns(of).min(axis=0), columns(of).max(axis=0)))
+    zeros, ones = np.zeros(len(ends.lowest)), np.ones(len(ends.lowest))
+    largest = np.maximum(np.abs(ends.lowest), np.abs(ends.highest))
     if kind == "none":
         return Scaling(kind, zeros, ones)
     if kind == "max":
-        return Scaling(kind, zeros, np.max(np.abs(A), axis=0))
+        return Scaling(kind, zeros, largest)
     if kind != "standard":
         return Scaling(kind, zeros, ones)  # refuses the name
-    exponent = np.frexp(np.max(np.abs(A), axis=0))[1]
-    B = np.ldexp(A, -exponent)
-    share = np.full(len(B), 1.0) if w is None else w / w.max()
-    share = share[:, None] / share.sum()
-    mean = (share * B).sum(axis=0)
-    mean = mean + (share * (B - mean)).sum(
-        axis=0
-    )  # the second pass removes the rounding of the first
-    variance = (share * (B - mean) ** 2).sum(axis=0)
-    constant = ~varies(B)
-    center = np.where(constant, A[0], np.ldexp(mean, exponent))
+    exponent = np.frexp(largest)[1]
+    most = float(rows.w.max())
+    total = float((rows.w / most).sum())
+
+    def mean_of(f: Callable[[Array], Array]) -> Array:
+        def of_block(of: Block) -> Array:
+            share = (of.w / most)[:, None] / total
+            found: Array = (share * f(np.ldexp(columns(of), -exponent))).sum(axis=0)
+            return found
+
+        return rows.sum(of_block)
+
+    mean = mean_of(lambda B: B)
+    mean = mean + mean_of(lambda B: B - mean)  # removes the rounding of the first pass
+    variance = mean_of(lambda B: (B - mean) ** 2)
+    constant = ~varies(np.ldexp([ends.lowest, ends.highest], -exponent))
+    center = np.where(constant, ends.lowest, np.ldexp(mean, exponent))
     return Scaling(kind, center, np.where(constant, 0.0, np.ldexp(np.sqrt(variance), exponent)))
+
+
+def standard_scalings(rows: Rows) -> tuple[Scaling, Scaling]:
+    """Return the standard scaling of inputs, and that of targets, measured together."""
+    both = scaling_of("standard", rows, lambda of: np.hstack([of.X, of.Y]))
+    inputs, targets = (
+        Scaling(both.kind, both.center[some], both.scale[some])
+        for some in (slice(rows.n_inputs), slice(rows.n_inputs, None))
+    )
+    return inputs, targets
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """The lowest and the highest of each column; those of two blocks are those of both."""
+
+    lowest: Array
+    highest: Array
+
+    def __add__(self, other: _Ends) -> _Ends:
+        return _Ends(np.minimum(self.lowest, other.lowest), np.maximum(self.highest, other.highest))
 
 
 def fit_robust_scaling(A: ArrayLike, w: Array) -> Scaling:

@@ -23,6 +23,7 @@ from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.initialisation import Starts
 from chainrule.heart.network import Network
+from chainrule.kernels import native
 from chainrule.statistics.evidence import Priors, laplace
 from chainrule.training.blas import one_thread
 from chainrule.training.evidence import (
@@ -33,7 +34,6 @@ from chainrule.training.evidence import (
     Step,
     climbed,
 )
-from chainrule.training.kernels import native
 from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
 from chainrule.training.nested import linear_start
@@ -313,7 +313,7 @@ def settled(
 def is_costly(objective: Objective) -> bool:
     """Return whether one step with second derivatives is many multiplications."""
     p = objective.net.n_parameters
-    return bool((np.asarray(objective.Y).size + p) * p**2 > COSTLY)
+    return bool((objective.size[0] + p) * p**2 > COSTLY)
 
 
 def _distinct(points: Sequence[Point | None]) -> list[Point]:
@@ -359,13 +359,11 @@ def _rounded(found: Evidence) -> Evidence:
 
 def _in_rows(objective: Objective, unit: float) -> Objective:
     """Return the objective with weights in rows."""
-    return objective if unit == 1.0 else replace(objective, sample_weight=objective.w / unit)
+    return objective if unit == 1.0 else objective.with_weights(objective.w / unit)
 
 
 def _on_rows(objective: Objective, enough: int, seed: int) -> Objective:
     """Return the objective on about so many rows, chosen at random, all if there are few more."""
     if len(objective.w) <= 1.5 * enough:
         return objective
-    rows = np.random.default_rng(seed).choice(len(objective.w), enough, replace=False)
-    X, Y, w = (np.asarray(A)[np.sort(rows)] for A in (objective.X, objective.Y, objective.w))
-    return replace(objective, X=X, Y=Y, sample_weight=w)
+    return objective.with_rows(objective.rows.sample(enough, seed))

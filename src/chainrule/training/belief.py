@@ -19,6 +19,7 @@ from scipy import optimize
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
+from chainrule.rows.protocol import Rows
 from chainrule.statistics.calibration import FURTHEST, PRIOR_SD, calibrated
 from chainrule.statistics.influence import HIGH, LEAST_LEFT
 from chainrule.statistics.posterior import (
@@ -139,7 +140,13 @@ def believed(
     until, progress
         As `refitted` takes them.
     """
-    net, X, Y, w = objective.net, np.asarray(objective.X), np.asarray(objective.Y), objective.w
+    net, rows, Y, w = objective.net, objective.rows, objective.targets, objective.w
+
+    def of_rows(f: Callable[..., Array], of: Spread) -> Array:
+        """Return what a function of the posterior says of all rows."""
+        found: Array = rows.map(lambda block: f(net, block.X, of[block.of_all]))
+        return found
+
     counts = w / once
     few = variance is not None and counts.sum() < FEW_ROWS
     least = variance if few and variance is not None else 0.0
@@ -161,8 +168,8 @@ def believed(
         None,
         np.empty((0, net.layers[-1])),
         max(1, round(float(counts.sum()))),
-        X.min(axis=0),
-        X.max(axis=0),
+        rows.moments[0].lowest,
+        rows.moments[0].highest,
         np.inf,
     )
     of = Spread(
@@ -201,7 +208,7 @@ def believed(
         of_without = Spread(z_without, of.S / left[:, None, None])
     else:
         stands_for, of_without = np.ones(len(w)), again.of
-    rows = w / unit * stands_for
+    times = w / unit * stands_for
     variance = known[0].variance * unit
     if of_classes:
         z, S = of_without.together()
@@ -217,8 +224,8 @@ def believed(
         )
         squares, noisier = (Y - y_hat) * (Y - without), 1.0
         if again is not None and net.loss == "squared":
-            h = posterior.variances(net, X, of_without)[0] / again.variance[:, None]
-            a, of_noise = calibrated((Y - without) ** 2, spread_out * h, rows)
+            h = of_rows(posterior.variance, of_without) / again.variance[:, None]
+            a, of_noise = calibrated((Y - without) ** 2, spread_out * h, times)
             squares = (Y - without) ** 2 / (1.0 + a * spread_out * h * of_noise.mean() / of_noise)
             noisier = max(least, float(of_noise.mean())) * spread_out * unit / variance
             before, variance = variance, a * noisier * variance
@@ -229,23 +236,23 @@ def believed(
         if net.loss != "poisson":  # which says itself how noise depends on ŷ
             kind = noise if net.loss == "squared" else "constant"
             if tails is None:
-                of_rows = _noise(X, squares, rows, least, kind, seed)
+                found_noise = _noise(rows, squares, times, least, kind, seed)
             else:
-                of_rows = Noise(noisier * tails.variance)
-            posterior = replace(posterior, noise=of_rows)
-        std = np.sqrt(sum(posterior.variances(net, X, of_without)))
+                found_noise = Noise(noisier * tails.variance)
+            posterior = replace(posterior, noise=found_noise)
+        std = np.sqrt(of_rows(posterior.variance_of_targets, of_without))
         scores = thinned(np.abs(Y - without) / std, counts * stands_for)
         posterior = replace(posterior, scores=scores)
     # a row that decides by itself is no measure of how little is known of others
     usual = alone <= HIGH
     uncertainty = np.maximum(
-        posterior.uncertainty(net, X, of), posterior.uncertainty(net, X, of_without)
+        of_rows(posterior.uncertainty, of), of_rows(posterior.uncertainty, of_without)
     )
     posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
     distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
     return Belief(
         posterior=posterior,
-        outputs=posterior.outputs(net, X, of),
+        outputs=of_rows(posterior.outputs, of),
         leverage=leverage,
         alone=alone,
         without=without,
@@ -279,27 +286,28 @@ def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
     return 0.0 if none <= found.fun else float(np.exp(ROUGHLY * np.round(found.x / ROUGHLY)))
 
 
-def _noise(X: Array, squares: Array, rows: Array, least: float, kind: str, seed: int) -> Noise:
+def _noise(rows: Rows, squares: Array, times: Array, least: float, kind: str, seed: int) -> Noise:
     """Return the variance of the noise from squared residuals, (n, K), not less than assumed."""
-    mean = np.maximum(rows @ squares / rows.sum(), max(least, np.finfo(np.float64).tiny))
-    if kind == "constant" or rows.sum() < FEWEST_FOR_VARYING:
+    mean = np.maximum(times @ squares / times.sum(), max(least, np.finfo(np.float64).tiny))
+    if kind == "constant" or times.sum() < FEWEST_FOR_VARYING:
         return Noise(mean)
     relative = np.maximum(squares / mean, LEAST_SQUARE)
-    found = [_precision(X, relative[:, k], rows, seed) for k in range(squares.shape[1])]
+    found = [_precision(rows, relative[:, k], times, seed) for k in range(squares.shape[1])]
     if all(of is None for of in found):
         return Noise(mean)
-    flat = Network([X.shape[1], 1], output="exp")
+    flat = Network([rows.n_inputs, 1], output="exp")
     same = Precision(flat, np.zeros(flat.n_parameters), 1.0, 1.0)
     return Noise(mean, tuple(of or same for of in found))
 
 
-def _precision(X: Array, squares: Array, rows: Array, seed: int) -> Precision | None:
+def _precision(rows: Rows, squares: Array, times: Array, seed: int) -> Precision | None:
     """Return how the precision of the noise varies, None if it is the same everywhere."""
-    weights, target = 0.5 * rows * squares, 1.0 / squares[:, None]
-    best, found = _evidence_of_one_level(float(weights.sum()), 0.5 * float(rows.sum())), None
+    weights = 0.5 * times * squares
+    inverse = rows.retargeted(1.0 / squares[:, None]).reweighted(weights)
+    best, found = _evidence_of_one_level(float(weights.sum()), 0.5 * float(times.sum())), None
     for hidden in SIZES_OF_NOISE:
-        net = Network([X.shape[1], *hidden, 1], output="exp")
-        objective = Objective(net, X, target, 0.0, weights)
+        net = Network([rows.n_inputs, *hidden, 1], output="exp")
+        objective = Objective.on(inverse, net)
         try:
             penalty = bayes.by_evidence(objective, priors_of(net), seed)
         except TrainingError:
@@ -308,7 +316,7 @@ def _precision(X: Array, squares: Array, rows: Array, seed: int) -> Precision | 
         height = penalty.log_evidence(objective, theta)
         if not height > best + WORTH:
             break
-        y_hat = net.forward(theta, X).y_hat
+        y_hat = objective.y_hat(theta)
         best, found = height, Precision(net, theta, float(y_hat.min()), float(y_hat.max()))
     return found
 

@@ -20,8 +20,8 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
+from chainrule.kernels import native
 from chainrule.statistics.evidence import Laplace, Priors, laplace, slope
-from chainrule.training.kernels import native
 from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
 from chainrule.training.objective import Objective

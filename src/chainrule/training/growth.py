@@ -18,7 +18,7 @@ from scipy import special
 
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.statistics.evidence import Priors
-from chainrule.statistics.units import idle_units
+from chainrule.statistics.units import idle_units_of_rows
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
 
@@ -200,7 +200,7 @@ def _tried(
         found = bayes.by_evidence(objective, priors, seed, unit, n_rows=MOST_ROWS, **options)
     except TrainingError:
         return Size(hidden, hidden, net.n_parameters, -np.inf, ())
-    idle = idle_units(net, found.best.theta, np.asarray(objective.X))
+    idle = idle_units_of_rows(net, found.best.theta, objective.rows)
     differ = hidden - len({unit.index for unit in idle})
     mirrored = float(special.gammaln(differ + 1.0))
     # the sign of a unit: f(-z) is -f(z), or 1 - f(z), and the output bias makes up for the 1

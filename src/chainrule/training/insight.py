@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
+from chainrule.rows.protocol import Rows
 from chainrule.statistics import influence, sensitivity
 from chainrule.statistics.influence import taken_once
 from chainrule.statistics.posterior import Posterior
@@ -143,12 +144,13 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
     fixed = np.where(held, model.theta, np.nan) if held.any() else None
     objective = model.objective(X, Y, None, w * tails, fixed, model.training.get("signs"))
     once = taken_once(w)
-    given = once * tails, root / np.sqrt(variance)
-    scaled = np.asarray(objective.X), np.asarray(objective.Y)
+    once_now, given = once * tails, root / np.sqrt(variance)
     further = inefficiency(model.training["tails"]["degrees"]) if "tails" in model.training else 1.0
     with np.errstate(all="ignore"):  # what is not finite is refused
-        found = influence.influence(net, model.theta, *scaled, *given, further)
-        found = left_out(objective, model.theta, *given, found, sample(objective, found.alone).rows)
+        rows = objective.rows.reweighted(once_now)
+        found = influence.influence(net, model.theta, rows, given, further)
+        alone = sample(objective, found.alone).rows
+        found = left_out(objective, model.theta, once_now, given, found, alone)
         without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
     require_predictable(found.leverage, found.distance, without, what="influence")
     gamma = float(w / once @ found.leverage)
@@ -166,21 +168,21 @@ def errors_of_weights(model: Model) -> tuple[dict[int, Array], dict[int, Array]]
     return model.network.weights(np.sqrt(np.sum(model.posterior.roots[0] ** 2, axis=1)))
 
 
-def relevance(model: Model, X: Array, w: Array) -> dict[str, dict[str, dict[str, float]]]:
+def relevance(model: Model, rows: Rows) -> dict[str, dict[str, dict[str, float]]]:
     """Return how much each input says to each output, by output and input, as plain data.
 
     In users' units: the mean of dŷ/dx over rows as `effect` with its `effect_error`, for words of
     a category against the mean of all its words; the mean of |dŷ/dx| as `slope` with its `error`,
     which is never 0 and no test of whether an input matters. `of_spread` is the slope for one
     scale of the input, with scale "standard" its standard deviation, in the unit of the target.
-    Errors take noise as the same everywhere.
+    Errors take noise as the same everywhere. The rows are in the scale of the network.
     """
     net, known = model.network, model.posterior
-    scaled, contrasts = model.input_scaling.transform(X), _contrasts(model)
+    contrasts = _contrasts(model)
 
     def slopes(theta: Array, most: int = MOST_ROWS) -> Array:
-        rows = slice(None, None, -(-len(X) // most))
-        return sensitivity.mean_slopes(net, theta, scaled[rows], w[rows], contrasts)
+        some = rows.take(slice(None, None, -(-rows.n_rows // most)))
+        return sensitivity.mean_slopes(net, theta, some, contrasts)
 
     found = slopes(model.theta)
     errors = np.zeros_like(found)

@@ -15,6 +15,7 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule.statistics.influence import HIGH, Influence
+from chainrule.statistics.posterior import z_of
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
 
@@ -51,7 +52,7 @@ def sample(objective: Objective, alone: Array, minima: int = 1) -> Sample:
         Of how many minima each row is left out.
     """
     stands_for, high = np.ones(len(alone)), np.flatnonzero(alone > HIGH)
-    work = float(minima) * np.asarray(objective.Y).size * objective.net.n_parameters**2
+    work = float(minima) * objective.size[0] * objective.net.n_parameters**2
     if len(high) == 0 or FEWEST_REFITS * work > AT_ALL:
         return Sample(high[:0], stands_for)
     n = min(len(high), MOST_REFITS, max(FEWEST_REFITS, int(MOST_WORK / work)))
@@ -83,7 +84,7 @@ def left_out(
         What it made of them.
     rows : ndarray of int
     """
-    net, X = objective.net, np.asarray(objective.X)
+    net = objective.net
     z_without, distance = found.z_without.copy(), found.distance.copy()
     method = "lbfgs" if bayes.is_costly(objective) and not objective.bounded else "auto"
     for i in rows:
@@ -91,8 +92,9 @@ def left_out(
         w[i] = max(w[i] - v[i], 0.0)
         if not w.any():
             continue
-        without = bayes.settled(replace(objective, sample_weight=w), theta, MOST_ITERATIONS, method)
-        z_without[i] = net.forward(without, X[i : i + 1]).z[net.n_layers][0]
+        without = bayes.settled(objective.with_weights(w), theta, MOST_ITERATIONS, method)
+        row = objective.rows.take(slice(i, i + 1))
+        z_without[i] = z_of(net, without, row)[0]
         distance[i] = np.linalg.norm(_solved(root, without - theta))
     return replace(found, z_without=z_without, distance=distance)
 

@@ -46,9 +46,8 @@ def minimum_at(
     net, w = objective.net, objective.w
     if root is None:
         return None
-    X, Y = np.asarray(objective.X), np.asarray(objective.Y)
     try:
-        rows = influence(net, theta, X, Y, once, root, spread_out)
+        rows = influence(net, theta, objective.rows.reweighted(once), root, spread_out)
     except linalg.LinAlgError:  # not finite
         return None
     if rows.leverage.min() < -ROUNDED or rows.alone.max() > 1.0 + ROUNDED:

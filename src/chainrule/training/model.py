@@ -13,6 +13,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.chain_rule import Trace
 from chainrule.heart.network import Network, real_matrix
+from chainrule.rows.protocol import Rows
 from chainrule.statistics.posterior import Posterior
 from chainrule.statistics.scores import Scores, of_classes, of_numbers
 from chainrule.tables import targets
@@ -259,6 +260,10 @@ class Model:
             return of_numbers(Y, outputs, self.target_names, w)
         inside = np.clip(outputs, *targets.INSIDE)
         return of_classes(Y, inside, self.target_names, w)
+
+    def scaled(self, rows: Rows) -> Rows:
+        """Return rows in the user's units in the scale of the network."""
+        return rows.transformed(self.input_scaling.transform, self.target_scaling.transform)
 
     def objective(
         self,

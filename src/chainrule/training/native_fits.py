@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from chainrule._contracts import Array, ObjectiveProtocol
 from chainrule._errors import DataError
+from chainrule.kernels import native
+from chainrule.rows.memory import MemoryRows
 from chainrule.statistics.certificate import PERFECT
 from chainrule.training.checkpoint import require_arrays, require_whole
 from chainrule.training.history import History, Iteration
-from chainrule.training.kernels import native
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.broyden import Broyden
 from chainrule.training.optimizers.levenberg_marquardt import LevenbergMarquardt
@@ -44,7 +45,7 @@ def possible(optimizer: Optimizer, objective: ObjectiveProtocol) -> bool:
     """Return whether the native core can do what is asked."""
     if not native.build() or type(objective) is not Objective or objective.net.foreign:
         return False
-    if objective.signs is not None:
+    if objective.signs is not None or not isinstance(objective.rows, MemoryRows):
         return False
     if type(optimizer) is LevenbergMarquardt:
         numbers, _ = objective.size
@@ -104,12 +105,11 @@ class Runs:
 
     def __post_init__(self) -> None:
         o = self.objective
-        fits = native.core.Fits(
-            native.handle(o.net),
+        assert isinstance(o.rows, MemoryRows)
+        fits = native.fits(
+            o.net,
             np.ascontiguousarray(self.theta),
-            np.asarray(o.X),
-            np.asarray(o.Y),
-            o.w,
+            o.rows,
             o.decay,
             o.is_fixed.astype(np.float64),
             o.scale,
@@ -117,7 +117,6 @@ class Runs:
             self.limits.max_iter,
             self.optimizer.name,
             getattr(self.optimizer, "polish", True),
-            native.build(),
         )
         object.__setattr__(self, "fits", fits)
 
@@ -126,6 +125,17 @@ class Runs:
 
         `pause` is called about every tenth of a second.
         """
+        before = self._evaluations()
+        try:
+            return self._walked(pause)
+        finally:
+            assert isinstance(self.objective.rows, MemoryRows)
+            self.objective.rows.count(self._evaluations() - before)
+
+    def _evaluations(self) -> int:
+        return int(self.fits.states()[1][:, EVALUATIONS].sum())
+
+    def _walked(self, pause: Callable[[], None] | None) -> Termination | None:
         began, threads, max_time = time.monotonic(), native.threads(), self.limits.max_time
         left = A_WHILE if max_time is None else min(A_WHILE, max_time)
         try:

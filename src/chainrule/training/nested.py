@@ -36,7 +36,7 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     used, inside = np.unique(groups, return_inverse=True)
     names = tuple(problem.priors.names[k] for k in used)
     priors = Priors(names, np.append(np.repeat(inside, K), [-1] * K))
-    of_line = Problem(Objective(line, o.X, o.Y, 0.0, o.w), priors, problem.until)
+    of_line = Problem(Objective.on(o.rows, line), priors, problem.until)
     try:
         found = climbed(of_line.beginning(np.zeros(line.n_parameters)))
     except (TrainingError, linalg.LinAlgError):

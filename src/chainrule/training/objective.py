@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,17 @@ from chainrule._contracts import Array, Evaluation, Residuals
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.penalties import l2
+from chainrule.kernels import over_rows
+from chainrule.rows.memory import MemoryRows
+from chainrule.rows.protocol import Block, Rows
 from chainrule.tables.scaling import varies
-from chainrule.training.engines import memory
+from chainrule.training import saturation
+from chainrule.training.saturation import NEGLIGIBLE
 
 LARGEST = float(np.finfo(np.float64).max)
-NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
-# f' of a saturated unit: far below what moves a weight, far above rounding
-RUNAWAY, SURE = 1e3, 12.0  # see `running_away`: changes in what enters a unit, log odds
-SATURATED = 1e-10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Objective:
     """The cost of a network on data, as a function of θ alone.
 
@@ -79,55 +80,61 @@ class Objective:
     """
 
     net: Network
-    X: ArrayLike = field(repr=False)
-    Y: ArrayLike = field(repr=False)
-    alpha: float | Sequence[float] | Array = 0.0
-    sample_weight: ArrayLike | None = field(default=None, repr=False)
-    fixed: Any = field(default=None, repr=False)
-    signs: Any = field(default=None, repr=False)
-    w: Array = field(init=False, repr=False)
-    decay: Array = field(init=False, repr=False)
-    varies: bool = field(init=False, repr=False)
-    baseline: float = field(init=False, repr=False)
-    scale: float = field(init=False, repr=False)
+    rows: Rows = field(repr=False)
+    alpha: Any
+    fixed: Any = field(repr=False)
+    signs: Any = field(repr=False)
+    decay: Array = field(repr=False)
+    varies: bool = field(repr=False)
+    baseline: float = field(repr=False)
+    scale: float = field(repr=False)
 
-    def __post_init__(self) -> None:
-        settle = object.__setattr__
-        X = self.net.inputs(self.X)
-        Y = self.net.targets(self.Y, len(X))
+    def __init__(
+        self,
+        net: Network,
+        X: ArrayLike,
+        Y: ArrayLike,
+        alpha: float | Sequence[float] | Array = 0.0,
+        sample_weight: ArrayLike | None = None,
+        fixed: Any = None,
+        signs: Any = None,
+    ) -> None:
+        X = net.inputs(X)
+        Y = net.targets(Y, len(X))
         if len(X) == 0:
             raise DataError("X has no rows; at least 1 is needed")
         require_finite(X, "X")
         require_finite(Y, "Y")
-        pair = self.net.pair
-        if not pair.accepts(Y):
-            raise DataError(
-                f"Y has values from {Y.min():.6g} to {Y.max():.6g}; output {pair.name!r} with "
-                f"loss {pair.loss!r} takes {pair.domain}"
-            )
-        w = row_weights(self.sample_weight, len(X))
-        decay = decay_of(self.net, self.alpha)
-        if self.fixed is not None:
-            settle(self, "fixed", self._fixed_values())
-        if self.signs is not None:
-            settle(self, "signs", self._known_signs())
-        with np.errstate(over="ignore", invalid="ignore"):
-            # sums without BLAS, whose bits depend on its threads
-            baseline = float((w * pair.cost_of_constant(Y, _mean(Y, w))).sum())
-            explainable = baseline - float((w * pair.least_cost(Y)).sum())
-            size = 0.5 * float((w * (Y**2).sum(axis=1)).sum())
-            # a target that is the same in every row leaves nothing to explain; its size counts
-            differ = explainable > 0 and bool(np.any(varies(Y[w > 0.0])))
-        scale = explainable if differ else (size or float(w.sum()))
-        for array in (X, Y, w):
-            array.setflags(write=False)
-        settle(self, "X", X)
-        settle(self, "Y", Y)
-        settle(self, "w", w)
-        settle(self, "varies", differ)
-        settle(self, "decay", decay if self.fixed is None else decay * np.isnan(self.fixed))
-        settle(self, "baseline", baseline)
-        settle(self, "scale", scale)
+        rows = MemoryRows(X, Y, row_weights(sample_weight, len(X)))
+        self._settle(net, rows, alpha, fixed, signs)
+
+    @classmethod
+    def on(
+        cls, rows: Rows, net: Network, alpha: Any = 0.0, fixed: Any = None, signs: Any = None
+    ) -> Objective:
+        """Return the cost of a network on rows, wherever they are: see `rows`."""
+        objective = object.__new__(cls)
+        objective._settle(net, rows, alpha, fixed, signs)
+        return objective
+
+    def _settle(self, net: Network, rows: Rows, alpha: Any, fixed: Any, signs: Any) -> None:
+        settle = partial(object.__setattr__, self)
+        settle("net", net)
+        settle("rows", rows)
+        settle("alpha", alpha)
+        settle("fixed", None if fixed is None else self._fixed_values(fixed))
+        settle("signs", None if signs is None else self._known_signs(signs))
+        decay = decay_of(net, alpha)
+        settle("decay", decay if fixed is None else decay * np.isnan(self.fixed))
+        baseline, explainable, size, differ = to_explain(net, rows)
+        settle("varies", differ)
+        settle("baseline", baseline)
+        settle("scale", explainable if differ else (size or rows.weight_sum))
+
+    @property
+    def w(self) -> Array:
+        """The weight of each row, (n,)."""
+        return self.rows.w
 
     def with_decay(self, decay: Array) -> Objective:
         """Return the same cost with another penalty, α for each entry of θ, (p,)."""
@@ -136,6 +143,34 @@ class Objective:
         free = decay if self.fixed is None else decay * np.isnan(self.fixed)
         object.__setattr__(other, "decay", free)
         return other
+
+    def with_alpha(self, alpha: float | Sequence[float] | Array) -> Objective:
+        """Return the same cost with another penalty, as `Objective` takes it."""
+        return self.with_decay(decay_of(self.net, alpha))
+
+    def with_rows(self, rows: Rows) -> Objective:
+        """Return the cost of other rows."""
+        return Objective.on(rows, self.net, self.alpha, self.fixed, self.signs)
+
+    def with_weights(self, w: Array) -> Objective:
+        """Return the cost of the same rows with other weights, (n,)."""
+        return self.with_rows(self.rows.reweighted(w))
+
+    def y_hat(self, theta: Array) -> Array:
+        """Return what is predicted for each row, (n, K)."""
+        found: Array = self.rows.map(lambda of: self.net.forward(theta, of.X).y_hat)
+        return found
+
+    def errors(self, theta: Array) -> Array:
+        """Return ŷ - y of each row, (n, K)."""
+        found: Array = self.rows.map(lambda of: self.net.forward(theta, of.X).y_hat - of.Y)
+        return found
+
+    @property
+    def targets(self) -> Array:
+        """What is to be learned of each row, (n, K)."""
+        found: Array = self.rows.map(lambda of: of.Y)
+        return found
 
     def evaluate(self, theta: ArrayLike, order: int = 1) -> Evaluation:
         """Evaluate the cost and its derivatives.
@@ -155,7 +190,7 @@ class Objective:
             raise ConfigurationError(f"order is {order!r}; it must be 0, 1 or 2")
         theta = self._point(theta)
         with np.errstate(over="ignore", invalid="ignore"):
-            found = memory.evaluate(self.net, theta, *self._rows, order)
+            found = over_rows.evaluate(self.net, theta, self.rows, order)
             if self.decay.any():
                 found = found + l2(theta, self.decay, order)
             return self._held(found, theta) if self.constrained else found
@@ -166,13 +201,13 @@ class Objective:
         if many or self.constrained:
             return None
         with np.errstate(over="ignore", invalid="ignore"):
-            r, A = memory.residuals(self.net, self._point(theta), *self._rows)
+            r, A = over_rows.residuals(self.net, self._point(theta), self.rows)
         return Residuals(r, A, self.decay)
 
     def hessian(self, theta: ArrayLike) -> Array:
         """Return the exact d²J/dθ², (p, p), where `evaluate` gives that of Gauss-Newton."""
         with np.errstate(over="ignore", invalid="ignore"):
-            H = memory.hessian(self.net, self._point(theta), *self._rows)
+            H = over_rows.hessian(self.net, self._point(theta), self.rows)
         H = H + np.diag(self.decay)
         return self._held_hessian(H, self.is_held(theta)) if self.constrained else H
 
@@ -182,13 +217,12 @@ class Objective:
         with np.errstate(over="ignore", invalid="ignore"):
             held = self.is_held(theta)
             of_free = np.where(held, 0.0, v)
-            of_data = memory.hessian_product(self.net, self._point(theta), of_free, *self._rows)
+            of_data = over_rows.hessian_product(self.net, self._point(theta), of_free, self.rows)
         return np.where(held, self.scale * v, of_data + self.decay * v)
 
     def slope_of_log_determinant(self, theta: Array, beta: float, inverse: Array) -> Array:
         """Return d(½ ln |A|)/dθ, (p,), where A is β times the Gauss-Newton H and `inverse` A⁻¹."""
-        X, Y, w = self._rows
-        return memory.slope_of_log_determinant(self.net, theta, X, Y, beta * w, inverse)
+        return over_rows.slope_of_log_determinant(self.net, theta, self.rows, beta, inverse)
 
     @property
     def size(self) -> tuple[int, bool]:
@@ -262,7 +296,7 @@ class Objective:
         if self.signs is None:
             return self.is_fixed
         theta = self._point(theta)
-        g = memory.evaluate(self.net, theta, *self._rows, 1).g
+        g = over_rows.evaluate(self.net, theta, self.rows, 1).g
         assert g is not None
         return self._is_held(theta, g + self.decay * theta)
 
@@ -295,59 +329,15 @@ class Objective:
         return None
 
     def saturated(self, theta: Array) -> str | None:
-        """Return which units are flat on every row, or where the output is flat and wrong.
-
-        With a penalty a flat unit is not stuck: the penalty still pulls at its weights, and
-        where the gradient vanishes it has pulled them to zero.
-        """
-        net = self.net
-        trace = net.forward(theta, self.X)
-        for l in range(2, net.n_layers):
-            f = net.functions[l]
-            flat = np.all(np.abs(f.prime(trace.z[l])) < SATURATED, axis=0)
-            # a relu that is off on every row is common and harmless while others work
-            stuck = flat.any() if f.flat_at == "both" else flat.all()
-            if stuck and not self.decay.any():
-                return f"layer {l}: {flat.sum()} of {len(flat)} units flat on every row"
-        if net.loss == "squared":
-            z_L = trace.z[net.n_layers]
-            slope = np.einsum("nkk->nk", net.pair.slope(z_L))
-            error = self.w[:, None] * (trace.y_hat - np.asarray(self.Y)) ** 2
-            wrong = (np.abs(slope) < SATURATED) & (error > NEGLIGIBLE * self.scale)
-            if wrong.any():
-                return f"output flat and wrong in {wrong.any(axis=1).sum()} of {len(z_L)} rows"
-        return None
+        """Return which units are flat on every row, or where the output is flat and wrong."""
+        return saturation.saturated(self.net, self.rows, theta, self.decay, self.scale)
 
     def running_away(self, theta: Array) -> str | None:
-        """Report a weight without a penalty so large that the minimum appears to be at infinity.
-
-        What enters a unit that saturates, what is added to a number and taken away again by other
-        weights, or the logarithm of odds.
-        """
-        net, held = self.net, (self.decay > 0.0) | self.is_fixed
+        """Report a weight without a penalty so large that the minimum appears to be at infinity."""
+        held = (self.decay > 0.0) | self.is_fixed
         if held.all() or self.bounded:
             return None
-        trace = net.forward(theta, self.X)
-        W, _ = net.weights(theta)
-        free, _ = net.weights((~held).astype(np.float64))
-        last = net.n_layers - 1
-        for l in range(1, net.n_layers):
-            size = np.abs(W[l] * free[l]) * np.ptp(trace.a[l], axis=0)[:, None]
-            if l < last:
-                if net.functions[l + 1].flat_at == "both" and size.max() > RUNAWAY:
-                    where = f"what enters a unit of layer {l + 1}"
-                    return f"one weight changes {where} by {size.max():.2g}"
-            elif net.loss == "squared" and net.output == "identity":
-                times = size / np.maximum(np.ptp(np.asarray(self.Y), axis=0), np.finfo(float).tiny)
-                if times.max() > RUNAWAY:
-                    return (
-                        f"one weight changes a prediction by {times.max():.2g} ranges of the target"
-                    )
-            elif net.loss == "cross_entropy" and free[l].any():
-                odds = float(np.abs(trace.z[net.n_layers]).min(axis=0).max())
-                if odds > SURE:
-                    return f"all rows are told apart, with log odds of {odds:.2g} or more"
-        return None
+        return saturation.running_away(self.net, self.rows, theta, held)
 
     def _data_cost(self, theta: Array, J: Any) -> Any:
         return J - 0.5 * (np.asarray(theta) ** 2 @ self.decay)
@@ -355,7 +345,7 @@ class Objective:
     @property
     def hessian_costs_little(self) -> bool:
         """Whether the exact Hessian costs about as much as that of Gauss-Newton."""
-        return memory.hessian_costs_little(self.net)
+        return over_rows.hessian_costs_little(self.net)
 
     def blocks(self) -> dict[str, slice]:
         """Return where each W[l] and b[l] lies in θ."""
@@ -395,8 +385,8 @@ class Objective:
         H[held, held] = self.scale
         return H
 
-    def _known_signs(self) -> Array:
-        signs = np.array(self.signs, dtype=np.float64)
+    def _known_signs(self, given: Any) -> Array:
+        signs = np.array(given, dtype=np.float64)
         self.net.check_size(signs)
         if not np.all(np.isin(signs, (-1.0, 0.0, 1.0))):
             raise ConfigurationError("signs must be -1, 0 or 1 for each weight")
@@ -404,9 +394,9 @@ class Objective:
             raise ConfigurationError("a fixed weight does not have the sign that it must have")
         return signs
 
-    def _fixed_values(self) -> Array:
+    def _fixed_values(self, given: Any) -> Array:
         try:
-            fixed = np.array(self.fixed, dtype=np.float64)
+            fixed = np.array(given, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"fixed is not a list of numbers: {error}") from None
         self.net.check_size(fixed)
@@ -415,10 +405,6 @@ class Objective:
         if not np.any(np.isnan(fixed)):
             raise ConfigurationError("fixed leaves no weight to learn; give NaN for at least one")
         return fixed
-
-    @property
-    def _rows(self) -> tuple[Array, Array, Array]:
-        return self.X, self.Y, self.w  # type: ignore[return-value]
 
     def _point(self, theta: ArrayLike) -> Array:
         if np.iscomplexobj(theta):
@@ -457,9 +443,40 @@ def decay_of(net: Network, alpha: float | Sequence[float] | Array) -> Array:
     return decay
 
 
-def _mean(Y: Array, w: Array) -> Array:
-    mean: Array = (w[:, None] * Y).sum(axis=0) / w.sum()
-    return mean
+def to_explain(net: Network, rows: Rows) -> tuple[float, float, float, bool]:
+    """Return what the mean costs, by how much less all could, ½ Σ w y², and whether targets differ.
+
+    Raises
+    ------
+    DataError
+        If the output cannot be asked for such targets.
+    """
+    pair = net.pair
+    _, of_targets = rows.moments
+    mean = of_targets.mean
+    # sums without BLAS, whose bits depend on its threads
+    with np.errstate(over="ignore", invalid="ignore"):
+
+        def costs(of: Block) -> Array:
+            parts = (
+                of.w * pair.cost_of_constant(of.Y, mean),
+                of.w * pair.least_cost(of.Y),
+                0.5 * of.w * (of.Y**2).sum(axis=1),
+                ~np.array([pair.accepts(of.Y)]),
+            )
+            return np.array([part.sum() for part in parts], dtype=np.float64)
+
+        baseline, least, size, refused = rows.sum(costs).tolist()
+    if refused:
+        lowest, highest = of_targets.lowest.min(), of_targets.highest.max()
+        raise DataError(
+            f"Y has values from {lowest:.6g} to {highest:.6g}; output {pair.name!r} with "
+            f"loss {pair.loss!r} takes {pair.domain}"
+        )
+    ends = np.array([of_targets.lowest, of_targets.highest])
+    # a target that is the same in every row leaves nothing to explain; its size counts
+    differ = baseline - least > 0 and bool(np.any(varies(ends)))
+    return baseline, baseline - least, size, differ
 
 
 def require_finite(A: Array, name: str) -> None:

@@ -16,7 +16,7 @@ from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Priors
 from chainrule.training import bayes, growth, penalty
 from chainrule.training.model import Model
-from chainrule.training.objective import Objective, decay_of
+from chainrule.training.objective import Objective
 from chainrule.training.priors import priors_of, usual
 from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails, robust_start
 
@@ -116,8 +116,7 @@ class Penalized:
             If no minimum is found.
         """
         o, stays = self.objective, w > 0.0
-        X, Y = np.asarray(o.X)[stays], np.asarray(o.Y)[stays]
-        some = replace(o, X=X, Y=Y, sample_weight=w[stays])
+        some = o.with_rows(o.rows.reweighted(w).take(stays))
         if self.found is None:
             method, n = (
                 ("lbfgs", 1) if bayes.is_costly(o) and not o.bounded else ("auto", STARTS_AGAIN)
@@ -227,7 +226,7 @@ def penalized(
         # a first fit that follows rows far off would never find out which ones they are
         first = start.objective if sizes is None else sizes(FIRST_UNITS)
         counts = robust_start(first, search.seed, start.unit)
-        start = replace(start, objective=replace(start.objective, sample_weight=w * counts))
+        start = replace(start, objective=start.objective.with_weights(w * counts))
         if sizes is not None:
             first_sizes = _counting(sizes, w * counts)
     if first_sizes is None:
@@ -248,7 +247,7 @@ def penalized(
 
 def _counting(sizes: Callable[[int], Objective], w: Array) -> Callable[[int], Objective]:
     """Return the costs of all sizes, with rows that count so much."""
-    return lambda hidden: replace(sizes(hidden), sample_weight=w)
+    return lambda hidden: sizes(hidden).with_weights(w)
 
 
 def _as_noisy(now: Penalized, search: Search, noise: str, w: Array) -> Penalized:
@@ -267,7 +266,7 @@ def _of_best_size_so_noisy(
     """Return the cost of another size, if it is better once rows and targets count what they do."""
 
     def of_size(hidden: int) -> Objective:
-        return replace(sizes(hidden), Y=found.objective.Y, sample_weight=found.objective.w)
+        return sizes(hidden).with_rows(found.objective.rows)
 
     now = _of_best_size(found, EVIDENCE, search, of_size)
     if now.interrupted or now.model.network.layers == found.model.network.layers:
@@ -310,7 +309,7 @@ def _or_with_skip(now: Penalized, search: Search) -> Penalized:
         return now
     net = replace(o.net, skip=True)
     model = replace(now.model, network=net, theta=np.zeros(net.n_parameters))
-    objective = Objective(net, o.X, o.Y, 0.0, o.w)
+    objective = Objective.on(o.rows, net)
     if bayes.impossible(objective, now.unit):
         return now
     try:
@@ -326,9 +325,8 @@ def _or_with_skip(now: Penalized, search: Search) -> Penalized:
 
 
 def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:
-    net = now.objective.net
     if not isinstance(alpha, str):
-        return replace(now, alpha=alpha, objective=now.objective.with_decay(decay_of(net, alpha)))
+        return replace(now, alpha=alpha, objective=now.objective.with_alpha(alpha))
     reason = bayes.impossible(now.objective, now.unit)
     if alpha == EVIDENCE and reason is None:
         return _by_evidence(now, search)
@@ -338,7 +336,7 @@ def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:
         alpha=found,
         variance=variance,
         reason=why if alpha == RULE else f"{why} ({reason})",
-        objective=now.objective.with_decay(decay_of(net, found)),
+        objective=now.objective.with_alpha(found),
     )
 
 
@@ -368,7 +366,7 @@ def _share_of_noise(now: Penalized) -> Array:
     """Return how much noise there is in each target, (K,), of geometric mean 1."""
     assert now.found is not None
     o = now.objective
-    errors = o.net.forward(now.found.best.theta, o.X).y_hat - np.asarray(o.Y)
+    errors = o.errors(now.found.best.theta)
     noise = np.sqrt(o.w @ errors**2 / o.w.sum())
     noise = np.maximum(noise, LEAST_NOISE * noise.max())
     return np.asarray(noise / np.exp(np.log(noise).mean()))
@@ -378,7 +376,8 @@ def _whitened(now: Penalized, share: Array) -> Penalized:
     """Return the cost with each target scaled by the noise in it, so that one β holds for all."""
     o, scaling = now.objective, now.model.target_scaling
     model = replace(now.model, target_scaling=replace(scaling, scale=scaling.scale * share))
-    return replace(now, model=model, objective=replace(o, Y=np.asarray(o.Y) / share))
+    rows = o.rows.retargeted(o.targets / share)
+    return replace(now, model=model, objective=o.with_rows(rows))
 
 
 def _with_tails(now: Penalized, search: Search, w: Array) -> Penalized:
@@ -390,12 +389,10 @@ def _with_tails(now: Penalized, search: Search, w: Array) -> Penalized:
         near = now.found.best.theta
     # a penalty found for noise without heavy tails is too strong, and what it cannot follow far off
     for _ in range(ROUNDS_OF_TAILS):
-        tails = heavy_tails(replace(now.objective, sample_weight=w), near, now.unit)
+        tails = heavy_tails(now.objective.with_weights(w), near, now.unit)
         before, now = (
             now,
-            replace(
-                now, objective=replace(now.objective, sample_weight=w * tails.weights), tails=tails
-            ),
+            replace(now, objective=now.objective.with_weights(w * tails.weights), tails=tails),
         )
         if now.found is None:
             return now

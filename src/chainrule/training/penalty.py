@@ -81,7 +81,7 @@ def by_rule(
         At Ctrl-C: there is nothing yet that could be kept.
     """
     until = np.inf if max_time is None else time.monotonic() + max_time
-    now = _with(objective, 0.0, objective.w / unit)
+    now = objective.with_weights(objective.w / unit).with_alpha(0.0)
     noise, reason = _noise_by_rule(now, seed, until)
     alpha = tuple(unit * a for a in _alpha(now, 1.0 if noise is None else noise))
     return alpha, None if noise is None else noise * _variance(now), reason
@@ -107,8 +107,7 @@ def _alpha(objective: Objective, noise: float) -> tuple[float, ...]:
     With columns that are standardized both variances are 1, and d[l] times the noise is left.
     """
     *hidden, last = objective.net.layers[:-1]
-    share, X = objective.w / objective.w.sum(), np.asarray(objective.X)
-    of_inputs = float((share @ (X - share @ X) ** 2).mean())
+    of_inputs = float(objective.rows.moments[0].variance.mean())
     if objective.net.pair.loss in ("cross_entropy", "poisson"):
         of_target, widest = 1.0, LOG_ODDS**2
     else:
@@ -132,9 +131,9 @@ def _numbers(objective: Objective) -> float:
 def _noise(objective: Objective, seed: int, until: float) -> float | None:
     """Return the variance of the noise as a share of that of the targets, or None."""
     noise, theta = NOISE_IF_UNKNOWN, None
-    free, numbers = _with(objective, 0.0), _numbers(objective)
+    free, numbers = objective.with_alpha(0.0), _numbers(objective)
     for _ in range(ROUNDS):
-        now = _with(objective, _alpha(objective, noise))
+        now = objective.with_alpha(_alpha(objective, noise))
         left = until - time.monotonic()
         if left <= 0.0:
             return None if theta is None else noise
@@ -157,13 +156,6 @@ def _noise(objective: Objective, seed: int, until: float) -> float | None:
         if abs(np.log(noise / before)) < SAME:
             break
     return noise
-
-
-def _with(
-    objective: Objective, alpha: float | tuple[float, ...], w: Array | None = None
-) -> Objective:
-    o = objective
-    return Objective(o.net, o.X, o.Y, alpha, o.w if w is None else w, o.fixed, o.signs)
 
 
 def _used_up(H: Array, decay: Array) -> float:

@@ -49,10 +49,8 @@ def priors_of(
 
 def usual(objective: Objective, priors: Priors) -> Array:
     """Return α for each group as the rule of `penalty` has it, (groups,)."""
-    net, share = objective.net, objective.w / objective.w.sum()
-    of_inputs, of_targets = (
-        share @ (A - share @ A) ** 2 for A in map(np.asarray, (objective.X, objective.Y))
-    )
+    net = objective.net
+    of_inputs, of_targets = (of.variance for of in objective.rows.moments)
     widest = of_targets if net.loss == "squared" else np.full(net.layers[-1], LOG_ODDS**2)
     # where a function is flatter than the identity, weights into and out of it have to be larger
     steep = {l: _steepness(net.functions[l]) for l in range(2, net.n_layers)}

@@ -19,7 +19,8 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
-from chainrule.statistics.posterior import Spread, spread
+from chainrule.rows.protocol import Rows
+from chainrule.statistics.posterior import Spread, spread_of_rows
 from chainrule.training.bayes import is_costly, side_by_side
 from chainrule.training.minima import Minimum, minimum_at, root_of
 from chainrule.training.objective import Objective
@@ -96,9 +97,9 @@ def refitted(
     progress : callable, optional
         Called with a line of text before every fold.
     """
-    net, X, Y, w = objective.net, np.asarray(objective.X), np.asarray(objective.Y), objective.w
+    net, w = objective.net, objective.w
     costly = is_costly(objective)
-    fold, row = folds(X, Y, FOLDS_IF_COSTLY if costly else FOLDS)
+    fold, row = folds(objective.rows, FOLDS_IF_COSTLY if costly else FOLDS)
     # of rows that are the same in all one is left out, however they are written down
     copies = np.bincount(row, w)
     once_out = np.zeros_like(copies)
@@ -128,7 +129,8 @@ def refitted(
             if known is None:
                 return False
             root = np.sqrt(known.variance * unit) * known.root
-            z[m, held_out], S[m, held_out] = spread(net, there, root, X[held_out])
+            of_fold = objective.rows.take(held_out)
+            z[m, held_out], S[m, held_out] = spread_of_rows(net, there, root, of_fold)
             variance[m, held_out] = known.variance
         return time.monotonic() <= until
 
@@ -140,13 +142,16 @@ def refitted(
     return Refits(n, anew, Spread(z, S), variance.mean(axis=0))
 
 
-def folds(X: Array, Y: Array, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def folds(rows: Rows, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the fold of each row, and which of the distinct rows it is, both (n,).
 
     The fold is by chance, but the same in whatever order the rows are, and of rows that are the
     same in all.
     """
-    _, row = np.unique(np.column_stack([Y, X]), axis=0, return_inverse=True)
-    row = row.reshape(len(X))
+    rng = np.random.default_rng(0)
+    of_inputs, of_targets = rng.standard_normal(rows.n_inputs), rng.standard_normal(rows.n_outputs)
+    # one number that tells rows apart; sums without BLAS, which may add in another order
+    keys = rows.map(lambda of: (of.X * of_inputs).sum(axis=1) + (of.Y * of_targets).sum(axis=1))
+    _, row = np.unique(keys, return_inverse=True)
     n = int(row.max()) + 1
-    return np.random.default_rng(0).permutation(n)[row] % min(n, most), row
+    return rng.permutation(n)[row] % min(n, most), row

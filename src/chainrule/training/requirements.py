@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.gradient_check import check_gradient
-from chainrule.tables.scaling import fit_scaling
+from chainrule.tables.scaling import Scaling
 from chainrule.training.objective import Objective
 
 ROWS_FOR_A_CHECK = 200
 LARGEST_VALUE = 1e140  # of an input or target in the scale of the network
 
 
-def require_variation(Y: Array, target_names: tuple[str, ...]) -> None:
-    """Refuse a target that is the same in every row."""
-    for j in np.flatnonzero(fit_scaling("standard", Y).ignored):
+def require_variation(scaling: Scaling, target_names: tuple[str, ...]) -> None:
+    """Refuse a target that is the same in every row, by its standard scaling."""
+    for j in np.flatnonzero(scaling.ignored):
         raise DataError(
-            f"target {target_names[j]!r} is {Y[0, j]:g} in every row; there is nothing to learn"
+            f"target {target_names[j]!r} is {scaling.center[j]:g} in every row; there is nothing "
+            "to learn"
         )
 
 
@@ -26,8 +26,8 @@ def require_squares(
     objective: Objective, input_names: tuple[str, ...], output_names: tuple[str, ...]
 ) -> None:
     """Refuse values of which squares overflow: then no cost and no penalty is a number."""
-    for A, names in ((objective.X, input_names), (objective.Y, output_names)):
-        largest = np.abs(np.asarray(A)).max(axis=0)
+    for of, names in zip(objective.rows.moments, (input_names, output_names), strict=True):
+        largest = np.maximum(np.abs(of.lowest), np.abs(of.highest))
         for j in np.flatnonzero(largest > LARGEST_VALUE):
             raise DataError(
                 f"{names[j]!r} has values up to {largest[j]:.3g} in the scale of the network, and "
@@ -41,8 +41,7 @@ def require_right_derivatives(objective: Objective) -> None:
     net = objective.net
     if not net.foreign:
         return
-    few = slice(0, ROWS_FOR_A_CHECK)
-    sample = Objective(net, np.asarray(objective.X)[few], np.asarray(objective.Y)[few])
+    sample = Objective.on(objective.rows.take(slice(0, ROWS_FOR_A_CHECK)), net)
     check = check_gradient(sample, net.initial(seed=0))
     if check.broken:
         l = max(check.broken) + 1
@@ -56,11 +55,11 @@ def require_right_derivatives(objective: Objective) -> None:
 
 def require_reachable(objective: Objective, target_names: tuple[str, ...]) -> None:
     """A sigmoid with squared loss accepts any target, but reaches only those from 0 to 1."""
-    net, Y = objective.net, np.asarray(objective.Y)
+    net, of = objective.net, objective.rows.moments[1]
     if (net.output, net.loss) != ("sigmoid", "squared"):
         return
-    for k in np.flatnonzero(((Y < 0) | (Y > 1)).any(axis=0)):
+    for k in np.flatnonzero((of.lowest < 0) | (of.highest > 1)):
         raise DataError(
-            f"target {target_names[k]!r}, scaled, has values from {Y[:, k].min():.6g} to "
-            f"{Y[:, k].max():.6g}; a sigmoid reaches 0 to 1, so choose output identity or scale max"
+            f"target {target_names[k]!r}, scaled, has values from {of.lowest[k]:.6g} to "
+            f"{of.highest[k]:.6g}; a sigmoid reaches 0 to 1, so choose output identity or scale max"
         )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.heart.initialisation import Starts
-from chainrule.statistics.units import idle_units
+from chainrule.statistics.units import idle_units_of_rows
 from chainrule.training import native_fits
 from chainrule.training.blas import one_thread
 from chainrule.training.checkpoint import Checkpoint, fingerprint
@@ -110,11 +110,10 @@ def minimize_from_starts(
     way = _together if fast else _one_by_one
     kept = None
     if checkpoint is not None:
-        data = [np.asarray(objective.X), np.asarray(objective.Y), objective.w, objective.decay]
-        data.append(objective.admitted(np.zeros(net.n_parameters)))
+        data = [objective.decay, objective.admitted(np.zeros(net.n_parameters))]
         rest = (net, objective.is_fixed.any(), chosen.optimizer, rules.tol, rules.max_iter)
         kind = FORMAT, way.__name__, n_restarts, seed, scheme
-        kept = Checkpoint(checkpoint, fingerprint(*data, *rest, *kind))
+        kept = Checkpoint(checkpoint, fingerprint(objective.rows.fingerprint, *data, *rest, *kind))
     with one_thread():
         task = _Task(objective, theta, n_restarts, chosen, rules, progress, kept)
         return way(replace(task, validation=validation, watch=watch, take_up=take_up, judge=judge))
@@ -281,7 +280,7 @@ def _in_turn(task: _Task, is_doubtful: NDArray[np.bool_], scores: Array) -> list
 
 def _with_units(objective: Objective, fit: Fit) -> Fit:
     """Return a fit with its idle units looked for: only those of the best are of interest."""
-    units = idle_units(objective.net, fit.theta, np.asarray(objective.X))
+    units = idle_units_of_rows(objective.net, fit.theta, objective.rows)
     return replace(fit, certificate=replace(fit.certificate, units=units))
 
 

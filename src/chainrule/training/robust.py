@@ -11,7 +11,7 @@ targets count by their distance from the median (`robust_start`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from scipy import linalg, optimize, special, stats
 from chainrule._contracts import Array
 from chainrule.heart.initialisation import Starts
 from chainrule.statistics.evidence import inverse_root
-from chainrule.statistics.posterior import spread
+from chainrule.statistics.posterior import spread_of_rows
 from chainrule.tables.scaling import TO_DEVIATION, fit_robust_scaling, quantile
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
@@ -99,11 +99,11 @@ def heavy_tails(objective: Objective, theta: Array, unit: float = 1.0) -> HeavyT
     """
     weights, w = np.ones(len(objective.w)), objective.w / unit
     degrees = MOST_DEGREES
-    least = LEAST_SCALE / w.sum() * fit_robust_scaling(objective.Y, w).scale
+    least = LEAST_SCALE / w.sum() * fit_robust_scaling(objective.targets, w).scale
     for _ in range(ROUNDS):
-        errors = _errors(objective, theta)
+        errors = objective.errors(theta)
         # what a row has done to its own prediction makes its error look smaller than it is
-        leverage = _leverage(replace(objective, sample_weight=objective.w * weights), theta, unit)
+        leverage = _leverage(objective.with_weights(objective.w * weights), theta, unit)
         scale = TO_DEVIATION * np.array([quantile(np.abs(of), 0.5, w) for of in errors.T])
         sizes = np.hypot(errors, scale * np.sqrt(leverage)[:, None])
         scale = np.array([_scale_and_degrees(column, w)[0] for column in sizes.T])
@@ -116,7 +116,7 @@ def heavy_tails(objective: Objective, theta: Array, unit: float = 1.0) -> HeavyT
         of_theta = theta
         if np.abs(weights - before).max() < SAME:
             break
-        theta = bayes.settled(replace(objective, sample_weight=objective.w * weights), theta)
+        theta = bayes.settled(objective.with_weights(objective.w * weights), theta)
     return HeavyTails(weights, degrees, scale, most, of_theta)
 
 
@@ -136,22 +136,23 @@ def robust_start(objective: Objective, seed: int, unit: float = 1.0) -> Array:
     unit : float
         The weight that counts as one row: see `penalty`.
     """
-    net, Y, w = objective.net, np.asarray(objective.Y), objective.w / unit
+    net, Y, w = objective.net, objective.targets, objective.w / unit
     scaling = fit_robust_scaling(Y, w)
     of_targets = np.where(scaling.ignored, 1.0, scaling.scale)
     near = np.clip(Y, scaling.center - CLOSE * of_targets, scaling.center + CLOSE * of_targets)
     noise = NOISE_IF_UNKNOWN * float(np.mean(of_targets**2))
     priors = priors_of(net)
-    penalty = noise * priors.spread(usual(replace(objective, Y=near), priors))
+    penalty = noise * priors.spread(
+        usual(objective.with_rows(objective.rows.retargeted(near)), priors)
+    )
     best, least = np.ones(len(w)), np.inf
     for theta in objective.admitted(Starts(net, seed).take(FIRST_STARTS)):
         errors, scale = Y - scaling.center, of_targets
         for _ in range(FIRST_ROUNDS):
             weights = counted(errors, FIRST_DEGREES, scale)
-            now = replace(objective, sample_weight=objective.w * weights)
-            now = now.with_decay(unit * penalty)
+            now = objective.with_weights(objective.w * weights).with_decay(unit * penalty)
             theta = bayes.settled(now, theta, MOST_ITERATIONS)
-            errors, before = _errors(objective, theta), scale
+            errors, before = objective.errors(theta), scale
             size = [quantile(np.abs(column), 0.5, w) for column in errors.T]
             scale = np.maximum(TO_DEVIATION * np.array(size), FIRST_SCALE * of_targets)
             if np.abs(np.log(scale / before)).max() < SAME_SCALE:
@@ -187,10 +188,11 @@ def far_off(objective: Objective, errors: Array, seed: int, unit: float = 1.0) -
     if (objective.net.output, objective.net.loss) != ("identity", "squared"):
         return none
     usual = np.array([quantile(np.abs(column), 0.5, objective.w) for column in errors.T])
-    scaling = fit_robust_scaling(objective.Y, objective.w)
+    targets = objective.targets
+    scaling = fit_robust_scaling(targets, objective.w)
     # where there is no noise the hardest rows are far more than usual, but not far off
     suspicious = np.abs(errors) > np.maximum(SUSPICIOUS * usual, NOT_FAR * scaling.scale)
-    suspicious |= np.abs(scaling.transform(objective.Y)) > SUSPICIOUS
+    suspicious |= np.abs(scaling.transform(targets)) > SUSPICIOUS
     if not suspicious.any():
         return none
     counts = robust_start(objective, seed, unit)
@@ -209,12 +211,8 @@ def _leverage(objective: Objective, theta: Array, unit: float) -> Array:
         root = inverse_root(objective, theta)
     except linalg.LinAlgError:
         return np.zeros(len(objective.w))
-    _, S = spread(objective.net, theta, root, np.asarray(objective.X))
+    _, S = spread_of_rows(objective.net, theta, root, objective.rows)
     return np.asarray(np.clip(unit * np.einsum("nkk->n", S) / S.shape[1], 0.0, 1.0))
-
-
-def _errors(objective: Objective, theta: Array) -> Array:
-    return np.asarray(objective.net.forward(theta, objective.X).y_hat - np.asarray(objective.Y))
 
 
 def inefficiency(degrees: float) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +18,12 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule._strict_json import SMALLEST
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
+from chainrule.rows.memory import MemoryRows
+from chainrule.rows.protocol import Rows
 from chainrule.statistics.influence import HIGH, taken_once
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
-from chainrule.tables.scaling import Scaling, fit_robust_scaling, fit_scaling
+from chainrule.tables.scaling import Scaling, fit_robust_scaling, scaling_of, standard_scalings
 from chainrule.tables.targets import Targets
 from chainrule.training import bayes, growth, penalty
 from chainrule.training.belief import Belief, believed
@@ -58,12 +61,14 @@ Watcher = Callable[[int, "Model", Iteration], Termination | None]
 class Trained:
     """A model, how it came about, and what every row has done to it.
 
-    `belief` is None where second derivatives take too long, or do not exist.
+    `belief` is None where second derivatives take too long, or do not exist. `passes` says how
+    often each stage has looked at all rows.
     """
 
     model: Model
     restarts: Restarts
     belief: Belief | None = None
+    passes: dict[str, float] = field(default_factory=dict)
 
     @property
     def fit(self) -> Fit:
@@ -73,8 +78,8 @@ class Trained:
 
 @one_thread()
 def train(
-    X: ArrayLike,
-    Y: ArrayLike | Targets,
+    X: ArrayLike | Rows,
+    Y: ArrayLike | Targets | None,
     network: Network | Callable[[int], Network],
     *,
     target_names: tuple[str, ...],
@@ -103,9 +108,9 @@ def train(
 
     Parameters
     ----------
-    X : array_like (n, inputs)
-        In the user's units.
-    Y : array_like (n, outputs) or Targets
+    X : array_like (n, inputs) or Rows
+        In the user's units; rows have their targets and weights.
+    Y : array_like (n, outputs) or Targets, optional
         In the user's units.
     network : Network or callable
         Or ``network(hidden)`` for each number of hidden units, of which the best is found: see
@@ -177,18 +182,20 @@ def train(
         )
     network_of, signs_of = network, signs if callable(signs) else lambda _: signs
     network = network if isinstance(network, Network) else network(growth.SIZES[1])
-    rows, aside = _rows(X, Y, network, sample_weight, once, row_numbers, validation)
-    X, Y, w, classes = rows.X, rows.Y, rows.w, Y.classes if isinstance(Y, Targets) else ()
+    data, aside = _data(X, Y, network, sample_weight, once, row_numbers, validation)
+    rows, classes = data.rows, Y.classes if isinstance(Y, Targets) else ()
+    passes = {"before": rows.n_passes}  # at the end of each stage
     names = input_names_of(columns) if columns else input_names
+    of_inputs, of_targets = standard_scalings(rows)
     if not classes:
-        require_variation(Y, target_names)
-    if fit_scaling("standard", X).ignored.all():
+        require_variation(of_targets, target_names)
+    if of_inputs.ignored.all():
         raise DataError(f"no input varies ({', '.join(map(repr, names))}); give a column that does")
     model = Model(
         network,
         np.zeros(network.n_parameters),
-        like.input_scaling if like else fit_scaling(scale, X, w),
-        like.target_scaling if like else _target_scaling(network, scale, Y, w, noise),
+        like.input_scaling if like else _input_scaling(scale, rows, of_inputs),
+        like.target_scaling if like else _target_scaling(network, scale, rows, of_targets, noise),
         names,
         target_names,
         {},
@@ -198,10 +205,11 @@ def train(
     if noise == STUDENT and model.target_scaling.kind == "standard":
         # what is farther off says no more than what is that far, and has squares
         center, size = model.target_scaling.center, model.target_scaling.scale
-        Y = np.clip(Y, center - FARTHEST * size, center + FARTHEST * size)
-        rows = replace(rows, Y=Y)
+        Y = np.clip(data.targets, center - FARTHEST * size, center + FARTHEST * size)
+        data = replace(data, rows=rows.retargeted(Y))
     require_usable(network)
-    objective = model.objective(X, Y, 0.0, w, fixed, signs_of(network))
+    scaled = model.scaled(data.rows)
+    objective = Objective.on(scaled, network, fixed=fixed, signs=signs_of(network))
     require_squares(objective, names, model.output_names)
     require_right_derivatives(objective)
     require_reachable(objective, target_names)
@@ -209,20 +217,22 @@ def train(
     def of_size(hidden: int) -> Objective:
         assert not isinstance(network_of, Network)
         net = network_of(hidden) if hidden else network.without_hidden_layers
-        return Objective(net, objective.X, objective.Y, 0.0, w, None, signs_of(net))
+        return Objective.on(objective.rows, net, signs=signs_of(net))
 
+    passes["prepare"] = rows.n_passes
     kept = {name: options[name] for name in ("scheme", "max_time", "progress") if name in options}
     # what is taken up again has to be the same task
     search = Search(seed, **kept, lasting=options.get("checkpoint") is not None, skip=skip)
-    unit = penalty.unit_of_weights(w) if weight_unit is None else weight_unit
+    unit = penalty.unit_of_weights(scaled.w) if weight_unit is None else weight_unit
     sizes = None if isinstance(network_of, Network) else of_size
     start = Penalized(model, objective, unit)
     task = penalized(start, alpha, search, sizes=sizes, noise=noise)
     model, objective = task.model, task.objective
+    passes["choose"] = rows.n_passes
     if "max_time" in options:
         options["max_time"] = search.left
-    if len(aside.w):
-        held_out = model.objective(aside.X, aside.Y, 0.0, aside.w)
+    if aside is not None:
+        held_out = Objective.on(model.scaled(aside.rows), model.network)
         options["validation"] = Validation(held_out, patience)
     else:
         options["judge"] = task.judge
@@ -230,23 +240,24 @@ def train(
         see = watch
         options["watch"] = lambda r, theta, row: see(r, replace(model, theta=theta), row)
     restarts = minimized(task, n_restarts, seed, options)
+    passes["minimize"] = rows.n_passes
     with interrupts_wait() as waiting:
         model = replace(model, theta=restarts.best.theta)
         record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
         if objective.signs is not None:
             record["signs"] = np.asarray(objective.signs).astype(int).tolist()
         if task.tails is not None:
-            record["tails"]["rows"] = _least(task.tails, rows)
+            record["tails"]["rows"] = _least(task.tails, data)
         minima = predicting(restarts, ensemble)
-        stopped = len(aside.w) > 0 or task.interrupted or _is_on_its_way(restarts.best)
+        stopped = aside is not None or task.interrupted or _is_on_its_way(restarts.best)
     try:
         if waiting.interrupted:
             raise KeyboardInterrupt
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            belief, why_not = _belief(task, minima, rows, noise, search, stopped)
+            belief, why_not = _belief(task, minima, data, noise, search, stopped)
             if belief is not None:
                 model = replace(model, posterior=belief.posterior)
-                record["known"] = _known(task, model, belief, rows, seed)
+                record["known"] = _known(task, model, belief, data, seed)
         if belief is not None and not _is_sound(record["known"]):
             belief, why_not = None, "its numbers are too large; a penalty, alpha, keeps them small"
     except KeyboardInterrupt:  # the minima are there
@@ -260,59 +271,75 @@ def train(
             model = replace(model, posterior=None)
             record.pop("known", None)
             record["no_posterior"] = why_not
-        outputs = belief.outputs if belief is not None and classes else model.outputs_of_inputs(X)
-        record["scores"] = model.scores_of(outputs, Y, w)
+        if belief is not None and classes:
+            outputs = belief.outputs
+        else:
+            outputs = data.rows.map(lambda of: model.outputs_of_inputs(of.X))
+        record["scores"] = model.scores_of(outputs, data.targets, data.rows.w)
+        passes["posterior"] = rows.n_passes
     if waiting.interrupted and restarts.cut_short is None:
         restarts = replace(restarts, cut_short=Termination("interrupted", "when all was found"))
-    return Trained(replace(model, training=record), restarts, belief)
+    stages = {name: after - before for (_, before), (name, after) in pairwise(passes.items())}
+    return Trained(replace(model, training=record), restarts, belief, stages)
 
 
-def _least(tails: HeavyTails, rows: _Rows) -> list[dict[str, Any]]:
+def _least(tails: HeavyTails, data: _Data) -> list[dict[str, Any]]:
     """Return the rows that count least where noise has heavy tails, as plain data."""
     least = np.argsort(tails.weights, kind="stable")[:MOST_INFLUENTIAL]
     return [
-        {"row": int(rows.number[i]) + 1, "counts": float(tails.weights[i])} for i in least.tolist()
+        {"row": int(data.number[i]) + 1, "counts": float(tails.weights[i])} for i in least.tolist()
     ]
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
-    """Rows in users' units: how much each weighs, how much taken once, and which ones they were."""
+class _Data:
+    """Rows in users' units: how much each weighs taken once, and which ones they were."""
 
-    X: Array
-    Y: Array
-    w: Array
+    rows: Rows
     once: Array
     number: NDArray[np.intp]
 
-    def __getitem__(self, mask: NDArray[np.bool_]) -> _Rows:
-        of_mask = self.X[mask], self.Y[mask], self.w[mask], self.once[mask], self.number[mask]
-        return _Rows(*of_mask)
+    @property
+    def targets(self) -> Array:
+        """What is to be learned of each row, (n, K)."""
+        found: Array = self.rows.map(lambda of: of.Y)
+        return found
+
+    def some(self, mask: NDArray[np.bool_]) -> _Data:
+        """Return some of the rows."""
+        if mask.all():
+            return self
+        return _Data(self.rows.take(mask), self.once[mask], self.number[mask])
 
 
-def _rows(
-    X: ArrayLike,
-    Y: ArrayLike | Targets,
+def _data(
+    X: ArrayLike | Rows,
+    Y: ArrayLike | Targets | None,
     network: Network,
     sample_weight: ArrayLike | None,
     once: ArrayLike | None,
     row_numbers: ArrayLike | None,
     validation: NDArray[np.bool_] | None,
-) -> tuple[_Rows, _Rows]:
-    """Return the rows to train on, and those that are held out."""
-    X = network.inputs(X)
-    Y = network.targets(Y.Y if isinstance(Y, Targets) else Y, len(X))
-    require_finite(X, "X")
-    require_finite(Y, "Y")
-    w = row_weights(sample_weight, len(X))
+) -> tuple[_Data, _Data | None]:
+    """Return the rows to train on, and those that are held out, if there are any."""
+    if Y is None:
+        rows = cast(Rows, X)
+    else:
+        X = network.inputs(cast(ArrayLike, X))
+        Y = network.targets(Y.Y if isinstance(Y, Targets) else Y, len(X))
+        require_finite(X, "X")
+        require_finite(Y, "Y")
+        rows = MemoryRows(X, Y, row_weights(sample_weight, len(X)))
+    w = rows.w
     v = taken_once(w) if once is None else np.asarray(once, dtype=np.float64)
-    number = np.arange(len(X)) if row_numbers is None else np.asarray(row_numbers)
-    rows = _Rows(X, Y, w, v, number)
+    number = np.arange(len(w)) if row_numbers is None else np.asarray(row_numbers)
+    data = _Data(rows, v, number)
     held_out = np.zeros(len(w), dtype=bool) if validation is None else validation
-    trained_on = rows[(w > 0) & ~held_out]
-    if len(trained_on.w) < 2:
-        raise DataError(f"there is {len(trained_on.w)} row; a fit needs at least 2")
-    return trained_on, rows[(w > 0) & held_out]
+    n = int(((w > 0) & ~held_out).sum())
+    if n < 2:
+        raise DataError(f"there is {n} row; a fit needs at least 2")
+    aside = (w > 0) & held_out
+    return data.some((w > 0) & ~held_out), data.some(aside) if aside.any() else None
 
 
 def _is_sound(known: dict[str, Any]) -> bool:
@@ -335,10 +362,10 @@ def _is_on_its_way(fit: Fit) -> bool:
 
 
 def _belief(
-    task: Penalized, minima: list[Array], rows: _Rows, noise: str, search: Search, stopped: bool
+    task: Penalized, minima: list[Array], data: _Data, noise: str, search: Search, stopped: bool
 ) -> tuple[Belief | None, str]:
     """Return what is known around minima, or why nothing is."""
-    net, n = task.objective.net, len(rows.w)
+    net, n = task.objective.net, data.rows.n_rows
     if task.objective.highest_order < 2:
         return None, "its loss has no second derivatives"
     if (
@@ -359,7 +386,7 @@ def _belief(
         minima,
         held=task.held(minima[0]),
         unit=task.unit,
-        once=rows.once if task.tails is None else rows.once * task.tails.weights,
+        once=data.once if task.tails is None else data.once * task.tails.weights,
         variance=task.variance,
         noise=noise if task.tails is None else "constant",
         tails=task.tails,
@@ -371,15 +398,16 @@ def _belief(
     return belief, "the curvature of its cost is not positive"
 
 
-def _known(task: Penalized, model: Model, belief: Belief, rows: _Rows, seed: int) -> dict[str, Any]:
+def _known(task: Penalized, model: Model, belief: Belief, data: _Data, seed: int) -> dict[str, Any]:
     """Return what is known of fits without each row, of each row, and of inputs, as plain data."""
+    rows, targets = data.rows, data.targets
     without, one_by_one = map(model.target_scaling.inverse, (belief.without, belief.one_by_one))
     known: dict[str, Any] = {
-        "scores": model.scores_of(without, rows.Y, rows.w * belief.stands_for),
+        "scores": model.scores_of(without, targets, rows.w * belief.stands_for),
         "gamma": belief.n_effective,
         "variance": belief.variance,
         "leverage": float(belief.leverage.max()),
-        "relevance": relevance(model, rows.X, rows.w),
+        "relevance": relevance(model, task.objective.rows.reweighted(rows.w)),
         "share": belief.share,
     }
     if belief.first_order is not None:
@@ -387,21 +415,21 @@ def _known(task: Penalized, model: Model, belief: Belief, rows: _Rows, seed: int
     if belief.refits is not None:
         anew = belief.refits.anew and task.found is not None  # what is given is not looked for
         known["refits"] = {"folds": belief.refits.n_folds, "anew": anew}
-    weighted = replace(task.objective, sample_weight=rows.w)
-    errors = belief.without - np.asarray(weighted.Y)
+    weighted = task.objective.with_weights(rows.w)
+    errors = belief.without - weighted.targets
     off = far_off(weighted, errors, seed, task.unit)
     far = np.argsort(-off, kind="stable")[: min(MOST_INFLUENTIAL, int(np.sum(off > 0.0)))]
-    known["far_off"] = [{"row": int(rows.number[i]) + 1, "off": float(off[i])} for i in far]
+    known["far_off"] = [{"row": int(data.number[i]) + 1, "off": float(off[i])} for i in far]
     if len(belief.posterior.scores):
         known["coverage"] = belief.posterior.covered(COVERAGE)
     order = np.argsort(-belief.distance, kind="stable")[:MOST_INFLUENTIAL]
     known["influential"] = [
         {
-            "row": int(rows.number[i]) + 1,
+            "row": int(data.number[i]) + 1,
             "leverage": float(belief.leverage[i]),
             "decides": bool(belief.alone[i] > HIGH),
             "distance": float(belief.distance[i]),
-            "target": rows.Y[i].tolist(),
+            "target": targets[i].tolist(),
             "without": one_by_one[i].tolist(),
         }
         for i in order
@@ -409,11 +437,18 @@ def _known(task: Penalized, model: Model, belief: Belief, rows: _Rows, seed: int
     return known
 
 
-def _target_scaling(network: Network, scale: str, Y: Array, w: Array, noise: str) -> Scaling:
+def _input_scaling(kind: str, rows: Rows, standard: Scaling) -> Scaling:
+    return standard if kind == "standard" else scaling_of(kind, rows, lambda of: of.X)
+
+
+def _target_scaling(
+    network: Network, scale: str, rows: Rows, standard: Scaling, noise: str
+) -> Scaling:
     kind = _target_scale(network, scale)
-    if kind == "standard" and noise == STUDENT:
-        return fit_robust_scaling(Y, w)
-    return fit_scaling(kind, Y, w)
+    if kind == "standard":
+        robust = noise == STUDENT
+        return fit_robust_scaling(rows.map(lambda of: of.Y), rows.w) if robust else standard
+    return scaling_of(kind, rows, lambda of: of.Y)
 
 
 def _target_scale(network: Network, scale: str) -> str:

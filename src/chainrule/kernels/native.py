@@ -21,6 +21,7 @@ from chainrule._errors import ConfigurationError
 from chainrule.heart.activations import ACTIVATIONS
 from chainrule.heart.network import Network
 from chainrule.heart.outputs import OUTPUTS
+from chainrule.rows.memory import MemoryRows
 
 try:
     core: Any = import_module("chainrule._native")
@@ -81,6 +82,11 @@ def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
     """Return the exact d²J/dθ², (p, p), of a network with at most one hidden layer."""
     H: Array = core.evaluate(handle(net), theta, X, Y, w, 3, threads(), build())[2]
     return H
+
+
+def fits(net: Network, theta: Array, rows: MemoryRows, *rest: Any) -> Any:
+    """Return whole fits from all starts θ, (starts, p), to be walked in the core."""
+    return core.Fits(handle(net), theta, rows.X, rows.Y, rows.w, *rest, build())
 
 
 @lru_cache(maxsize=64)
