@@ -124,7 +124,7 @@ def cells(found, mask, value):
     keys = np.column_stack([found[key] for key in ("n", "d", "truth")])
     each = [mask & (keys == key).all(axis=1) for key in np.unique(keys[mask], axis=0)]
     values = np.array([value(found, of) for of in each])
-    return values[np.isfinite(values)]
+    return values[~np.isnan(values)]
 
 
 def of_errors(found, mask):
@@ -134,7 +134,7 @@ def of_errors(found, mask):
 
 def of_log_losses(found, mask):
     """Return the mean of leave-one-out log losses over that of fresh ones."""
-    known = mask & np.isfinite(found["log_loss"])
+    known = mask & ~np.isnan(found["log_loss"])
     if not known.any():
         return np.nan
     return found["log_loss_left_out"][known].mean() / found["log_loss"][known].mean()
@@ -198,7 +198,7 @@ def section(found):
     """Return the section of RESULTS.md from what was found, and draw its figure."""
     drawn(found)
     every = np.ones(len(found["n"]), dtype=bool)
-    n_classes = int(np.isfinite(found["log_loss"]).sum())
+    n_classes = int((~np.isnan(found["log_loss"])).sum())
     lines = [
         "## Is what a fit says of itself true on fresh rows?",
         "",

@@ -38,7 +38,7 @@ INSIDE_TRAINING = [
     ["early_stopping", "starts"],
     ["restarts"],
     ["penalty"],
-    ["priors"],
+    ["priors", "saddles"],
     ["evidence"],
     ["nested"],
     ["bayes"],

@@ -77,6 +77,7 @@ def test_a_robust_scaling_is_that_of_a_gaussian_and_stays_where_it_is():
     assert fit_robust_scaling(A, np.ones(20_000)).scale == fit_scaling("standard", A).scale
 
 
+@pytest.mark.filterwarnings("ignore:no_better_than_mean")
 def test_a_plain_fit_names_the_rows_that_are_far_off():
     wild = Y.copy()
     wild[17] += 1e5

@@ -56,7 +56,7 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "dates", "weight", "
     default="3",
     show_default=True,
     help="Units of the hidden layers: 3, or 8,4 for two layers, or 0 for none; auto for one layer "
-    "of the fewest whose evidence is within 3 nats of the highest.",
+    "of the fewest, or none, whose evidence is within 3 nats of the highest.",
 )
 @click.option(
     "--activation",

@@ -36,7 +36,8 @@ class _Known:
     noise : ndarray (targets,) or None
         Standard deviation of the noise in each target, in its unit: the root of the mean variance.
     coefs_std, intercepts_std : list of ndarray
-        Standard errors of the weights, as `coefs_` and `intercepts_`.
+    skip_coef_std : ndarray or None
+        Standard errors of the weights, as `coefs_`, `intercepts_` and `skip_coef_`.
     leverage, influence : ndarray (n,) or None
         Of each row that was learned: how far its own target decides what is predicted for it, and
         how far the weights would move without it, in standard deviations.
@@ -54,6 +55,7 @@ class _Known:
     noise: Array | None
     coefs_std: list[Array]
     intercepts_std: list[Array]
+    skip_coef_std: Array | None
     leverage: Array | None
     influence: Array | None
     without: Array | None
@@ -68,7 +70,7 @@ def _of_training(trained: Trained) -> _Known:
     alpha = {} if found is None else dict(zip(found["groups"], found["alpha"], strict=True))
     height = None if found is None else found["log_evidence"]
     if belief is None:
-        return _Known(height, alpha, None, None, [], [], None, None, None, {}, {})
+        return _Known(height, alpha, None, None, [], [], None, None, None, None, {}, {})
     known = belief.posterior
     W, b = insight.errors_of_weights(model)
     scale = model.target_scaling.scale
@@ -80,6 +82,7 @@ def _of_training(trained: Trained) -> _Known:
         None if known.noise is None else np.sqrt(known.noise.variance) * scale,
         [W[l] for l in sorted(W) if l],
         [b[l] for l in sorted(b)],
+        W.get(0),
         belief.leverage,
         belief.distance,
         model.target_scaling.inverse(belief.without),
@@ -181,6 +184,7 @@ class InsightMixin:
         self.gamma_ = known.gamma
         self.noise_ = known.noise
         self.coefs_std_, self.intercepts_std_ = known.coefs_std, known.intercepts_std
+        self.skip_coef_std_ = known.skip_coef_std
         self.leverage_, self.influence_ = known.leverage, known.influence
         self.loo_predictions_ = known.without
         self.loo_scores_ = known.scores

@@ -32,7 +32,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     ----------
     hidden_layer_sizes : int, sequence of int or "auto", default (10,)
         Units of the hidden layers; 0 or () for none, a linear model; "auto" for one layer of
-        the fewest whose evidence is within 3 nats of the highest (`chainrule.training.growth`).
+        the fewest, or none, whose evidence is within 3 nats of the highest
+        (`chainrule.training.growth`).
     activation : str or Activation, or a sequence of them, default "tanh"
         Of the hidden layers: sigmoid, tanh, relu, softplus, silu, identity, or one of your own,
         whose derivative is checked before it is used.
@@ -44,7 +45,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     bias : bool, default True
     skip : bool or "auto", default "auto"
         Whether weights lead from the inputs straight to the outputs as well; "auto": where the
-        evidence is higher with them, which is tried where weights are many.
+        evidence is higher with them, by 3 nats at least. That is tried where there are fewer than
+        20 rows for each weight and alpha is "evidence", but not with `warm_start`, `fixed` or
+        `monotonic_cst`.
     alpha : float, sequence of float, "evidence" or "rule", default "evidence"
         The penalty ½ α Σ W² on the weights of standardized columns: one for each column, by the
         evidence (`chainrule.training.bayes`); by rule, from the widths of the layers and the noise
@@ -52,7 +55,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     method : str or Optimizer, default "auto"
         auto, lm, broyden, bfgs, lbfgs or gd: see `minimize`.
     n_restarts : int, default 3
-        Random starts; the best, by the evidence or by the cost, is the network that is shown.
+        Random starts; the best, by the evidence or by the cost, is the network that is shown. It is
+        the minimum at which the penalty was found, where no start comes within 3 nats of that.
     ensemble : int, default 1
         How many of the starts predict together, the best ones. With 1 predictions are those of the
         network that is shown; together they are better, most of all where data are noisy and
@@ -106,6 +110,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     ----------
     coefs_, intercepts_ : list of ndarray
         W[l], (d[l], d[l+1]), and b[l], (d[l+1],), in the scale of the network.
+    skip_coef_ : ndarray (d[1], d[L]) or None
+        W[0] of a skip layer, from the inputs straight to the outputs, if there is one.
     n_iter_ : int
         Iterations of the best start.
     loss_ : float
@@ -130,7 +136,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         How many weights the data determine, of `model_.network.n_parameters`.
     noise_ : ndarray (targets,)
         Standard deviation of the noise in each target, in its unit.
-    coefs_std_, intercepts_std_ : list of ndarray
+    coefs_std_, intercepts_std_, skip_coef_std_ : list of ndarray, and ndarray or None
         Standard errors of the weights.
     leverage_ : ndarray (n,)
         Of each row that was learned, how far its own target decides what is predicted for it: 0 to
@@ -148,6 +154,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         a category against its other words); `slope` with its `error`, the mean of |dŷ/dx|, which is
         never 0; `of_spread`, that slope for one scale of the input, its standard deviation if
         `scale` is "standard". Errors of these and of weights take noise as the same everywhere.
+    passes_ : dict of str to float
+        How often each stage has looked at all rows.
     model_ : Model
         All that is needed to predict: `chainrule.save_model(regressor.model_, path)`.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_

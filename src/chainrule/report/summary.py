@@ -147,14 +147,13 @@ def _training_lines(model: Model, record: dict[str, Any], p: int) -> Iterable[st
         yield from evidence_lines(record["evidence"], record["rows"])
     if "alpha_reason" in record:
         yield f"             alpha by rule: {record['alpha_reason']}"
-    yield (
-        f"training     {record['method']}: {iterations} iterations, {record['evaluations']} "
-        f"evaluations, max|g| = {record['max_gradient']:.1e}"
-    )
+    from_search = record.get("from_search", False)
+    how = f"{record['method']}: {iterations} iterations, {record['evaluations']} evaluations"
+    how = "the minimum at which the penalty was found" if from_search else how
+    yield f"training     {how}, max|g| = {record['max_gradient']:.1e}"
     if record.get("reason", "as asked") != "as asked":
         yield f"             chosen by size: {record['reason']}"
     starts = len(record["restarts"])
-    from_search = record.get("from_search", False)
     if starts > 1 or from_search:
         heights = [run.get("log_evidence") for run in record["restarts"]]
         judged = [height for height in heights if height is not None]
@@ -162,11 +161,13 @@ def _training_lines(model: Model, record: dict[str, Any], p: int) -> Iterable[st
         yield f"             {agreement(record['agreeing'], starts, on, from_search)}"
         costs = [run["cost"] for run in record["restarts"] if run["cost"] is not None]
         middle, most = np.median(costs), max(costs)
-        yield f"             J: lowest {min(costs):.6g}, median {middle:.6g}, highest {most:.6g}"
+        of_starts = " of the starts" if from_search else ""
+        shown = f"lowest {min(costs):.6g}, median {middle:.6g}, highest {most:.6g}"
+        yield f"             J{of_starts}: {shown}"
         if judged:
             low, middle, most = min(judged), np.median(judged), max(judged)
             shown = f"lowest {low:.2f}, median {middle:.2f}, highest {most:.2f}"
-            yield f"             evidence: {shown}"
+            yield f"             evidence{of_starts}: {shown}"
     stop = record["termination"]
     yield f"             {Termination(stop['name'], stop['inequality'])}"
     if "certificate" in record:

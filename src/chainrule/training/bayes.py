@@ -139,6 +139,7 @@ def by_evidence(
     *,
     scheme: str = "auto",
     n_rows: int | None = None,
+    smaller: Sequence[tuple[Array, Array]] = (),
     max_time: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Penalty:
@@ -155,6 +156,9 @@ def by_evidence(
         The weight that counts as one row: see `penalty`.
     n_rows : int, optional
         On about how many rows, if there are more; as many as `rows_enough` says if left out.
+    smaller : sequence of tuple
+        Of smaller networks ln α and ln β, and their weights as those of this one: the search begins
+        there too.
     max_time : float, optional
         Seconds after which what has been found is taken.
     progress : callable, optional
@@ -184,7 +188,8 @@ def by_evidence(
 
     problem = Problem(sample, priors, until)
     many = are_many(sample)
-    nested = linear_start(problem) if many else None
+    linear = linear_start(problem) if many else None
+    nested = [*smaller, *([] if linear is None else [linear])]
     n_levels = len(LEVELS) if many else 0
 
     def begun(r: int) -> Point | None:
@@ -195,8 +200,7 @@ def by_evidence(
                 return problem.beginning(starts[r])
             if r < len(starts) + n_levels:
                 return problem.above(sample.admitted(SMALLER * starts[0]), *LEVELS[r - len(starts)])
-            assert nested is not None
-            return problem.among(*nested)
+            return problem.among(*nested[r - len(starts) - n_levels])
         except TrainingError:
             return None
 
@@ -211,7 +215,7 @@ def by_evidence(
         return climbed(points[r], watch=watch, halt=halt)
 
     with one_thread():
-        n = len(starts) + n_levels + (nested is not None)
+        n = len(starts) + n_levels + len(nested)
         begun_at = side_by_side(begun, n, interrupted)
         points = [of for of in begun_at[len(starts) :] if of is not None]
         points += _distinct(begun_at[: len(starts)])[:CLIMBS]

@@ -214,7 +214,7 @@ def believed(
         z, S = of_without.together()
         # what is less certain need not rise where the network must
         if not objective.bounded:
-            posterior = replace(posterior, share=_share(net, z, S, Y, w * stands_for))
+            posterior = replace(posterior, share=_share(net, z, S, Y, times))
         else:
             posterior = replace(posterior, share=0.0)
         without = net.pair.y_hat(moderated(net, z, S, posterior.share))
@@ -271,11 +271,11 @@ def _one_by_one(net: Network, known: Sequence[Minimum]) -> Array:
     return np.asarray(np.mean([net.pair.y_hat(at.rows.z_without) for at in known], axis=0))
 
 
-def _share(net: Network, z: Array, S: Array, Y: Array, w: Array) -> float:
+def _share(net: Network, z: Array, S: Array, Y: Array, times: Array) -> float:
     """Return s with which rows are most probable by fits without them: see `calibration`."""
 
     def of_rows(share: float) -> float:
-        return float(w @ net.pair.cost(moderated(net, z, S, share), Y))
+        return float(times @ net.pair.cost(moderated(net, z, S, share), Y))
 
     def cost(log: float) -> float:
         return of_rows(np.exp(log)) + 0.5 * (log / PRIOR_SD) ** 2

@@ -20,7 +20,6 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
-from chainrule.kernels import native
 from chainrule.statistics.evidence import Laplace, Priors, laplace, slope
 from chainrule.training.methods import choose
 from chainrule.training.minimize import descended
@@ -28,6 +27,7 @@ from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import limits
 from chainrule.training.penalty import LEAST_SHARE, NOISE_IF_UNKNOWN, SAME
 from chainrule.training.priors import usual
+from chainrule.training.saddles import is_exact, off_saddles
 
 WEAKER, STRONGER = 1.0, 4.0  # standard deviations of ln α below and above what is usual
 UNUSUAL_NOISE = 3.0  # the same of ln β
@@ -237,17 +237,15 @@ class Problem:
         if np.isfinite(self.until):
             left = max(self.until - time.monotonic(), LEAST_TIME)
         rules = limits(TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name], left)
-        return self._known(logs, descended(now, near, chosen, rules).theta)
+        end = descended(now, near, chosen, rules)
+        # of classes rounding errors would decide where it leads, and so which evidence is found
+        end = off_saddles(now, end, chosen, rules) if self.noisy else end
+        return self._known(logs, end.theta)
 
     def following(self, logs: Array, theta: Array) -> Point | None:
         """Return the minimum that a minimum becomes, None where it ends."""
         now, beta = self._now(logs)
-        # in Python one product with the exact Hessian costs no more than a step without it
-        worth_it = now.hessian_costs_little or (
-            not native.build() and len(theta) <= MOST_ITERATIONS["lm"]
-        )
-        # without hidden layers there is one minimum, which a safe method finds from anywhere
-        if not worth_it or now.constrained or now.net.n_layers == 2:
+        if not is_exact(now):
             return self.at(logs, theta)
         settled = _settled(now, theta, beta)
         return None if settled is None else self._known(logs, *settled)
@@ -307,9 +305,13 @@ class Problem:
         found = np.log(max(free - 2.0 * off, 0.5 * free) / max(error, np.finfo(float).tiny))
         return float(min(found, self.highest))
 
-    def _now(self, logs: Array) -> tuple[Objective, float]:
+    def cost_with(self, logs: Array) -> Objective:
+        """Return the cost that belongs to ln α and ln β."""
         alpha, beta = self.split(logs)
-        return self.objective.with_decay(self.priors.spread(alpha) / beta), beta
+        return self.objective.with_decay(self.priors.spread(alpha) / beta)
+
+    def _now(self, logs: Array) -> tuple[Objective, float]:
+        return self.cost_with(logs), self.split(logs)[1]
 
     def _known(self, logs: Array, theta: Array, exact: Array | None = None) -> Point:
         now, beta = self._now(logs)

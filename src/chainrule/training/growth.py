@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.statistics.evidence import Priors
-from chainrule.statistics.units import idle_units_of_rows
+from chainrule.statistics.units import Unit, idle_units_of_rows
 from chainrule.training import bayes
 from chainrule.training.objective import Objective
 
@@ -200,15 +201,25 @@ def _tried(
         found = bayes.by_evidence(objective, priors, seed, unit, n_rows=MOST_ROWS, **options)
     except TrainingError:
         return Size(hidden, hidden, net.n_parameters, -np.inf, ())
-    idle = idle_units_of_rows(net, found.best.theta, objective.rows)
-    differ = hidden - len({unit.index for unit in idle})
-    mirrored = float(special.gammaln(differ + 1.0))
-    # the sign of a unit: f(-z) is -f(z), or 1 - f(z), and the output bias makes up for the 1
-    signs = hidden and (net.hidden[0] in ODD or (net.hidden[0] == "sigmoid" and net.bias))
-    if signs and not objective.constrained:
-        mirrored += differ * np.log(2.0)
+    idle, differ, mirrored = images(objective, found.best.theta)
     height = found.best.log_evidence + mirrored
     return Size(hidden, differ, net.n_parameters, height, tuple(map(str, idle)), found)
+
+
+def images(objective: Objective, theta: Array) -> tuple[tuple[Unit, ...], int, float]:
+    """Return idle units, how many of all differ, and ln of the number of images of a minimum."""
+    net = objective.net
+    idle = idle_units_of_rows(net, theta, objective.rows)
+    n_differ, mirrored = 0, 0.0
+    for l in range(2, net.n_layers):
+        differ = net.layers[l - 1] - len({unit.index for unit in idle if unit.layer == l})
+        n_differ += differ
+        mirrored += float(special.gammaln(differ + 1.0))
+        # the sign of a unit: f(-z) is -f(z), or 1 - f(z), and the next bias makes up for the 1
+        f = net.hidden[l - 2]
+        if (f in ODD or (f == "sigmoid" and net.bias)) and not objective.constrained:
+            mirrored += differ * float(np.log(2.0))
+    return idle, n_differ, mirrored
 
 
 def _work(objective: Objective) -> float:

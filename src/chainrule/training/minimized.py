@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,19 +14,24 @@ from chainrule._errors import TrainingError
 from chainrule.training import bayes, growth
 from chainrule.training.evidence import TOLERANCE
 from chainrule.training.methods import choose
-from chainrule.training.minimize import descended
+from chainrule.training.minimize import CUT_SHORT, descended
 from chainrule.training.objective import Objective
 from chainrule.training.optimizers.stopping import Termination, limits
 from chainrule.training.penalized import Penalized
 from chainrule.training.restarts import minimize_from_starts, stopped_at
+from chainrule.training.saddles import off_saddles
 from chainrule.training.starts import Restarts
 
 ENDED = ("converged", "no_better_than_mean")
 
 
 def minimized(task: Penalized, n: int, seed: int, options: dict[str, Any]) -> Restarts:
-    """Return the minima from all starts, or that of the search if there was no time for better."""
-    objective, found = task.objective, task.found
+    """Return the minima from all starts, and which is the best.
+
+    That is the minimum of the search for the penalty if no start has come as high, or there was no
+    time for better.
+    """
+    objective, found, began = task.objective, task.found, time.monotonic()
 
     def stopped(name: str) -> Restarts:
         assert found is not None
@@ -45,7 +52,15 @@ def minimized(task: Penalized, n: int, seed: int, options: dict[str, Any]) -> Re
         return stopped("time_limit")
     if found is None or "judge" not in options or restarts.cut_short is not None:
         return restarts
-    return _or_of_search(restarts, objective, found, seed, options)
+    max_time = options.get("max_time")
+    left = None if max_time is None else max_time - (time.monotonic() - began)
+    try:
+        return _or_of_search(restarts, objective, found, seed, options["judge"], left)
+    except KeyboardInterrupt:
+        why = Termination("interrupted", "while the best of the starts was looked for")
+        return replace(restarts, cut_short=why)
+    except TrainingError:
+        return restarts
 
 
 def _or_of_search(
@@ -53,25 +68,29 @@ def _or_of_search(
     objective: Objective,
     found: bayes.Penalty,
     seed: int,
-    options: dict[str, Any],
+    judge: Callable[[Array], float],
+    max_time: float | None,
 ) -> Restarts:
     """Return the minima, the best being that of the search if no start has come as high.
 
     Where weights are many, starts at random may all end in minima of an evidence that is lower by
     many nats, and so too sure.
     """
-    judge = options["judge"]
-    if restarts.best.termination.name not in ENDED:
+    out_of_time = max_time is not None and max_time <= 0.0
+    if restarts.best.termination.name not in ENDED or out_of_time:
         return restarts
     chosen = choose("auto", objective, len(found.best.theta))
-    end = descended(objective, found.best.theta, chosen, limits(TOLERANCE, None, None))
+    rules = limits(TOLERANCE, None, max_time)
+    end = descended(objective, found.best.theta, chosen, rules)
+    if end.claim.name not in CUT_SHORT:
+        # a search that ended at the edge of its minimum may be a rounding beyond it
+        end = off_saddles(objective, end, chosen, rules)
+    if end.claim.name in CUT_SHORT:
+        return replace(restarts, cut_short=end.claim)
     if not judge(end.theta) > judge(restarts.best.theta) + growth.NATS:
         return restarts
     begin = objective.admitted(objective.net.initial(seed=seed))
-    try:
-        best = stopped_at(objective, end.theta, begin, end.claim).best
-    except TrainingError:
-        return restarts
+    best = stopped_at(objective, end.theta, begin, end.claim).best
     if best.termination.name not in ENDED:
         return restarts
     return replace(restarts, best=best, n_agree=0, from_search=True)
@@ -82,7 +101,7 @@ def predicting(restarts: Restarts, n: int) -> list[Array]:
     best = restarts.best.theta
     others = [restarts.theta[r] for r in restarts.in_turn]
     if restarts.from_search:
-        return [best, *others][:n]
+        return [best]  # the others have been found to be too sure
     # the best comes again among them, perhaps a Newton step away
     again = next((k for k, at in enumerate(others) if np.allclose(at, best, atol=1e-6)), 0)
     return [best, *others[:again], *others[again + 1 :]][:n]

@@ -6,6 +6,7 @@ A larger network can represent any smaller one, so that its evidence should not 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from chainrule._contracts import Array
@@ -17,6 +18,7 @@ from chainrule.training.objective import Objective
 
 NEARLY_STRAIGHT = ("tanh", "sigmoid", "identity", "softplus", "silu")  # near 0
 LEAST_SIZE = 1e-3  # of the weights to one output, of those to the one with the largest
+MOST_TIMES = 4  # that silent units are held more strongly, each by e^4
 NEARLY_LINEAR = 0.1  # what enters a unit that stands for a linear function
 
 
@@ -24,8 +26,8 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     """Return ln α and ln β, and weights, with which a network says what the best linear one does.
 
     A skip layer is linear. Without one the first units, one for each output, are as good as linear
-    as what enters them is small: tanh z is z to within z³/3. The weights of the other units are 0.
-    None if the network has neither.
+    as what enters them is small: tanh z is z to within z³/3. The weights of the other units are 0,
+    and held as strongly as it takes to stay there. None if the network has neither.
     """
     o = problem.objective
     net, K = o.net, o.net.layers[-1]
@@ -47,20 +49,39 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     theta = np.zeros(net.n_parameters)
     into, biases = net.weights(theta)
     logs = problem.usual.copy()
+    if problem.noisy:
+        logs[-1] = np.log(found.beta)
     rest = np.setdiff1d(np.arange(len(problem.priors)), used)
-    logs[rest] += STRONGER
     if net.skip:
         into[0][:], biases[net.n_layers - 1][:] = W, b
         logs[used] = np.log(found.alpha)
-    else:
-        logs[used] = np.log(found.alpha) + _through_units(net, into, biases, W, b)
-        counts = problem.priors.sums(np.ones(net.n_parameters))
-        squares = problem.priors.sums(theta**2)
-        nonzero = rest[squares[rest] > 0.0]
-        logs[nonzero] = np.log(counts[nonzero] / squares[nonzero])
-    if problem.noisy:
-        logs[-1] = np.log(found.beta)
-    return logs, theta
+        return _held(problem, logs, theta, rest), theta
+    logs[used] = np.log(found.alpha) + _through_units(net, into, biases, W, b)
+    counts = problem.priors.sums(np.ones(net.n_parameters))
+    squares = problem.priors.sums(theta**2)
+    nonzero = rest[squares[rest] > 0.0]
+    logs[nonzero] = np.log(counts[nonzero] / squares[nonzero])
+    return _held(problem, logs, theta, np.setdiff1d(rest, nonzero)), theta
+
+
+def _held(problem: Problem, logs: Array, theta: Array, groups: NDArray[np.intp]) -> Array:
+    """Return ln α and ln β with priors of silent units so strong that 0 is a minimum for them.
+
+    Two layers of zeros have no slope, but the cost may fall where both move; Gauss-Newton, which
+    does not see that, would take the saddle for a minimum.
+    """
+    silent = theta == 0.0
+    for _ in range(MOST_TIMES):
+        logs[groups] += STRONGER
+        now = problem.cost_with(logs)
+        if not now.hessian_costs_little:
+            continue
+        try:
+            linalg.cholesky(now.hessian(theta)[np.ix_(silent, silent)], check_finite=False)
+            break
+        except linalg.LinAlgError:
+            continue
+    return logs
 
 
 def _has_straight_units(net: Network) -> bool:

@@ -19,6 +19,7 @@ from chainrule.training.model import Model
 from chainrule.training.objective import Objective
 from chainrule.training.priors import priors_of, usual
 from chainrule.training.robust import STUDENT, HeavyTails, heavy_tails, robust_start
+from chainrule.training.saddles import is_saddle
 
 EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
@@ -55,7 +56,8 @@ class Penalized:
         Of which the size was chosen.
     tails : HeavyTails or None
     skip : tuple of float or None
-        The log evidence without and with a skip layer, of which the network was chosen.
+        The log evidence without and with a skip layer, mirror images counted, by which the network
+        was chosen.
     interrupted : bool
         Whether Ctrl-C has ended the search: it is what had been found.
     """
@@ -106,7 +108,7 @@ class Penalized:
         seed, scheme
             Of a start that has not seen these.
         anew : bool
-            Whether the penalty is looked for as if nothing had been found: see `bayes`.
+            Whether the penalty is looked for from several levels: see `bayes.by_evidence_again`.
         until : float
             By the monotonic clock, when that search ends.
 
@@ -233,7 +235,6 @@ def penalized(
         now = _with_alpha(start, alpha, search)
     else:
         now = _of_best_size(start, alpha, search, first_sizes)
-    now = _or_with_skip(now, search)
     try:
         found = _as_noisy(now, search, noise, w)
         if sizes is None or found is now or found.interrupted:
@@ -251,13 +252,22 @@ def _counting(sizes: Callable[[int], Objective], w: Array) -> Callable[[int], Ob
 
 
 def _as_noisy(now: Penalized, search: Search, noise: str, w: Array) -> Penalized:
-    """Return the cost with each target scaled by the noise in it, and with rows that count less."""
+    """Return the cost of the better network, its targets scaled by their noise, rows counted."""
+    now = _with_noise_shared(now, search)
+    other = _or_with_skip(now, search)
+    if other.model.network != now.model.network:
+        other = _with_noise_shared(other, search)
+    return _with_tails(other, search, w) if noise == STUDENT and not other.interrupted else other
+
+
+def _with_noise_shared(now: Penalized, search: Search) -> Penalized:
+    """Return the cost with each target scaled by the noise in it."""
     for _ in range(ROUNDS_OF_NOISE if _can_be_whitened(now) else 0):
         share = _share_of_noise(now)
         if now.interrupted or np.abs(np.log(share)).max() < SAME_NOISE:
             break
         now = _by_evidence(_whitened(now, share), search)
-    return _with_tails(now, search, w) if noise == STUDENT and not now.interrupted else now
+    return now
 
 
 def _of_best_size_so_noisy(
@@ -271,7 +281,7 @@ def _of_best_size_so_noisy(
     now = _of_best_size(found, EVIDENCE, search, of_size)
     if now.interrupted or now.model.network.layers == found.model.network.layers:
         return replace(found, sizes=now.sizes, interrupted=now.interrupted)
-    return _as_noisy(_or_with_skip(replace(now, tails=None, skip=None), search), search, noise, w)
+    return _as_noisy(replace(now, tails=None, skip=None), search, noise, w)
 
 
 def _of_best_size(
@@ -301,6 +311,7 @@ def _or_with_skip(now: Penalized, search: Search) -> Penalized:
     """Return the cost of the network with a skip layer, if its evidence is higher.
 
     Where weights are many it says at once what is linear, and leaves the rest to the hidden units.
+    Mirror images of both minima are counted, as in `growth`.
     """
     o = now.objective
     if not search.skip or now.found is None or now.interrupted or o.constrained:
@@ -312,16 +323,30 @@ def _or_with_skip(now: Penalized, search: Search) -> Penalized:
     objective = Objective.on(o.rows, net)
     if bayes.impossible(objective, now.unit):
         return now
+    # the minimum without a skip layer is one with a skip layer of zeros
+    best = now.found.best
+    logs = np.log(np.append(best.alpha, [best.beta] * (o.net.loss == "squared")))
+    theta = np.append(np.zeros(net.n_parameters - len(best.theta)), best.theta)
+    other = replace(now, model=model, objective=objective)
     try:
-        other = _by_evidence(replace(now, model=model, objective=objective), search)
+        other = _by_evidence(other, search, n_rows=now.found.n_rows, smaller=[(logs, theta)])
     except TrainingError:
         return now
     except KeyboardInterrupt:
         return replace(now, interrupted=True)
     assert other.found is not None
-    heights = now.found.best.log_evidence, other.found.best.log_evidence
-    chosen = other if heights[1] > heights[0] + growth.NATS else now
-    return replace(chosen, skip=heights, interrupted=other.interrupted)
+    without, with_it = (_height(of) for of in (now, other))
+    # what is no minimum will not predict
+    valid = not is_saddle(other.objective, other.found.best.theta)
+    chosen = other if valid and with_it > without + growth.NATS else now
+    return replace(chosen, skip=(without, with_it), interrupted=other.interrupted)
+
+
+def _height(of: Penalized) -> float:
+    """Return the log evidence of a network that was found, mirror images counted."""
+    assert of.found is not None
+    *_, mirrored = growth.images(of.objective, of.found.best.theta)
+    return of.found.best.log_evidence + mirrored
 
 
 def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:
@@ -340,9 +365,10 @@ def _with_alpha(now: Penalized, alpha: Alpha, search: Search) -> Penalized:
     )
 
 
-def _by_evidence(now: Penalized, search: Search) -> Penalized:
+def _by_evidence(now: Penalized, search: Search, **given: Any) -> Penalized:
     priors = _priors(now.model, now.objective.net)
-    found = bayes.by_evidence(now.objective, priors, search.seed, now.unit, **search.options)
+    options = search.options | given
+    found = bayes.by_evidence(now.objective, priors, search.seed, now.unit, **options)
     return _with(replace(now, interrupted=found.interrupted), found)
 
 

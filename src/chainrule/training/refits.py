@@ -26,7 +26,7 @@ from chainrule.training.minima import Minimum, minimum_at, root_of
 from chainrule.training.objective import Objective
 
 BEARABLE = 0.1  # γ for each number that was learned, up to which first order is enough
-LESS_OF_CLASSES = 0.3  # of that, where the loss is the logarithm of a probability
+LESS_OF_CLASSES = 0.3  # of that, where the loss is cross-entropy
 FAR_BEYOND = 0.3  # the same, beyond which the penalty has to be looked for anew
 FOLDS, FOLDS_IF_COSTLY = 10, 5
 

@@ -101,6 +101,8 @@ def agreement(
     n_agree: int, n_starts: int, on: str = "lowest cost", from_search: bool = False
 ) -> str:
     """Return in words how many starts agree on the best there is."""
+    if from_search and n_starts == 1:
+        return f"the start did not reach the {on}: the search for the penalty found it"
     if from_search:
         return f"none of {n_starts} starts reached the {on}: the search for the penalty found it"
     if n_agree == 0:
