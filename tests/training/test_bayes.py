@@ -746,3 +746,21 @@ def test_no_hidden_layer_goes_through_a_file(rng, tmp_path):
     again = load_model(tmp_path / "m.json")
     assert np.array_equal(again.predict(X), model.predict(X))
     assert "chosen" in summary(again)
+
+
+def test_sizes_are_compared_once_where_only_a_skip_layer_was_tried(rng, monkeypatch):
+    of, seen = growth.grown, []
+    monkeypatch.setattr(growth, "grown", lambda *a, **k: seen.append(a) or of(*a, **k))
+    X, Y = wave(rng, n=60)
+    trained = fit(X, Y, lambda hidden: Network([2, hidden, 1]), skip=True, noise="constant")
+    assert "skip" in trained.model.training
+    assert len(seen) == 1
+
+
+def test_silent_units_are_held_only_as_far_as_it_is_known_to_be_needed(rng):
+    X, Y = rng.standard_normal((80, 3)), rng.standard_normal((80, 2))
+    net = Network([3, 4, 3, 2], skip=True)  # whose exact Hessian takes too long
+    problem = evidence.Problem(Objective(net, X, Y), priors_of(net))
+    logs, _ = linear_start(problem)
+    rest = [k for k, name in enumerate(problem.priors.names) if not name.startswith("input")]
+    assert logs[rest] == pytest.approx(problem.usual[rest] + evidence.STRONGER)

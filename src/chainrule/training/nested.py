@@ -15,6 +15,7 @@ from chainrule.heart.network import Network
 from chainrule.statistics.evidence import Priors
 from chainrule.training.evidence import STRONGER, Problem, climbed
 from chainrule.training.objective import Objective
+from chainrule.training.saddles import is_exact
 
 NEARLY_STRAIGHT = ("tanh", "sigmoid", "identity", "softplus", "silu")  # near 0
 LEAST_SIZE = 1e-3  # of the weights to one output, of those to the one with the largest
@@ -74,8 +75,8 @@ def _held(problem: Problem, logs: Array, theta: Array, groups: NDArray[np.intp])
     for _ in range(MOST_TIMES):
         logs[groups] += STRONGER
         now = problem.cost_with(logs)
-        if not now.hessian_costs_little:
-            continue
+        if not is_exact(now):
+            break
         try:
             linalg.cholesky(now.hessian(theta)[np.ix_(silent, silent)], check_finite=False)
             break

@@ -237,7 +237,8 @@ def penalized(
         now = _of_best_size(start, alpha, search, first_sizes)
     try:
         found = _as_noisy(now, search, noise, w)
-        if sizes is None or found is now or found.interrupted:
+        # sizes are compared again where rows or targets count otherwise now
+        if sizes is None or found.objective.rows is now.objective.rows or found.interrupted:
             return found
         return _of_best_size_so_noisy(found, search, noise, sizes, w)
     except KeyboardInterrupt:
@@ -252,15 +253,15 @@ def _counting(sizes: Callable[[int], Objective], w: Array) -> Callable[[int], Ob
 
 
 def _as_noisy(now: Penalized, search: Search, noise: str, w: Array) -> Penalized:
-    """Return the cost of the better network, its targets scaled by their noise, rows counted."""
-    now = _with_noise_shared(now, search)
+    """Return the cost with targets scaled by their noise, a skip layer or none, and heavy tails."""
+    now = _with_targets_whitened(now, search)
     other = _or_with_skip(now, search)
     if other.model.network != now.model.network:
-        other = _with_noise_shared(other, search)
+        other = _with_targets_whitened(other, search)
     return _with_tails(other, search, w) if noise == STUDENT and not other.interrupted else other
 
 
-def _with_noise_shared(now: Penalized, search: Search) -> Penalized:
+def _with_targets_whitened(now: Penalized, search: Search) -> Penalized:
     """Return the cost with each target scaled by the noise in it."""
     for _ in range(ROUNDS_OF_NOISE if _can_be_whitened(now) else 0):
         share = _share_of_noise(now)

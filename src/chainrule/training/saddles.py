@@ -32,7 +32,7 @@ def is_exact(objective: Objective) -> bool:
 
 
 def off_saddles(objective: Objective, end: Finished, chosen: Choice, rules: Limits) -> Finished:
-    """Return a minimum below the point where an optimizer has ended, itself if it is one."""
+    """Return where an optimizer ends that leaves the saddles at which it stops."""
     for _ in range(SADDLES if is_exact(objective) else 0):
         lower = _off_saddle(objective, end.theta)
         if lower is None:
@@ -47,7 +47,7 @@ def is_saddle(objective: Objective, theta: Array) -> bool:
 
 
 def _off_saddle(objective: Objective, theta: Array) -> Array | None:
-    """Return a lower point along the lowest curvature where that is negative, else None.
+    """Return a lower point along what curves downward, None if nothing does.
 
     Where units are silent Gauss-Newton sees no way down, and takes a saddle for a minimum.
     """
