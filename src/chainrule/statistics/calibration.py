@@ -15,6 +15,7 @@ from chainrule._contracts import Array
 
 PRIOR_SD = 1.0  # of ln a, and of the same factor of the variance of log odds
 FURTHEST = 4.0  # on the way, from where it begins, in logarithms
+LEAST_FREEDOM = 3.0  # with 2 degrees of freedom Student's t has no variance any more
 
 
 def calibrated(squares: Array, h: Array, rows: Array) -> tuple[float, Array]:
@@ -53,3 +54,19 @@ def calibrated(squares: Array, h: Array, rows: Array) -> tuple[float, Array]:
     bounds = [(-FURTHEST, FURTHEST)] * (1 + len(mean))
     found = optimize.minimize(cost, np.zeros(1 + len(mean)), method="L-BFGS-B", bounds=bounds)
     return parts(found.x)
+
+
+def variance_of_t(freedom: float) -> float:
+    """Return the variance of Student's t: how much more uncertain a new row is if σ² is not known.
+
+    Gelman et al. 2013, Bayesian Data Analysis, 3rd edition, section 14.2: with σ² known from n - γ
+    numbers only, what is predicted is Student's t with as many degrees of freedom, here at least
+    `LEAST_FREEDOM`.
+
+    Examples
+    --------
+    >>> variance_of_t(10.0), variance_of_t(1.0)
+    (1.25, 3.0)
+    """
+    freedom = max(freedom, LEAST_FREEDOM)
+    return freedom / (freedom - 2.0)

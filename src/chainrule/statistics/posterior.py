@@ -16,7 +16,7 @@ standard deviations (Vovk et al. 2005, Algorithmic Learning in a Random World; l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +140,13 @@ class Posterior:
 
     def __len__(self) -> int:
         return len(self.theta)
+
+    def scaled(self, times: float) -> Posterior:
+        """Return it with the variances of weights and noise so many times as large."""
+        noise = self.noise
+        if noise is not None:
+            noise = replace(noise, variance=times * noise.variance)
+        return replace(self, roots=np.sqrt(times) * self.roots, noise=noise)
 
     def spread(self, net: Network, X: Array) -> Spread:
         """Return how z of rows spreads, (n, d[1])."""

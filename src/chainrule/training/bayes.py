@@ -43,6 +43,7 @@ from chainrule.training.optimizers.stopping import limits
 MOST_WEIGHTS = 2_000
 FEWEST_ROWS = 10
 BEGINNINGS, CLIMBS = 3, 2  # minima at which it is looked at, and from which it is maximized
+LEAST_GAMMA = 1e-3  # of a group, in a mean over groups
 GONE = 0.5  # of all weights that have a prior, how many the data determine
 SAME_HEIGHT, ALIKE, EDGE = 1e-3, 1.0, 3.0  # nats
 ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000
@@ -53,6 +54,7 @@ INTERRUPTED = "interrupted"
 # many the evidence has many maxima, and where the search begins decides which of them is found
 LEVELS = ((1.0, 0.3), (2.0, 0.5))
 SMALLER = 0.5  # of the starting weights there
+ROWS_PER_COLUMN = 4  # below which α of all rows tells a fit without some of them what to look for
 COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
 
 
@@ -247,7 +249,10 @@ def by_evidence_again(
 ) -> Penalty:
     """Return the penalty for which the evidence of fewer rows is highest.
 
-    The weights begin at a start that has not seen the other rows.
+    The weights begin at a start that has not seen the other rows. Nor do α of columns know them
+    where there are few rows for each: all begin at their mean, since which columns matter by all
+    rows is chosen by the rows that are left out too (Hastie, Tibshirani & Friedman 2009, Elements
+    of Statistical Learning, section 7.10.2).
 
     Parameters
     ----------
@@ -272,6 +277,10 @@ def by_evidence_again(
     start = objective.admitted(Starts(objective.net, seed, scheme).take(1))[0]
     best = found.best
     logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
+    if float(problem.objective.w.sum()) < ROWS_PER_COLUMN * objective.net.layers[0]:
+        into = np.unique(found.priors.of[objective.net.blocks()["W[1]"]])
+        mean = np.average(logs[into], weights=best.laplace.gamma[into].clip(LEAST_GAMMA))
+        logs[into] = np.round(mean, 1)  # rounding errors are forgotten
     begin: list[Callable[[], Point]] = [lambda: problem.among(logs, start)]
     if anew:
         begin += [

@@ -20,7 +20,7 @@ from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.heart.network import Network
 from chainrule.rows.protocol import Rows
-from chainrule.statistics.calibration import FURTHEST, PRIOR_SD, calibrated
+from chainrule.statistics.calibration import FURTHEST, PRIOR_SD, calibrated, variance_of_t
 from chainrule.statistics.influence import HIGH, LEAST_LEFT
 from chainrule.statistics.posterior import (
     Noise,
@@ -250,6 +250,10 @@ def believed(
     )
     posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
     distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
+    if again is not None and posterior.noise is not None:
+        wider = variance_of_t(float(counts.sum()) * (1.0 - share))
+        posterior = posterior.scaled(wider)
+        variance *= wider
     return Belief(
         posterior=posterior,
         outputs=of_rows(posterior.outputs, of),
