@@ -13,6 +13,7 @@ from chainrule import (
     Network,
     NetworkClassifier,
     NetworkRegressor,
+    Objective,
     TrainingError,
     load_model,
     save_model,
@@ -21,8 +22,10 @@ from chainrule.kernels import native
 from chainrule.report.summary import summary
 from chainrule.rows.memory import MemoryRows
 from chainrule.statistics.calibration import calibrated
-from chainrule.training import belief, minimized, refits
+from chainrule.training import bayes, belief, minimized, refits
+from chainrule.training.evidence import Problem
 from chainrule.training.optimizers.stopping import Termination
+from chainrule.training.priors import priors_of
 from chainrule.training.refits import folds
 from chainrule.training.train import train
 
@@ -212,6 +215,59 @@ def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     assert "10 folds by a fit to the others, its penalty looked for anew, because γ is" in summary(
         anew.model_
     )
+
+
+def test_noise_that_few_numbers_determine_makes_predictions_less_certain(monkeypatch):
+    X, y = table(30, 8, 3)
+
+    def fitted(variance):
+        monkeypatch.setattr(belief, "variance_of_t", lambda freedom: variance)
+        return NetworkRegressor((3,), n_restarts=1).fit(X, y)
+
+    known, unknown = fitted(1.0), fitted(4.0)
+    assert "refits" in known.model_.training["known"]
+    std, wider = (of.predict(X, return_std=True)[1] for of in (known, unknown))
+    assert wider == pytest.approx(2.0 * std)
+    half, twice = (of.predict_interval(X)[1] - of.predict(X) for of in (known, unknown))
+    assert twice == pytest.approx(2.0 * half)
+    assert unknown.loo_scores_ == known.loo_scores_
+
+
+def test_it_is_as_uncertain_as_its_degrees_of_freedom_say(monkeypatch):
+    freedoms = []
+
+    def variance_of_t(freedom):
+        freedoms.append(freedom)
+        return 1.0
+
+    monkeypatch.setattr(belief, "variance_of_t", variance_of_t)
+    model = NetworkRegressor((3,), n_restarts=1).fit(*table(30, 8, 3)).model_
+    assert freedoms == [pytest.approx(30.0 * (1.0 - model.training["known"]["share"]))]
+
+
+@pytest.mark.parametrize(("n", "same"), [(30, True), (40, False)])
+def test_where_rows_are_few_a_fold_does_not_know_which_columns_matter(monkeypatch, n, same):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((n, 9))
+    y = X[:, :1] + 0.1 * rng.standard_normal((n, 1))
+    objective = Objective(Network([9, 2, 1]), X, y)
+    found = bayes.by_evidence(objective, priors_of(objective.net), 0)
+    began = []
+
+    def among(self, logs, theta):
+        began.append(logs[:9])
+        raise TrainingError("far enough")
+
+    monkeypatch.setattr(Problem, "among", among)
+    with pytest.raises(TrainingError, match="far enough"):
+        bayes.by_evidence_again(objective, found, 0)
+    of_all, begun = np.log(found.best.alpha[:9]), began[0]
+    assert np.ptp(of_all) > 1.0
+    if same:
+        assert np.ptp(begun) == 0.0
+        assert of_all.min() < begun[0] < of_all.max()
+    else:
+        np.testing.assert_array_equal(begun, of_all)
 
 
 def test_what_is_too_sure_is_named_with_its_size(monkeypatch):
