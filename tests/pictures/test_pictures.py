@@ -82,3 +82,14 @@ def test_figures_leave_no_state_behind():
 def test_unknown_formats_are_refused(tmp_path):
     with pytest.raises(ConfigurationError, match=r"use \.png, \.pdf, \.svg"):
         save(FIGURES["bars"](), tmp_path / "f.jpeg")
+
+
+@pytest.mark.parametrize("values", [[3.0, 1e-2, 1e-9], [3.0, 2.0, 1.4]])
+def test_numbers_of_a_logarithmic_axis_are_no_formulas(values):
+    fig = costs.cost_over_iterations({"J": np.array(values)}, "cost")
+    fig.canvas.draw()
+    axis = fig.axes[0].yaxis
+    labels = [of.get_text() for of in axis.get_majorticklabels() + axis.get_minorticklabels()]
+    assert sum(map(bool, labels)) >= 2
+    for text in filter(None, labels):
+        float(text.replace("\N{MINUS SIGN}", "-"))

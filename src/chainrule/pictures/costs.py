@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chainrule._contracts import Array
-from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure
+from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure, plain_numbers
 
 
 def cost_over_weight(values: Array, costs: Array, name: str) -> Figure:
@@ -65,6 +65,7 @@ def cost_over_iterations(curves: Mapping[str, Array], title: str) -> Figure:
         for (label, costs), (color, dash) in zip(curves.items(), styles, strict=False):
             ax.plot(np.arange(len(costs)), costs, color=color, linestyle=dash, label=label)
         ax.set_yscale("log")
+        plain_numbers(ax.yaxis)
         ax.set(xlabel="iteration", ylabel="cost J (logarithmic)", title=title)
         if len(curves) > 1:
             ax.legend()

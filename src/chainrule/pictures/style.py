@@ -16,8 +16,10 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from chainrule._errors import ChainruleWarning, ConfigurationError
 from chainrule._files import write_atomically
@@ -52,6 +54,12 @@ def label(name: str) -> str:
 def see_through(n: int) -> float:
     """Return how opaque n points may be without hiding one another."""
     return float(np.clip(60 / n, 0.15, 0.9))
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write the numbers of a logarithmic axis as text: formulas are not read here."""
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.5)))
 
 
 @contextmanager
