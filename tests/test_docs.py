@@ -75,7 +75,9 @@ def close(shown, printed):
     return all(float(b) == pytest.approx(float(a), rel=2e-2, abs=1e-2) for a, b in pairs)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/migration.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", pytest.param("docs/migration.md", marks=pytest.mark.in_c)]
+)
 def test_the_python_examples(page, capsys):
     text = (ROOT / page).read_text()
     examples, shown = blocks("python", text), blocks("text", text)
@@ -132,6 +134,7 @@ def test_the_documented_formats_are_those_written(tmp_path, monkeypatch, capsys)
         assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set(document)
 
 
+@pytest.mark.in_c
 def test_what_is_known_of_a_model_is_documented_as_it_is_written(noisy_rows):
     X, Y = noisy_rows
     written = {}

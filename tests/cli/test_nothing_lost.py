@@ -335,6 +335,7 @@ def test_no_message_echoes_a_cell_without_end(run, tmp_path):
         assert len(done.err) < 1500, done.err
 
 
+@pytest.mark.in_c
 def test_model_files_are_the_same_on_any_number_of_threads(folder, tmp_path):
     table = tmp_path / "t.csv"
     rng = np.random.default_rng(0)

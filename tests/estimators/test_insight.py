@@ -259,6 +259,7 @@ def test_effects_of_words_are_those_against_the_others():
     assert found["x"]["effect"] == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.in_c
 def test_an_input_that_does_nothing_is_within_two_errors_about_as_often_as_it_should():
     beyond = 0
     for seed in range(20):

@@ -470,6 +470,7 @@ def test_rows_that_decide_by_themselves_are_asked_by_fits_without_them(rng):
         assert known.without[i] == pytest.approx(net.forward(without, X[[i]]).y_hat[0], rel=1e-4)
 
 
+@pytest.mark.in_c
 def test_a_fit_through_all_rows_does_not_say_that_it_is_certain(rng):
     held = []
     for _ in range(20):

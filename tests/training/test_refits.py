@@ -18,7 +18,6 @@ from chainrule import (
     load_model,
     save_model,
 )
-from chainrule.kernels import native
 from chainrule.report.summary import summary
 from chainrule.rows.memory import MemoryRows
 from chainrule.statistics.calibration import calibrated
@@ -56,12 +55,7 @@ def of_fresh(model, X, y):
     )
 
 
-in_c = pytest.mark.skipif(
-    not native.build(), reason="four fits of ten folds take a minute in Python"
-)
-
-
-@in_c
+@pytest.mark.in_c
 @pytest.mark.filterwarnings("ignore:no_better_than_mean")
 @pytest.mark.filterwarnings("ignore:.*far from those that were learned")
 @pytest.mark.parametrize("truth", [lambda X: X[:, 0] - X[:, 1] + 0.5 * X[:, -1], bent, none])
@@ -80,7 +74,21 @@ def test_what_is_said_of_fresh_rows_is_true(truth):
     assert 0.90 < np.mean(held) < 0.985
 
 
-@in_c
+@pytest.mark.in_c
+@pytest.mark.filterwarnings("ignore:.*far from those that were learned")
+def test_as_many_columns_as_rows_do_not_make_it_too_sure():
+    within, held = [], []
+    for seed in range(5):
+        X, y = table(1_020, 20, seed)
+        model = NetworkRegressor(3).fit(X[:20], y[:20])
+        _, *shares = of_fresh(model, X[20:], y[20:])
+        within.append(shares[0])
+        held.append(shares[1])
+    assert 0.88 < np.mean(within) < 0.995
+    assert 0.9 < np.mean(held) < 0.995
+
+
+@pytest.mark.in_c
 def test_classes_say_what_fresh_rows_say():
     ratios = []
     for seed in range(4):
@@ -92,7 +100,7 @@ def test_classes_say_what_fresh_rows_say():
     assert abs(np.mean(ratios)) < 0.15
 
 
-@in_c
+@pytest.mark.in_c
 def test_first_order_is_too_sure_where_weights_are_many(monkeypatch):
     X, y = table(60, 10, 0, bent)
     model = NetworkRegressor((5,), n_restarts=1).fit(X, y)
@@ -197,6 +205,7 @@ def test_a_few_errors_leave_the_posterior_about_as_it_is():
     assert noise[0] > 0.0
 
 
+@pytest.mark.in_c
 def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     X, y = table(40, 5, 2)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
@@ -217,6 +226,7 @@ def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     )
 
 
+@pytest.mark.in_c
 def test_noise_that_few_numbers_determine_makes_predictions_less_certain(monkeypatch):
     X, y = table(30, 8, 3)
 
