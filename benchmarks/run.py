@@ -12,6 +12,7 @@ import evaluation
 import growth
 import honesty
 import nist
+import passes
 import scikit_learn
 import seed_fit
 import small_tables
@@ -30,6 +31,7 @@ BENCHMARKS = (
     small_tables,
     startup,
     growth,
+    passes,
     honesty,
 )
 HEAD = """# Results
