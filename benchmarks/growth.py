@@ -43,6 +43,8 @@ def draw(panels):
             for (order, what), color in zip(KINDS.items(), (style.BLUE, style.ORANGE), strict=True):
                 text = f"{what}: slope {slope(x, found[order]):.2f}"
                 ax.loglog(x, np.multiply(1e3, found[order]), "o-", color=color, label=text)
+            style.plain_numbers(ax.xaxis)
+            style.plain_numbers(ax.yaxis)
             ax.set(xlabel=label, ylabel="milliseconds")
             ax.legend()
         style.save(fig, PICTURE)

@@ -21,7 +21,7 @@ from chainrule import (
 from chainrule.report.summary import summary
 from chainrule.rows.memory import MemoryRows
 from chainrule.statistics.calibration import calibrated
-from chainrule.training import bayes, belief, minimized, refits
+from chainrule.training import bayes, belief, insight, minimized, refits
 from chainrule.training.evidence import Problem
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.priors import priors_of
@@ -253,6 +253,15 @@ def test_it_is_as_uncertain_as_its_degrees_of_freedom_say(monkeypatch):
     monkeypatch.setattr(belief, "variance_of_t", variance_of_t)
     model = NetworkRegressor((3,), n_restarts=1).fit(*table(30, 8, 3)).model_
     assert freedoms == [pytest.approx(30.0 * (1.0 - model.training["known"]["share"]))]
+
+
+def test_the_fit_and_the_model_say_alike_how_far_a_row_moves_the_weights():
+    X, y = table(30, 8, 3)
+    model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
+    assert model.model_.training["known"]["share"] > 0.1
+    found = insight.of_rows(model.model_, X, y[:, None], np.ones(30))
+    assert found.distance == pytest.approx(model.influence_, rel=1e-6)
+    assert found.leverage == pytest.approx(model.leverage_, rel=1e-6)
 
 
 @pytest.mark.parametrize(("n", "same"), [(30, True), (40, False)])

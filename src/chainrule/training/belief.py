@@ -249,11 +249,11 @@ def believed(
         of_rows(posterior.uncertainty, of), of_rows(posterior.uncertainty, of_without)
     )
     posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
-    distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
     if again is not None and posterior.noise is not None:
         wider = variance_of_t(float(counts.sum()) * (1.0 - share))
         posterior = posterior.scaled(wider)
         variance *= wider
+    distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
     return Belief(
         posterior=posterior,
         outputs=of_rows(posterior.outputs, of),
