@@ -83,10 +83,11 @@ def of_numbers(units, X, y, X_new, y_new):
     mean, std = fitted.predict(X_new, return_std=True)
     lower, upper = fitted.predict_interval(X_new)
     error = float(np.sqrt(np.mean((mean - y_new) ** 2)))
-    known = fitted.model_.training["known"]
+    known = fitted.model_.report.posterior
+    refits = known.leave_one_out.refits
     return [
-        known["share"],
-        known.get("refits", {}).get("folds", 0),
+        known.share,
+        0 if refits is None else refits.n_folds,
         error,
         np.log(fitted.loo_scores_["y"]["rmse"] / error),
         np.mean(np.abs(mean - y_new) <= 1.96 * std),

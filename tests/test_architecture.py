@@ -15,13 +15,14 @@ SOURCE = Path(chainrule.__file__).parent
 RINGS = [
     ["_errors"],
     ["_contracts", "_files", "_json", "_printable", "_strict_json"],
+    ["_records"],
     ["heart"],
     ["rows"],
     ["tables"],
     ["statistics"],
     ["kernels"],
     ["training"],
-    ["posterior_file", "training_file", "tutorial", "pictures"],
+    ["posterior_file", "tutorial", "pictures"],
     ["model_file"],
     ["report"],
     ["estimators"],
@@ -46,9 +47,10 @@ INSIDE_TRAINING = [
     ["minima"],
     ["refits"],
     ["belief", "growth"],
+    ["fit_report"],
     ["model"],
     ["insight", "penalized"],
-    ["best", "minimized"],
+    ["best", "minimized", "reporting"],
     ["train"],
 ]
 # where loading late keeps starting light

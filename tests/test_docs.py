@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import chainrule
+from chainrule._records import to_json
 from chainrule.cli import run
 from chainrule.cli._run import COMMANDS
 from chainrule.tables.reading import MOST_CELLS
@@ -140,7 +141,7 @@ def test_what_is_known_of_a_model_is_documented_as_it_is_written(noisy_rows):
     written = {}
     for options in ({"hidden_layer_sizes": "auto", "noise": "student"}, {"alpha": "rule"}):
         regressor = chainrule.NetworkRegressor(**options).fit(X, Y[:, 0])
-        written |= regressor.model_.training
+        written |= to_json(regressor.model_.report)
     table = (ROOT / "docs" / "model-file.md").read_text().split("| of `training` |")[1]
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.M)
     assert {name for name, _ in rows} - {"no_posterior"} <= set(written)

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -18,8 +20,10 @@ import chainrule
 import chainrule._files as files
 from chainrule import DataError, ModelFileError, Network
 from chainrule.model_file import dump_model, load_model, parse_model, save_model
+from chainrule.report.summary import summary
 from chainrule.tables.cells import Missing
 from chainrule.tables.encoding import ColumnType
+from chainrule.training.fit_report import FitReport, PosteriorReport
 from chainrule.training.model import Model
 from chainrule.training.train import train
 
@@ -49,7 +53,7 @@ def test_round_trip_is_exact(model, tmp_path):
     assert again.theta.tobytes() == model.theta.tobytes()
     assert again.network == model.network
     assert again.input_names == model.input_names
-    assert again.training == model.training
+    assert again.report == model.report
     assert dump_model(again) == path.read_bytes()
     X = np.array([[4.0, 2.0], [7.0, 3.0]])
     assert again.predict(X).tobytes() == model.predict(X).tobytes()
@@ -70,7 +74,7 @@ def test_extreme_weights_survive(model):
 
 
 def test_every_flipped_bit_is_detected(model):
-    content = bytearray(dump_model(Model(**{**vars(model), "training": {}})))
+    content = bytearray(dump_model(Model(**{**vars(model), "report": None})))
     for i in range(len(content)):
         for bit in range(8):
             content[i] ^= 1 << bit
@@ -395,7 +399,7 @@ def test_a_posterior_that_no_file_can_hold_costs_only_the_posterior(known, tmp_p
         save_model(replace(known, posterior=wide), path)
     again = load_model(path)
     assert again.posterior is None
-    assert "too large or too small to be written down" in again.training["no_posterior"]
+    assert "too large or too small to be written down" in again.report.no_posterior
     assert again.theta.tobytes() == known.theta.tobytes()
 
 
@@ -418,3 +422,42 @@ def test_any_letters_are_a_name(known, word):
 def test_version_zero_never_was(model):
     with pytest.raises(ModelFileError, match="has format version 0"):
         parse_model(dump_model(model).replace(b'"version": 4', b'"version": 0'))
+
+
+FIXTURES = Path(__file__).parent / "fixtures"
+ROWS = [[0.5, -1.0, 0.25], [-1.5, 0.75, 2.0]]
+OUTPUTS = {  # as they were when these files were written
+    "classes": [
+        [0.0393856607873349, 0.6955389211382205, 0.2650754180744448],
+        [0.027795554572112996, 0.33198557870341844, 0.6402188667244686],
+    ],
+    "folds": [[1.7047545856602349], [-2.4317476028246574]],
+    "signs": [[1.6096293539677378], [-0.8616710005945959]],
+    "student": [[1.9040334412369684], [-2.5124783974706126]],
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_models_of_version_4_are_read_for_ever(name):
+    path = FIXTURES / f"model-v4-{name}.json"
+    old = load_model(path)
+    assert old.outputs(ROWS) == pytest.approx(np.array(OUTPUTS[name]), rel=1e-12)
+    written = json.loads(path.read_text())
+    again = json.loads(dump_model(old))
+    for part in ("training", "posterior", "weights", "network", "inputs", "targets", "columns"):
+        assert again.get(part) == written.get(part), part
+    assert "training     " in summary(old)
+
+
+def test_a_report_has_no_untyped_part():
+    def types(hint):
+        yield hint
+        for inside in get_args(hint):
+            yield from types(inside)
+        if is_dataclass(hint):
+            for of in get_type_hints(hint, include_extras=True).values():
+                yield from types(of)
+
+    found = set(map(str, types(FitReport)))
+    assert "typing.Any" not in found
+    assert str(PosteriorReport) in found

@@ -21,6 +21,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ChainruleError, ChainruleWarning, DataError, ModelFileError
 from chainrule._files import read_bytes, write_atomically
 from chainrule._json import readable_json
+from chainrule._records import to_json
 from chainrule._strict_json import (
     a_name,
     a_text,
@@ -44,8 +45,8 @@ from chainrule.tables.encoding import MOST_LEVELS_EVER, ColumnType
 from chainrule.tables.scaling import Scaling
 from chainrule.tables.table import KINDS
 from chainrule.tables.targets import Label
+from chainrule.training.fit_report import report_from
 from chainrule.training.model import Model
-from chainrule.training_file import training_from
 
 VERSION = 4
 _ZEROS = "0" * 64
@@ -102,9 +103,9 @@ def _readable(model: Model, content: bytes, source: str) -> bytes:
     except ModelFileError as error:
         if model.posterior is None:
             raise
-        record = {key: value for key, value in model.training.items() if key != "known"}
-        record["no_posterior"] = "its numbers are too large or too small to be written down"
-        content = dump_model(replace(model, posterior=None, training=record))
+        why = "its numbers are too large or too small to be written down"
+        report = model.report and replace(model.report, posterior=None, no_posterior=why)
+        content = dump_model(replace(model, posterior=None, report=report))
         parse_model(content, source)
         warnings.warn(
             f"the uncertainty of this model is not in its file ({error})",
@@ -155,7 +156,7 @@ def dump_model(model: Model) -> bytes:
         "columns": [column.as_dict() for column in model.columns],
         "classes": [list(of) for of in model.classes],
         "weights": weights,
-        "training": model.training,
+        "training": {} if model.report is None else to_json(model.report),
     }
     if model.missing.words is not None:
         content["missing_values"] = list(model.missing.words)
@@ -250,10 +251,10 @@ def _build(content: Any) -> Model:
         target_scaling,
         input_names,
         target_names,
-        training_from(top["training"], net),
         columns,
         classes,
         posterior,
+        report_from(top["training"], net),
         _missing(top.get("missing_values")),
         None if top.get("weight") is None else a_name(top["weight"]),
     )

@@ -116,11 +116,11 @@ def test_unconverged_says_so_keeps_the_old_model_and_loses_nothing(run, scores, 
     assert done.code == 1
     assert "training did not converge: max_iter: The iteration limit was reached" in done.err
     assert out.read_bytes() == older
-    assert load_model(f"{out}.unconverged").training["termination"]["name"] == "max_iter"
+    assert load_model(f"{out}.unconverged").report.optimizer.termination.name == "max_iter"
     allowed = run(*options, "--allow-unconverged")
     assert allowed.code == 0
     assert "did not converge" in allowed.err
-    assert load_model(out).training["termination"]["name"] == "max_iter"
+    assert load_model(out).report.optimizer.termination.name == "max_iter"
 
 
 def test_a_time_limit_ends_all_starts_and_says_so(run, scores, tmp_path):

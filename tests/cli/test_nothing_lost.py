@@ -133,7 +133,7 @@ def test_weights_that_have_no_place_of_their_own_are_kept(run, folder, tmp_path,
         assert done.code == 1
         (kept,) = tmp_path.glob("chainrule-*model.unconverged")
         assert str(kept) in done.err
-        assert load_model(kept).training["termination"]["name"] == "max_iter"
+        assert load_model(kept).report.optimizer.termination.name == "max_iter"
         kept.unlink()
 
 

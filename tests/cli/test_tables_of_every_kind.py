@@ -107,7 +107,7 @@ def test_columns_can_be_overruled(run, flowers, tmp_path):
     assert [column.kind for column in model.columns] == ["category", "category", "category"]
     assert model.classes == (("no", "yes"),)
     assert model.network.skip
-    assert model.training["alpha"] == [0.1, 1.0]
+    assert model.report.plan.alpha == (0.1, 1.0)
 
 
 def test_weights_are_rows_repeated(run, tmp_path):

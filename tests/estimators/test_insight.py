@@ -81,7 +81,7 @@ def test_fitted_attributes_about_what_is_known(fitted):
     alone = Y - fitted.loo_predictions_[:, 0]
     score = fitted.loo_scores_["y"]
     assert score["rmse"] == pytest.approx(np.sqrt(np.mean(alone**2)))
-    assert score["rmse"] > fitted.model_.training["scores"]["y"]["rmse"]
+    assert score["rmse"] > fitted.model_.report.fitted["y"].rmse
     assert np.isfinite(fitted.log_evidence_)
     assert set(fitted.alpha_) == {"x1", "x2", "x3", "b[1]", "W[2]"}
     relevance = fitted.relevance_["y"]
@@ -191,10 +191,7 @@ def test_classes_know_how_sure_they_are_by_their_probabilities():
     softmax = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     assert softmax == pytest.approx(p, abs=1e-9)
     assert set(model.loo_scores_["class"]) >= {"accuracy", "log_loss"}
-    assert (
-        model.loo_scores_["class"]["log_loss"]
-        > model.model_.training["scores"]["class"]["log_loss"]
-    )
+    assert model.loo_scores_["class"]["log_loss"] > model.model_.report.fitted["class"].log_loss
     with pytest.raises(ConfigurationError, match="learns probabilities"):
         model.model_.certainty(X)
 
@@ -226,7 +223,7 @@ def test_where_nothing_is_known_it_says_why():
 def test_auto_finds_a_size_and_refuses_what_does_not_go_with_it():
     model = NetworkRegressor("auto", n_restarts=2).fit(X, Y)
     assert model.coefs_[0].shape[1] <= 5
-    assert len(model.model_.training["sizes"]) >= 3
+    assert len(model.model_.report.selection.sizes) >= 3
     few = X[:30], Y[:30]  # weights of one sign are learned in Python
     monotone = NetworkRegressor("auto", n_restarts=1, monotonic_cst=[0, 1, 0]).fit(*few)
     assert np.all(monotone.derivatives(X)[:, 1] >= 0)
@@ -355,7 +352,7 @@ def test_targets_of_votes_are_those_of_the_rows(y):
 def test_the_smallest_inputs_there_are_have_a_relevance_that_can_be_saved(tmp_path):
     tiny = NetworkRegressor(**SMALL).fit(X * [1e-310, 1.0, 1.0], Y)
     save_model(tiny, tmp_path / "m.json")
-    assert load_model(tmp_path / "m.json").training["known"]["relevance"]["y"]["x1"]["slope"] >= 0.0
+    assert load_model(tmp_path / "m.json").report.posterior.sensitivity["y"]["x1"].slope >= 0.0
 
 
 def test_each_target_has_its_relevance():

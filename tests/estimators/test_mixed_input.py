@@ -220,7 +220,7 @@ def test_balanced_classes_are_no_more_information():
     plain = NetworkClassifier(**rule).fit(X, rare)
     balanced = NetworkClassifier(class_weight="balanced", **rule).fit(X, rare)
     w = np.where(rare, 5.0, 5.0 / 9.0)
-    ratio = balanced.model_.training["alpha"][0] / plain.model_.training["alpha"][0]
+    ratio = balanced.model_.report.plan.alpha[0] / plain.model_.report.plan.alpha[0]
     assert ratio == pytest.approx((w @ w) / w.sum())
 
 

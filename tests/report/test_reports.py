@@ -93,9 +93,9 @@ def test_scores_are_in_the_unit_of_the_target():
     model = Model(net, np.array([2.0, 1.0]), none, none, ("x",), ("y",))
     X, Y = np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [8.0]])
     found = model.scores(X, Y)["y"]
-    assert found["rmse"] == pytest.approx(np.sqrt(9 / 3))
-    assert found["r2"] == pytest.approx(1 - 9 / 26)
-    assert found["max_error"] == 3.0
+    assert found.rmse == pytest.approx(np.sqrt(9 / 3))
+    assert found.r2 == pytest.approx(1 - 9 / 26)
+    assert found.max_error == 3.0
 
 
 @pytest.mark.parametrize("output", ["identity", "sigmoid", "softmax", "exp"])

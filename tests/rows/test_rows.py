@@ -166,17 +166,16 @@ def test_a_whole_fit_asks_rows_only(kind, monkeypatch):
     )
     assert asked.fit.cost == pytest.approx(memory.fit.cost, rel=1e-6)
     assert asked.model.network == memory.model.network
-    here, there = (t.model.training.get("known") for t in (memory, asked))
+    here, there = (t.model.report.posterior for t in (memory, asked))
     assert (here is None) == (there is None) == (kind == "early stopping")
     if here is not None:
         for k, name in enumerate(names):
-            rmse = here["scores"][name]["rmse"]
-            assert there["scores"][name]["rmse"] == pytest.approx(rmse, rel=1e-3), k
-        assert there["gamma"] == pytest.approx(here["gamma"], rel=1e-3)
-        assert there["relevance"].keys() == here["relevance"].keys()
-        assert [of["row"] for of in there["influential"]] == [
-            of["row"] for of in here["influential"]
-        ]
+            rmse = here.leave_one_out.scores[name].rmse
+            assert there.leave_one_out.scores[name].rmse == pytest.approx(rmse, rel=1e-3), k
+        assert there.gamma == pytest.approx(here.gamma, rel=1e-3)
+        assert there.sensitivity.keys() == here.sensitivity.keys()
+        rows, others = ([of.row for of in known.influence.rows] for known in (here, there))
+        assert others == rows
     said, told = (t.model.outputs(np.array(one.X[:5])) for t in (memory, asked))
     assert told == pytest.approx(said, rel=1e-4, abs=1e-4)
     assert list(asked.passes) == ["prepare", "choose", "minimize", "posterior"]

@@ -44,7 +44,7 @@ def test_numbers_by_hand():
     endless.hessian = lambda theta: np.full((2, 2), np.inf)
     assert certify(endless, [0.0, 0.0], scale=1.0).kind == "unknown"
     assert "minimum: The cost curves upward" in str(found)
-    assert found.as_dict()["lowest_eigenvalue"] == pytest.approx(2.0)
+    assert found.lowest_eigenvalue == pytest.approx(2.0)
 
 
 def test_every_false_success_of_bfgs_is_named(seed_net, seed_data):

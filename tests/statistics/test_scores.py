@@ -18,10 +18,10 @@ def test_numbers():
     for k, (name, unit) in enumerate((("a", 1.0), ("b", 1e200))):
         y, p = Y[:, k] / unit, predicted[:, k] / unit
         rmse = metrics.root_mean_squared_error(y, p, sample_weight=W)
-        assert found[name]["rmse"] / unit == pytest.approx(rmse, rel=1e-13)
+        assert found[name].rmse / unit == pytest.approx(rmse, rel=1e-13)
         r2 = metrics.r2_score(y, p, sample_weight=W)
-        assert found[name]["r2"] == pytest.approx(r2, rel=1e-12)
-        assert found[name]["max_error"] / unit == pytest.approx(np.abs(y - p).max(), rel=1e-13)
+        assert found[name].r2 == pytest.approx(r2, rel=1e-12)
+        assert found[name].max_error / unit == pytest.approx(np.abs(y - p).max(), rel=1e-13)
 
 
 @pytest.mark.parametrize("K", [2, 3])
@@ -34,11 +34,11 @@ def test_classes(K):
     loss = metrics.log_loss(codes, p, sample_weight=W)
     accuracy = metrics.accuracy_score(codes, p.argmax(axis=1), sample_weight=W)
     frequency = np.bincount(codes, W) / W.sum()
-    assert found["log_loss"] == pytest.approx(loss, rel=1e-12)
-    assert found["accuracy"] == pytest.approx(accuracy, rel=1e-12)
-    assert found["accuracy_of_constant"] == pytest.approx(frequency.max(), rel=1e-12)
+    assert found.log_loss == pytest.approx(loss, rel=1e-12)
+    assert found.accuracy == pytest.approx(accuracy, rel=1e-12)
+    assert found.accuracy_of_constant == pytest.approx(frequency.max(), rel=1e-12)
     entropy = -(frequency * np.log(frequency)).sum()
-    assert found["log_loss_of_constant"] == pytest.approx(entropy, rel=1e-12)
+    assert found.log_loss_of_constant == pytest.approx(entropy, rel=1e-12)
 
 
 def test_the_error_of_a_mean_over_folds():
@@ -68,11 +68,11 @@ def test_the_verdict(ours, said):
 def test_a_row_that_counts_nothing_has_no_largest_error():
     Y, found = np.array([[0.0], [1.0], [2.0]]), np.array([[0.1], [1.2], [9.0]])
     scores = of_numbers(Y, found, ["y"], np.array([1.0, 1.0, 0.0]))
-    assert scores["y"]["max_error"] == pytest.approx(0.2)
+    assert scores["y"].max_error == pytest.approx(0.2)
 
 
 def test_however_far_off_a_fit_is_its_scores_are_numbers():
     for far in (1e160, 1e300, 1.7e308):
         (found,) = of_numbers(np.array([[1e-9], [2e-9]]), np.full((2, 1), far), ["y"]).values()
-        assert all(np.isfinite(value) for value in found.values())
-        assert found["r2"] < -1e100
+        assert all(np.isfinite(value) for value in vars(found).values())
+        assert found.r2 < -1e100

@@ -117,4 +117,4 @@ def test_scores_are_those_of_the_rows_that_stand_for_others(monkeypatch):
     assert (belief.stands_for == 0.0).any()
     squares = (model.target_scaling.inverse(belief.without) - Y)[:, 0] ** 2
     rmse = np.sqrt(np.average(squares, weights=belief.stands_for))
-    assert model.training["known"]["scores"]["y"]["rmse"] == pytest.approx(rmse)
+    assert model.report.posterior.leave_one_out.scores["y"].rmse == pytest.approx(rmse)

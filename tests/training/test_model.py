@@ -123,7 +123,7 @@ XY_NAMES = {"input_names": ("a", "b"), "target_names": ("y",)}
 def test_one_failed_start_does_not_spoil_the_others(noisy_rows):
     trained = train(*noisy_rows, Network([2, 3, 1]), method=OneByOne(0), n_restarts=3, **XY_NAMES)
     assert trained.restarts.runs[0].termination == "failed"
-    assert trained.model.training["restarts"][0]["cost"] is None
+    assert trained.model.report.optimizer.starts[0].cost is None
     assert trained.fit.cost < np.inf
 
 

@@ -104,9 +104,9 @@ def test_classes_say_what_fresh_rows_say():
 def test_first_order_is_too_sure_where_weights_are_many(monkeypatch):
     X, y = table(60, 10, 0, bent)
     model = NetworkRegressor((5,), n_restarts=1).fit(X, y)
-    known = model.model_.training["known"]
-    assert known["share"] > 0.1
-    assert known["refits"]["folds"] == 10
+    known = model.model_.report.posterior
+    assert known.share > 0.1
+    assert known.leave_one_out.refits.n_folds == 10
     monkeypatch.setattr(belief, "BEARABLE", np.inf)
     first_order = NetworkRegressor((5,), n_restarts=1).fit(X, y)
     assert first_order.loo_scores_["y"]["rmse"] < model.loo_scores_["y"]["rmse"]
@@ -155,7 +155,7 @@ def test_a_weight_of_two_is_the_row_twice_in_folds_too(monkeypatch):
         warnings.simplefilter("ignore", ConvergenceWarning)  # there is nothing to learn
         weighted = NetworkClassifier((3,), alpha=0.1, n_restarts=2).fit(X, c, sample_weight=w)
         repeated = NetworkClassifier((3,), alpha=0.1, n_restarts=2).fit(X[rows], c[rows])
-    assert weighted.model_.training["known"]["refits"]["folds"] == 10
+    assert weighted.model_.report.posterior.leave_one_out.refits.n_folds == 10
     assert weighted.predict_proba(X) == pytest.approx(repeated.predict_proba(X), abs=1e-7)
     assert weighted.loo_predictions_[rows] == pytest.approx(repeated.loo_predictions_, abs=1e-6)
 
@@ -175,7 +175,7 @@ def test_no_start_is_preferred_to_the_search_where_it_is_higher(tmp_path, monkey
     assert "none of 3 starts reached the highest evidence" in model.summary()
     assert "training     the minimum at which the penalty was found" in model.summary()
     save_model(model, tmp_path / "m.json")
-    assert load_model(tmp_path / "m.json").training["from_search"] is True
+    assert load_model(tmp_path / "m.json").report.optimizer.from_search is True
 
 
 def test_the_scales_that_are_found_are_those_of_the_errors():
@@ -209,7 +209,7 @@ def test_a_few_errors_leave_the_posterior_about_as_it_is():
 def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     X, y = table(40, 5, 2)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
-    share = model.model_.training["known"]["share"]
+    share = model.model_.report.posterior.share
     assert f"each of 10 folds by a fit to the others, because γ is {share:.0%} of" in summary(
         model.model_
     )
@@ -235,7 +235,7 @@ def test_noise_that_few_numbers_determine_makes_predictions_less_certain(monkeyp
         return NetworkRegressor((3,), n_restarts=1).fit(X, y)
 
     known, unknown = fitted(1.0), fitted(4.0)
-    assert "refits" in known.model_.training["known"]
+    assert known.model_.report.posterior.leave_one_out.refits is not None
     std, wider = (of.predict(X, return_std=True)[1] for of in (known, unknown))
     assert wider == pytest.approx(2.0 * std)
     half, twice = (of.predict_interval(X)[1] - of.predict(X) for of in (known, unknown))
@@ -252,13 +252,13 @@ def test_it_is_as_uncertain_as_its_degrees_of_freedom_say(monkeypatch):
 
     monkeypatch.setattr(belief, "variance_of_t", variance_of_t)
     model = NetworkRegressor((3,), n_restarts=1).fit(*table(30, 8, 3)).model_
-    assert freedoms == [pytest.approx(30.0 * (1.0 - model.training["known"]["share"]))]
+    assert freedoms == [pytest.approx(30.0 * (1.0 - model.report.posterior.share))]
 
 
 def test_the_fit_and_the_model_say_alike_how_far_a_row_moves_the_weights():
     X, y = table(30, 8, 3)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
-    assert model.model_.training["known"]["share"] > 0.1
+    assert model.model_.report.posterior.share > 0.1
     found = insight.of_rows(model.model_, X, y[:, None], np.ones(30))
     assert found.distance == pytest.approx(model.influence_, rel=1e-6)
     assert found.leverage == pytest.approx(model.leverage_, rel=1e-6)
@@ -291,7 +291,7 @@ def test_where_rows_are_few_a_fold_does_not_know_which_columns_matter(monkeypatc
 
 def test_what_is_too_sure_is_named_with_its_size(monkeypatch):
     few = NetworkRegressor((2,), alpha=0.3).fit(*table(8, 2, 0))
-    assert few.model_.training["known"]["first_order"].startswith("fewer than 10 rows")
+    assert few.model_.report.posterior.leave_one_out.first_order.startswith("fewer than 10 rows")
     assert "by first order, which is too optimistic here: γ is" in summary(few.model_)
     assert "fresh errors may be 10 to 40% larger" in summary(few.model_)
     # and so where time is up
@@ -321,10 +321,10 @@ def test_no_fold_is_fitted_when_time_is_up():
 def test_a_fit_without_hidden_layers_is_left_out_exactly():
     X, y = table(30, 8, 3)
     model = NetworkRegressor((), alpha=1.0, noise="constant").fit(X, y)
-    known = model.model_.training["known"]
-    assert known["share"] > 0.1
-    assert "refits" not in known
-    assert "first_order" not in known
+    known = model.model_.report.posterior
+    assert known.share > 0.1
+    assert known.leave_one_out.refits is None
+    assert known.leave_one_out.first_order is None
 
 
 def test_it_is_kept_in_the_file(tmp_path):
@@ -343,7 +343,7 @@ def test_the_unit_of_weights_is_of_no_matter():
     w = np.random.default_rng(0).uniform(0.5, 1.5, 40)
     options = {"hidden_layer_sizes": (3,), "n_restarts": 1, "noise": "constant"}
     one, ten = (NetworkRegressor(**options).fit(X, y, sample_weight=k * w) for k in (1.0, 10.0))
-    assert "refits" in one.model_.training["known"]
+    assert one.model_.report.posterior.leave_one_out.refits is not None
     assert ten.noise_ == pytest.approx(one.noise_, rel=1e-3)
     deviations = [model.predict(X, return_std=True)[1] for model in (one, ten)]
     assert deviations[1] == pytest.approx(deviations[0], rel=2e-2)  # searches in folds end roughly

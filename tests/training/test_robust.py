@@ -30,9 +30,9 @@ def test_one_row_of_any_size_leaves_the_fit_where_it_was(size):
     model = NetworkRegressor(**OPTIONS).fit(X, wild)
     assert error(model) < 1.3 * CLEAN
     assert 0.07 < model.noise_[0] < 0.14
-    least = model.model_.training["tails"]["rows"][0]
-    assert least["row"] == 18
-    assert least["counts"] < 0.01
+    least = model.model_.report.student.rows[0]
+    assert least.row == 18
+    assert least.counts < 0.01
 
 
 @pytest.mark.parametrize("size", [1.0, 12.0])  # of ten deviations of the noise, of the truth
@@ -83,7 +83,7 @@ def test_a_plain_fit_names_the_rows_that_are_far_off():
     wild[17] += 1e5
     with pytest.warns(UserWarning, match=r"row 17 \(.*noise='student'"):
         model = NetworkRegressor((4,), n_restarts=1).fit(X, wild)
-    assert [row["row"] for row in model.model_.training["known"]["far_off"]] == [18]
+    assert [row.row for row in model.model_.report.outliers] == [18]
 
 
 def test_the_size_is_found_for_two_targets_of_which_one_has_rows_far_off():
@@ -103,8 +103,8 @@ def test_the_rows_that_are_named_are_the_same_in_any_unit(unit):
     wild = Y.copy()
     wild[17] += 50.0
     model = NetworkRegressor((4,), n_restarts=1).fit(X, unit * wild)
-    assert [row["row"] for row in model.model_.training["known"]["far_off"]] == [18]
+    assert [row.row for row in model.model_.report.outliers] == [18]
     # without noise the hardest rows are far more than usual, and not far off
     smooth = X[:50, 0] ** 2 + X[:50, 1]
     model = NetworkRegressor((4,), n_restarts=1).fit(X[:50], unit * smooth)
-    assert model.model_.training["known"]["far_off"] == []
+    assert model.model_.report.outliers == ()

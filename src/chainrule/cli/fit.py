@@ -12,6 +12,7 @@ import click
 
 from chainrule._errors import ConfigurationError, WriteError
 from chainrule._files import keep_aside, open_descriptor
+from chainrule._records import to_json
 from chainrule.cli._columns import WEIGHT, column_options, columns_of
 from chainrule.cli._input import (
     reading_options,
@@ -242,9 +243,8 @@ def command(
         _report(trained, path, as_json)
     if cut_short is not None:
         note(trained.restarts.why_cut_short(options["restarts"]))
-    far_off = model.training.get("known", {}).get("far_off")
-    if far_off and options["noise"] != STUDENT:
-        note(f"{far_off_line(far_off)}. Check these rows, or use --noise student")
+    if model.report is not None and model.report.outliers and options["noise"] != STUDENT:
+        note(f"{far_off_line(model.report.outliers)}. Check these rows, or use --noise student")
     if not trained.fit.converged:
         note(f"training did not converge: {trained.fit.termination}")
     if not kept:
@@ -337,7 +337,7 @@ def activations_of(names: str, n_hidden: int) -> list[str]:
 
 
 def _document(trained: Trained, path: str) -> dict[str, Any]:
-    fit, record = trained.fit, trained.model.training
+    fit, record = trained.fit, to_json(trained.model.report)
     return {
         "model": path,
         "converged": fit.converged,

@@ -71,14 +71,15 @@ def command(
     if len(counts) < len(data):
         data, w = data.rows(counts), w[counts]
     X, Y = inputs_of(trained, data, weight), targets_of(trained, data)
-    n, learned = len(data), trained.training.get("rows")
+    n, learned = len(data), trained.report and trained.report.data.n_rows
     if n != learned:
         note(f"{model} was fitted to {learned} rows, these are {n}: shown is what they would say")
     if row is None:
         if target is not None:
             raise ConfigurationError("--target says of which target votes are; give --row too")
         found = insight.of_rows(trained, X, Y, w)
-        gamma = trained.training["known"]["gamma"]
+        known = trained.report and trained.report.posterior
+        gamma = known.gamma if known else found.gamma
         if n == learned and abs(found.gamma - gamma) > SAME * gamma:
             note(
                 f"these are not the rows that {model} was fitted to: their leverages add up to "

@@ -71,10 +71,10 @@ def _drawable(model: Model) -> tuple[str, ...]:
 
 
 def _cost(r: Request) -> Figure:
-    history = r.model.training.get("history")
-    if not history:
+    report = r.model.report
+    if report is None:
         raise DataError("this model has no training history to draw; fit it with chainrule fit")
-    J = np.array(history["cost"])
+    J = np.array(report.optimizer.history.cost)
     return costs.cost_over_iterations({"J": J}, "The cost over the iterations")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from chainrule._contracts import Array
+from chainrule._records import to_json
 from chainrule.cli._input import model_from
 from chainrule.cli._output import say, say_json
 from chainrule.report.summary import summary, termination_of
@@ -21,6 +22,7 @@ def command(model: str, as_json: bool) -> None:
         say(summary(trained))
         return
     stop = termination_of(trained)
+    training = {} if trained.report is None else to_json(trained.report)
     say_json(
         {
             **trained.network.as_dict(),
@@ -30,7 +32,7 @@ def command(model: str, as_json: bool) -> None:
             "columns": [column.as_dict() for column in trained.columns],
             "classes": trained.classes,
             "converged": stop.converged if stop else None,
-            "training": {key: value for key, value in trained.training.items() if key != "history"},
+            "training": {key: value for key, value in training.items() if key != "history"},
             "weights": _by_name(*trained.network.weights(trained.theta)),
             "errors": _by_name(*errors_of_weights(trained)),
         }

@@ -372,12 +372,11 @@ class NetworkEstimator(
 
     def _warn_of_far_off(self, trained: Trained) -> None:
         """Name rows whose targets are far off, unless they are meant to count less."""
-        record = trained.model.training
-        far_off = record.get("known", {}).get("far_off")
-        if far_off and "tails" not in record:
+        report = trained.model.report
+        if report is not None and report.outliers and report.student is None:
             warnings.warn(
-                f"{far_off_line(far_off, first=0)}; row numbers start at 0. Check these rows, "
-                "or let them count less with noise='student'",
+                f"{far_off_line(report.outliers, first=0)}; row numbers start at 0. Check these "
+                "rows, or let them count less with noise='student'",
                 UserWarning,
                 stacklevel=4,
             )

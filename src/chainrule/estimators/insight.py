@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule._contracts import Array
+from chainrule._records import to_json
 from chainrule.heart.network import row_weights
 from chainrule.training import insight
 from chainrule.training.best import Best, best_input
@@ -66,15 +67,15 @@ class _Known:
 def _of_training(trained: Trained) -> _Known:
     """Return what is known after a training."""
     model, belief = trained.model, trained.belief
-    found = model.training.get("evidence")
-    alpha = {} if found is None else dict(zip(found["groups"], found["alpha"], strict=True))
-    height = None if found is None else found["log_evidence"]
-    if belief is None:
+    assert model.report is not None
+    found, said = model.report.evidence, model.report.posterior
+    alpha = {} if found is None else dict(zip(found.groups, found.alpha, strict=True))
+    height = None if found is None else found.log_evidence
+    if belief is None or said is None:
         return _Known(height, alpha, None, None, [], [], None, None, None, None, {}, {})
     known = belief.posterior
     W, b = insight.errors_of_weights(model)
     scale = model.target_scaling.scale
-    said = model.training["known"]
     return _Known(
         height,
         alpha,
@@ -86,8 +87,8 @@ def _of_training(trained: Trained) -> _Known:
         belief.leverage,
         belief.distance,
         model.target_scaling.inverse(belief.without),
-        said["scores"],
-        said["relevance"],
+        to_json(said.leave_one_out.scores),
+        to_json(said.sensitivity),
     )
 
 

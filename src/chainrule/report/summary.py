@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -17,9 +16,10 @@ from chainrule.report.knowledge import (
     skip_line,
     tails_lines,
 )
-from chainrule.statistics.scores import Scores
+from chainrule.statistics.scores import NumberScores, Scores
 from chainrule.tables.cells import cut
 from chainrule.tables.scaling import Scaling
+from chainrule.training.fit_report import CertificateReport, FitReport
 from chainrule.training.insight import errors_of_weights
 from chainrule.training.model import Model
 from chainrule.training.optimizers.stopping import Termination
@@ -33,8 +33,7 @@ WIDEST_NAME = 30  # characters
 
 def termination_of(model: Model) -> Termination | None:
     """Return why the training of a model stopped, if it was trained."""
-    record = model.training.get("termination")
-    return Termination(record["name"], record["inequality"]) if record else None
+    return None if model.report is None else model.report.optimizer.termination
 
 
 def summary(model: Model) -> str:
@@ -43,7 +42,7 @@ def summary(model: Model) -> str:
 
 
 def _lines(model: Model) -> Iterable[str]:
-    net, record = model.network, model.training
+    net, report = model.network, model.report
     functions = [*(net.functions[l].name for l in range(2, net.n_layers)), net.output]
     widths = [str(net.layers[0])] + [
         f"{width} {f}" for width, f in zip(net.layers[1:], functions, strict=True)
@@ -56,23 +55,20 @@ def _lines(model: Model) -> Iterable[str]:
     )
     yield from _input_lines(model)
     yield from _target_lines(model)
-    if record:
-        yield from _training_lines(model, record, p)
-        if "sizes" in record:
-            yield from size_lines(
-                record["sizes"],
-                record["growth"],
-                net.layers[1] if net.n_layers > 2 else 0,
-                record["rows"],
-            )
-        if "skip" in record:
-            yield skip_line(record["skip"])
-        if "tails" in record:
-            yield from tails_lines(model, record["tails"])
-        if "known" in record:
-            yield from known_lines(model, record["known"])
-        if "no_posterior" in record:
-            yield f"not known    how sure it is: {record['no_posterior']}"
+    if report is not None:
+        yield from _training_lines(model, report, p)
+        tried = report.selection
+        if tried.sizes is not None and tried.growth is not None:
+            chosen = net.layers[1] if net.n_layers > 2 else 0
+            yield from size_lines(tried.sizes, tried.growth, chosen, report.data.n_rows)
+        if tried.skip is not None:
+            yield skip_line(tried.skip)
+        if report.student is not None:
+            yield from tails_lines(model, report.student)
+        if report.posterior is not None:
+            yield from known_lines(model, report.posterior)
+        if report.no_posterior is not None:
+            yield f"not known    how sure it is: {report.no_posterior}"
     W, b = net.weights(model.theta)
     errors = errors_of_weights(model)
     for l in W:
@@ -123,43 +119,40 @@ def _scales(scaling: Scaling) -> Iterator[str]:
         yield "constant: ignored" if scale == 0 else f"center {center:.6g}, scale {scale:.6g}"
 
 
-def _training_lines(model: Model, record: dict[str, Any], p: int) -> Iterable[str]:
-    rows = record["rows"]
+def _training_lines(model: Model, report: FitReport, p: int) -> Iterable[str]:
+    rows, fit, alpha = report.data.n_rows, report.optimizer, report.plan.alpha
     yield f"data         {rows} rows, {rows / p:.2g} per weight"
     if rows < ROWS_PER_WEIGHT * p:
         yield (
             f"             fewer than {ROWS_PER_WEIGHT} rows per weight: it may fit the noise; "
             "judge it on rows it has not seen"
         )
-    iterations = len(record["history"]["cost"]) - 1
-    if "scores" in record:
-        yield from score_lines(record["scores"])
-    if "known" in record:
-        yield from score_lines(record["known"]["scores"], "left out")
-        yield from left_out_lines(record["known"], rows, model)
-    each = record["alpha"] if isinstance(record["alpha"], list) else [record["alpha"]]
+    yield from score_lines(report.fitted)
+    if report.posterior is not None:
+        yield from score_lines(report.posterior.leave_one_out.scores, "left out")
+        yield from left_out_lines(report.posterior, rows, model)
+    each = alpha if isinstance(alpha, tuple) else (alpha,)
     shown = f"alpha = {', '.join(f'{a:g}' for a in each)}" if len(each) <= 10 else "its penalty"
     yield (
-        f"cost         J = {record['cost']:.8g} with {shown}; "
-        f"predicting the mean costs {record['baseline_cost']:.6g}"
+        f"cost         J = {fit.cost:.8g} with {shown}; "
+        f"predicting the mean costs {report.data.baseline_cost:.6g}"
     )
-    if "evidence" in record:
-        yield from evidence_lines(record["evidence"], record["rows"])
-    if "alpha_reason" in record:
-        yield f"             alpha by rule: {record['alpha_reason']}"
-    from_search = record.get("from_search", False)
-    how = f"{record['method']}: {iterations} iterations, {record['evaluations']} evaluations"
+    if report.evidence is not None:
+        yield from evidence_lines(report.evidence, rows)
+    if report.plan.alpha_reason is not None:
+        yield f"             alpha by rule: {report.plan.alpha_reason}"
+    from_search, n = fit.from_search, len(fit.history.cost) - 1
+    how = f"{fit.method}: {n} iterations, {fit.n_evaluations} evaluations"
     how = "the minimum at which the penalty was found" if from_search else how
-    yield f"training     {how}, max|g| = {record['max_gradient']:.1e}"
-    if record.get("reason", "as asked") != "as asked":
-        yield f"             chosen by size: {record['reason']}"
-    starts = len(record["restarts"])
+    yield f"training     {how}, max|g| = {fit.max_gradient:.1e}"
+    if fit.reason != "as asked":
+        yield f"             chosen by size: {fit.reason}"
+    starts = len(fit.starts)
     if starts > 1 or from_search:
-        heights = [run.get("log_evidence") for run in record["restarts"]]
-        judged = [height for height in heights if height is not None]
+        judged = [run.log_evidence for run in fit.starts if run.log_evidence is not None]
         on = "highest evidence" if judged else "lowest cost"
-        yield f"             {agreement(record['agreeing'], starts, on, from_search)}"
-        costs = [run["cost"] for run in record["restarts"] if run["cost"] is not None]
+        yield f"             {agreement(fit.n_agree, starts, on, from_search)}"
+        costs = [run.cost for run in fit.starts if run.cost is not None]
         middle, most = np.median(costs), max(costs)
         of_starts = " of the starts" if from_search else ""
         shown = f"lowest {min(costs):.6g}, median {middle:.6g}, highest {most:.6g}"
@@ -168,39 +161,38 @@ def _training_lines(model: Model, record: dict[str, Any], p: int) -> Iterable[st
             low, middle, most = min(judged), np.median(judged), max(judged)
             shown = f"lowest {low:.2f}, median {middle:.2f}, highest {most:.2f}"
             yield f"             evidence{of_starts}: {shown}"
-    stop = record["termination"]
-    yield f"             {Termination(stop['name'], stop['inequality'])}"
-    if "certificate" in record:
-        yield from _certificate_lines(record["certificate"])
+    yield f"             {fit.termination}"
+    if report.certificate is not None:
+        yield from _certificate_lines(report.certificate)
 
 
-def _certificate_lines(certificate: dict[str, Any]) -> Iterable[str]:
+def _certificate_lines(certificate: CertificateReport) -> Iterable[str]:
     numbers = ", ".join(
-        f"{words} {certificate[key]:.1e}"
-        for key, words in (
-            ("relative_gradient", "relative gradient"),
-            ("decrement", "a Newton step would gain"),
-            ("lowest_eigenvalue", "lowest curvature"),
+        f"{words} {number:.1e}"
+        for number, words in (
+            (certificate.relative_gradient, "relative gradient"),
+            (certificate.decrement, "a Newton step would gain"),
+            (certificate.lowest_eigenvalue, "lowest curvature"),
         )
-        if certificate[key] is not None
+        if number is not None
     )
-    yield f"point        {certificate['kind']}: {numbers}"
-    for unit in certificate["units"]:
+    yield f"point        {certificate.kind}: {numbers}"
+    for unit in certificate.units:
         yield f"             {unit}"
 
 
 def score_lines(scores: Scores, what_rows: str = "fitted") -> Iterable[str]:
     """Return how good it is on the rows it was fitted to, or others."""
     for k, (name, of) in enumerate(scores.items()):
-        if "rmse" in of:
-            what = f"rmse {of['rmse']:.6g}, R² {of['r2']:.6f}, largest error {of['max_error']:.6g}"
-            what += "; no better than the mean" if of["r2"] <= 0.0 else ""
+        if isinstance(of, NumberScores):
+            what = f"rmse {of.rmse:.6g}, R² {of.r2:.6f}, largest error {of.max_error:.6g}"
+            what += "; no better than the mean" if of.r2 <= 0.0 else ""
         else:
             what = (
-                f"accuracy {of['accuracy']:.4f}, log loss {of['log_loss']:.4f}; always the same: "
-                f"{of['accuracy_of_constant']:.4f}, {of['log_loss_of_constant']:.4f}"
+                f"accuracy {of.accuracy:.4f}, log loss {of.log_loss:.4f}; always the same: "
+                f"{of.accuracy_of_constant:.4f}, {of.log_loss_of_constant:.4f}"
             )
-            what += "; no better" if of["log_loss"] >= of["log_loss_of_constant"] else ""
+            what += "; no better" if of.log_loss >= of.log_loss_of_constant else ""
         yield f"{what_rows if k == 0 else '':<12} {cut(name)}: {what}"
 
 

@@ -109,18 +109,6 @@ class Certificate:
         searched = self.kind == "minimum" and np.isnan(self.decrement) and not self.nothing_left
         return ONLY_SEARCHED if searched else SENTENCES[self.kind]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain data; what is not known is None."""
-        return {
-            "kind": self.kind,
-            "relative_gradient": _number(self.relative_gradient),
-            "decrement": _number(self.decrement),
-            "lowest_eigenvalue": _number(self.lowest_eigenvalue),
-            "unsettled": _number(self.unsettled),
-            "flat_directions": self.n_flat,
-            "units": [str(unit) for unit in self.units],
-        }
-
     def __str__(self) -> str:
         lines = [
             f"{self.kind}: {self.sentence}",
@@ -385,7 +373,3 @@ def _gauss_newton(objective: ObjectiveProtocol, theta: Array, H: Array) -> Array
 
 def _first(pair: tuple[float, Any]) -> float:
     return pair[0]
-
-
-def _number(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None

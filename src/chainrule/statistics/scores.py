@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule._contracts import Array
 
-Scores = dict[str, dict[str, float]]
-
 FARTHEST = 1e150  # largest values of the target, of which squares are numbers
+
+
+@dataclass(frozen=True)
+class NumberScores:
+    """Errors of predictions of a target, in its unit, and R²."""
+
+    rmse: float
+    r2: float
+    max_error: float
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """How good probabilities of classes are, beside those of always saying the same."""
+
+    accuracy: float
+    log_loss: float
+    accuracy_of_constant: float
+    log_loss_of_constant: float
+
+
+Scores = dict[str, NumberScores | ClassScores]  # by target
 
 
 def of_numbers(Y: Array, predicted: Array, names: Sequence[str], w: Array | None = None) -> Scores:
@@ -34,11 +55,11 @@ def of_numbers(Y: Array, predicted: Array, names: Sequence[str], w: Array | None
     spread = (share * (truth - (share * truth).sum(axis=0)) ** 2).sum(axis=0)
     squares = (share * error**2).sum(axis=0)
     return {
-        name: {
-            "rmse": _in_unit(np.sqrt(squares[k]), unit[k]),
-            "r2": _explained(squares[k], spread[k]),
-            "max_error": _in_unit(np.abs(error[share[:, 0] > 0.0, k]).max(), unit[k]),
-        }
+        name: NumberScores(
+            rmse=_in_unit(np.sqrt(squares[k]), unit[k]),
+            r2=_explained(squares[k], spread[k]),
+            max_error=_in_unit(np.abs(error[share[:, 0] > 0.0, k]).max(), unit[k]),
+        )
         for k, name in enumerate(names)
     }
 
@@ -80,15 +101,15 @@ def of_classes(
     else:
         columns = zip(Y.T, probabilities.T, strict=True)
         parts = [(np.column_stack([1 - y, y]), np.column_stack([1 - p, p])) for y, p in columns]
-    scores = {}
+    scores: Scores = {}
     for name, (truth, p) in zip(names, parts, strict=True):
         frequency = share @ truth
         known = frequency[frequency > 0]
         right = truth[np.arange(len(p)), p.argmax(axis=1)] > 0
-        scores[name] = {
-            "accuracy": float(share @ right),
-            "log_loss": float(-share @ (truth * np.log(np.where(truth > 0, p, 1.0))).sum(axis=1)),
-            "accuracy_of_constant": float(frequency.max()),
-            "log_loss_of_constant": float(-known @ np.log(known)),
-        }
+        scores[name] = ClassScores(
+            accuracy=float(share @ right),
+            log_loss=float(-share @ (truth * np.log(np.where(truth > 0, p, 1.0))).sum(axis=1)),
+            accuracy_of_constant=float(frequency.max()),
+            log_loss_of_constant=float(-known @ np.log(known)),
+        )
     return scores

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from scipy import linalg
@@ -116,21 +116,6 @@ class Penalty:
         except linalg.LinAlgError:
             return float("nan")
         return known.log_evidence
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "groups": list(self.priors.names),
-            "alpha": self.best.alpha.tolist(),
-            "beta": self.best.beta / self.unit if self.noisy else None,
-            "gamma": self.best.laplace.gamma.tolist(),
-            "weights": self.priors.sums(np.ones(len(self.priors.of))).astype(int).tolist(),
-            "ended": self.best.ended,
-            "within": self.best.within,
-            "steps": [step.log_evidence for step in self.best.steps],
-            "climbs": self.n_climbs,
-            "rows": self.n_rows,
-        }
 
 
 def by_evidence(

@@ -54,16 +54,6 @@ class Size:
     idle: tuple[str, ...]
     penalty: bayes.Penalty | None = field(default=None, repr=False)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "hidden": self.hidden,
-            "differ": self.differ,
-            "weights": self.weights,
-            "log_evidence": self.log_evidence if np.isfinite(self.log_evidence) else None,
-            "idle": list(self.idle),
-        }
-
 
 ENDS = {
     "settled": "",
@@ -94,13 +84,6 @@ class Grown:
     def interrupted(self) -> bool:
         """Whether Ctrl-C has ended it."""
         return self.ended == bayes.INTERRUPTED
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain data, with the number of rows on which sizes were compared."""
-        assert self.chosen.penalty is not None
-        tried = [size.as_dict() for size in self.tried]
-        growth = {"ended": self.ended, "rows": self.chosen.penalty.n_rows}
-        return {"sizes": tried, "growth": growth}
 
 
 def grown(

@@ -14,6 +14,7 @@ from chainrule.rows.protocol import Rows
 from chainrule.statistics import influence, sensitivity
 from chainrule.statistics.influence import taken_once
 from chainrule.statistics.posterior import Posterior
+from chainrule.training.fit_report import Sensitivities, SensitivityReport, StudentReport
 from chainrule.training.left_out import left_out, sample
 from chainrule.training.model import Model, require_predictable
 from chainrule.training.robust import counted, inefficiency
@@ -85,25 +86,30 @@ def votes(model: Model, X: Array, learned: Array, w: Array) -> Array:
 
 def _variance(model: Model) -> float:
     """Return that of the noise, which the covariance of the weights was multiplied by."""
-    if "known" not in model.training:
+    report = model.report
+    if report is None or report.posterior is None:
         raise ConfigurationError(
             "this model does not say how it was trained, so that rows cannot be judged"
         )
-    return float(model.training["known"]["variance"])
+    return report.posterior.variance
 
 
 def counts_of_tails(model: Model, X: Array, Y: Array | None) -> Array:
     """Return what rows that were learned count, (n,): 1, but for noise with heavy tails."""
-    if "tails" not in model.training:
+    student = _student(model)
+    if student is None:
         return np.ones(len(X))
     if Y is None:
         raise ConfigurationError(
             "noise 'student' lets rows count by their targets; give those that were learned too"
         )
     A, B = model.input_scaling.transform(X), model.target_scaling.transform(Y)
-    tails = model.training["tails"]
-    errors = model.network.forward(np.array(tails["theta"]), A).y_hat - B
-    return counted(errors, tails["degrees"], np.array(tails["scale"])) / float(tails["most"])
+    errors = model.network.forward(np.array(student.theta), A).y_hat - B
+    return counted(errors, student.degrees, np.array(student.scale)) / student.most
+
+
+def _student(model: Model) -> StudentReport | None:
+    return None if model.report is None else model.report.student
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +148,12 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
     # a weight of which nothing is uncertain was fixed, or pressed against its bound
     held = np.diag(root) == 0.0
     fixed = np.where(held, model.theta, np.nan) if held.any() else None
-    objective = model.objective(X, Y, None, w * tails, fixed, model.training.get("signs"))
+    signs = None if model.report is None else model.report.plan.signs
+    objective = model.objective(X, Y, None, w * tails, fixed, signs)
     once = taken_once(w)
     once_now, given = once * tails, root / np.sqrt(variance)
-    further = inefficiency(model.training["tails"]["degrees"]) if "tails" in model.training else 1.0
+    student = _student(model)
+    further = 1.0 if student is None else inefficiency(student.degrees)
     with np.errstate(all="ignore"):  # what is not finite is refused
         rows = objective.rows.reweighted(once_now)
         found = influence.influence(net, model.theta, rows, given, further)
@@ -168,8 +176,8 @@ def errors_of_weights(model: Model) -> tuple[dict[int, Array], dict[int, Array]]
     return model.network.weights(np.sqrt(np.sum(model.posterior.roots[0] ** 2, axis=1)))
 
 
-def relevance(model: Model, rows: Rows) -> dict[str, dict[str, dict[str, float]]]:
-    """Return how much each input says to each output, by output and input, as plain data.
+def relevance(model: Model, rows: Rows) -> Sensitivities:
+    """Return how much each input says to each output, by output and input.
 
     In users' units: the mean of dŷ/dx over rows as `effect` with its `effect_error`, for words of
     a category against the mean of all its words; the mean of |dŷ/dx| as `slope` with its `error`,
@@ -202,7 +210,7 @@ def relevance(model: Model, rows: Rows) -> dict[str, dict[str, dict[str, float]]
     }
     return {
         output: {
-            name: {key: float(values[k, j]) for key, values in columns.items()}
+            name: SensitivityReport(**{key: float(of[k, j]) for key, of in columns.items()})
             for j, name in enumerate(model.input_names)
         }
         for k, output in enumerate(model.output_names)

@@ -24,6 +24,7 @@ from chainrule.tables.frames import from_array, from_frame, is_frame
 from chainrule.tables.scaling import Scaling
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Classes
+from chainrule.training.fit_report import FitReport
 from chainrule.training.objective import Objective, require_finite
 
 Data = ArrayLike | Table
@@ -43,8 +44,6 @@ class Model:
     input_scaling, target_scaling : Scaling
     input_names, target_names : tuple of str
         A category is several inputs.
-    training : dict
-        How it was trained, as plain data: see docs/model-file.md.
     columns : tuple of ColumnType
         The columns of a table that are its inputs; one number for each input if left out.
     classes : tuple of tuple
@@ -52,6 +51,8 @@ class Model:
     posterior : Posterior or None
         What is known of weights and noise. With it probabilities allow for what is not known of
         the weights; and several minima, if there are, predict together. `theta` is the best.
+    report : FitReport or None
+        What its fit says of itself; None if it was not fitted.
     missing : Missing
         Which words of a text marked a missing value.
     weight_name : str or None
@@ -64,10 +65,10 @@ class Model:
     target_scaling: Scaling
     input_names: tuple[str, ...]
     target_names: tuple[str, ...]
-    training: dict[str, Any] = field(default_factory=dict, repr=False)
     columns: tuple[ColumnType, ...] = ()
     classes: Classes = ()
     posterior: Posterior | None = field(default=None, repr=False)
+    report: FitReport | None = field(default=None, repr=False)
     missing: Missing = USUAL
     weight_name: str | None = None
 
@@ -196,9 +197,9 @@ class Model:
             If nothing is, with the reason.
         """
         if self.posterior is None:
+            why = None if self.report is None else self.report.no_posterior
             raise ConfigurationError(
-                "this model does not know how sure it is: "
-                + self.training.get("no_posterior", "it was made without its data")
+                f"this model does not know how sure it is: {why or 'it was made without its data'}"
             )
         return self.posterior
 
@@ -278,7 +279,8 @@ class Model:
 
         `alpha` is the one it was trained with if left out.
         """
-        alpha = self.training.get("alpha", 0.0) if alpha is None else alpha
+        if alpha is None:
+            alpha = 0.0 if self.report is None else self.report.plan.alpha
         return Objective(
             self.network,
             self.input_scaling.transform(self.network.inputs(X)),

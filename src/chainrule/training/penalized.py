@@ -133,23 +133,6 @@ class Penalized:
         some = some.with_decay(found.decay)
         return some, some, found.best.theta
 
-    def as_dict(self, theta: Array) -> dict[str, Any]:
-        """Return how it was found, and the evidence at a minimum, as plain data."""
-        known: dict[str, Any] = {}
-        if self.found is not None:
-            height = self.found.log_evidence(self.objective, theta)
-            known["evidence"] = self.found.as_dict()
-            known["evidence"]["log_evidence"] = height if np.isfinite(height) else None
-        if self.reason is not None:
-            known["alpha_reason"] = self.reason
-        if self.sizes is not None:
-            known |= self.sizes.as_dict()
-        if self.tails is not None:
-            known["tails"] = self.tails.as_dict()
-        if self.skip is not None:
-            known["skip"] = dict(zip(("without", "with"), self.skip, strict=True))
-        return known
-
 
 @dataclass(frozen=True, eq=False)
 class Search:

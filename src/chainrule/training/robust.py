@@ -12,7 +12,6 @@ targets count by their distance from the median (`robust_start`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import linalg, optimize, special, stats
@@ -65,15 +64,6 @@ class HeavyTails:
     scale: Array
     most: float
     theta: Array
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what is known of them as plain data."""
-        return {
-            "degrees": self.degrees,
-            "scale": self.scale.tolist(),
-            "most": self.most,
-            "theta": self.theta.tolist(),
-        }
 
     @property
     def variance(self) -> Array:

@@ -15,12 +15,11 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
-from chainrule._strict_json import SMALLEST
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.own_functions import require_usable
 from chainrule.rows.memory import MemoryRows
 from chainrule.rows.protocol import Rows
-from chainrule.statistics.influence import HIGH, taken_once
+from chainrule.statistics.influence import taken_once
 from chainrule.tables.encoding import ColumnType
 from chainrule.tables.encoding import input_names as input_names_of
 from chainrule.tables.scaling import Scaling, fit_robust_scaling, scaling_of, standard_scalings
@@ -30,7 +29,6 @@ from chainrule.training.belief import Belief, believed
 from chainrule.training.blas import one_thread
 from chainrule.training.early_stopping import Validation
 from chainrule.training.history import Iteration
-from chainrule.training.insight import relevance
 from chainrule.training.interrupts import interrupts_wait
 from chainrule.training.minimize import CUT_SHORT, Fit
 from chainrule.training.minimized import minimized, predicting
@@ -38,20 +36,19 @@ from chainrule.training.model import Model
 from chainrule.training.objective import Objective, require_finite
 from chainrule.training.optimizers.stopping import Termination
 from chainrule.training.penalized import EVIDENCE, Penalized, Search, penalized
+from chainrule.training.reporting import is_sound, posterior_report, report_of
 from chainrule.training.requirements import (
     require_reachable,
     require_right_derivatives,
     require_squares,
     require_variation,
 )
-from chainrule.training.robust import STUDENT, HeavyTails, far_off
+from chainrule.training.robust import STUDENT
 from chainrule.training.starts import Restarts
 
 MOST_WORK = 1e11  # multiplications for second derivatives
-COVERAGE = 0.95
 STOPPED = ("max_iter", *CUT_SHORT)
 LITTLE = 1e-3  # of the cost there is to explain
-MOST_INFLUENTIAL = 10  # rows that are named
 FARTHEST = 1e100  # scales
 MOST_SEED = 2**63  # that a model file holds
 Watcher = Callable[[int, "Model", Iteration], Termination | None]
@@ -198,7 +195,6 @@ def train(
         like.target_scaling if like else _target_scaling(network, scale, rows, of_targets, noise),
         names,
         target_names,
-        {},
         columns,
         classes,
     )
@@ -243,11 +239,7 @@ def train(
     passes["minimize"] = rows.n_passes
     with interrupts_wait() as waiting:
         model = replace(model, theta=restarts.best.theta)
-        record = _record(objective, restarts, task.alpha, seed) | task.as_dict(model.theta)
-        if objective.signs is not None:
-            record["signs"] = np.asarray(objective.signs).astype(int).tolist()
-        if task.tails is not None:
-            record["tails"]["rows"] = _least(task.tails, data)
+        report, known = report_of(task, restarts, seed, data.number), None
         minima = predicting(restarts, ensemble)
         stopped = aside is not None or task.interrupted or _is_on_its_way(restarts.best)
     try:
@@ -257,8 +249,8 @@ def train(
             belief, why_not = _belief(task, minima, data, noise, search, stopped)
             if belief is not None:
                 model = replace(model, posterior=belief.posterior)
-                record["known"] = _known(task, model, belief, data, seed)
-        if belief is not None and not _is_sound(record["known"]):
+                known = posterior_report(task, model, belief, data.rows, data.number, seed)
+        if known is not None and not is_sound(known):
             belief, why_not = None, "its numbers are too large; a penalty, alpha, keeps them small"
     except KeyboardInterrupt:  # the minima are there
         belief, why_not = None, "it was interrupted"
@@ -268,27 +260,19 @@ def train(
         belief, why_not = None, f"it could not be computed ({error})"
     with interrupts_wait() as waiting:
         if belief is None:
-            model = replace(model, posterior=None)
-            record.pop("known", None)
-            record["no_posterior"] = why_not
+            model, known = replace(model, posterior=None), None
         if belief is not None and classes:
             outputs = belief.outputs
         else:
             outputs = data.rows.map(lambda of: model.outputs_of_inputs(of.X))
-        record["scores"] = model.scores_of(outputs, data.targets, data.rows.w)
+        scores = model.scores_of(outputs, data.targets, data.rows.w)
+        no_posterior = why_not if belief is None else None
+        report = replace(report, fitted=scores, posterior=known, no_posterior=no_posterior)
         passes["posterior"] = rows.n_passes
     if waiting.interrupted and restarts.cut_short is None:
         restarts = replace(restarts, cut_short=Termination("interrupted", "when all was found"))
     stages = {name: after - before for (_, before), (name, after) in pairwise(passes.items())}
-    return Trained(replace(model, training=record), restarts, belief, stages)
-
-
-def _least(tails: HeavyTails, data: _Data) -> list[dict[str, Any]]:
-    """Return the rows that count least where noise has heavy tails, as plain data."""
-    least = np.argsort(tails.weights, kind="stable")[:MOST_INFLUENTIAL]
-    return [
-        {"row": int(data.number[i]) + 1, "counts": float(tails.weights[i])} for i in least.tolist()
-    ]
+    return Trained(replace(model, report=report), restarts, belief, stages)
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,20 +326,6 @@ def _data(
     return data.some((w > 0) & ~held_out), data.some(aside) if aside.any() else None
 
 
-def _is_sound(known: dict[str, Any]) -> bool:
-    """Return whether what is known can be written down: rounding can leave no variance at all."""
-    return _is_finite(known) and all(
-        known[key] > SMALLEST for key in ("gamma", "leverage", "variance")
-    )
-
-
-def _is_finite(known: Any) -> bool:
-    """Return whether all numbers are, at any depth, so that they can be written down."""
-    if isinstance(known, dict | list):
-        return all(map(_is_finite, known.values() if isinstance(known, dict) else known))
-    return not isinstance(known, float) or bool(np.isfinite(known))
-
-
 def _is_on_its_way(fit: Fit) -> bool:
     """Return whether a fit was cut short where there was still something to gain."""
     return fit.termination.name in STOPPED and not fit.certificate.decrement <= LITTLE
@@ -398,45 +368,6 @@ def _belief(
     return belief, "the curvature of its cost is not positive"
 
 
-def _known(task: Penalized, model: Model, belief: Belief, data: _Data, seed: int) -> dict[str, Any]:
-    """Return what is known of fits without each row, of each row, and of inputs, as plain data."""
-    rows, targets = data.rows, data.targets
-    without, one_by_one = map(model.target_scaling.inverse, (belief.without, belief.one_by_one))
-    known: dict[str, Any] = {
-        "scores": model.scores_of(without, targets, rows.w * belief.stands_for),
-        "gamma": belief.n_effective,
-        "variance": belief.variance,
-        "leverage": float(belief.leverage.max()),
-        "relevance": relevance(model, task.objective.rows.reweighted(rows.w)),
-        "share": belief.share,
-    }
-    if belief.first_order is not None:
-        known["first_order"] = belief.first_order
-    if belief.refits is not None:
-        anew = belief.refits.anew and task.found is not None  # what is given is not looked for
-        known["refits"] = {"folds": belief.refits.n_folds, "anew": anew}
-    weighted = task.objective.with_weights(rows.w)
-    errors = belief.without - weighted.targets
-    off = far_off(weighted, errors, seed, task.unit)
-    far = np.argsort(-off, kind="stable")[: min(MOST_INFLUENTIAL, int(np.sum(off > 0.0)))]
-    known["far_off"] = [{"row": int(data.number[i]) + 1, "off": float(off[i])} for i in far]
-    if len(belief.posterior.scores):
-        known["coverage"] = belief.posterior.covered(COVERAGE)
-    order = np.argsort(-belief.distance, kind="stable")[:MOST_INFLUENTIAL]
-    known["influential"] = [
-        {
-            "row": int(data.number[i]) + 1,
-            "leverage": float(belief.leverage[i]),
-            "decides": bool(belief.alone[i] > HIGH),
-            "distance": float(belief.distance[i]),
-            "target": targets[i].tolist(),
-            "without": one_by_one[i].tolist(),
-        }
-        for i in order
-    ]
-    return known
-
-
 def _input_scaling(kind: str, rows: Rows, standard: Scaling) -> Scaling:
     return standard if kind == "standard" else scaling_of(kind, rows, lambda of: of.X)
 
@@ -457,38 +388,3 @@ def _target_scale(network: Network, scale: str) -> str:
     if (network.output, network.loss) == ("sigmoid", "squared") and scale != "none":
         return "max"
     return "none"
-
-
-def _record(
-    objective: Objective, restarts: Restarts, alpha: float | Sequence[float], seed: int
-) -> dict[str, Any]:
-    fit = restarts.best
-    return {
-        "rows": len(objective.w),
-        "alpha": np.asarray(alpha, dtype=np.float64).tolist(),
-        "seed": int(seed),
-        "method": fit.method,
-        "reason": fit.reason,
-        "certificate": fit.certificate.as_dict(),
-        "cost": fit.cost,
-        "baseline_cost": objective.baseline,
-        "max_gradient": float(np.max(np.abs(fit.gradient))),
-        "termination": {"name": fit.termination.name, "inequality": fit.termination.inequality},
-        "evaluations": fit.n_evaluations,
-        "restarts": [
-            {
-                "cost": run.cost if np.isfinite(run.cost) else None,
-                "termination": run.termination,
-                "iterations": run.n_iterations,
-                "evaluations": run.n_evaluations,
-                "log_evidence": run.log_evidence if np.isfinite(run.log_evidence) else None,
-            }
-            for run in restarts.runs
-        ],
-        "agreeing": restarts.n_agree,
-        "from_search": restarts.from_search,
-        "history": {
-            "cost": fit.history.cost.tolist(),
-            "max_gradient": fit.history.column("max_gradient").tolist(),
-        },
-    }
