@@ -33,7 +33,7 @@ check: $(READY)
 
 test: check
 	@$(PYTHON) -m pytest -n 2
-	@CHAINRULE_KERNEL=reference $(PYTHON) -m pytest -n 2 --deselect tests/training/test_native.py \
+	@CHAINRULE_KERNEL=reference $(PYTHON) -m pytest -n 2 --deselect tests/optimize/test_native.py \
 	  --ignore tests/test_without_compiler.py --ignore tests/estimators/test_battery.py
 
 # the peers; R's nnet comes from Debian (r-base-core, r-cran-nnet)

@@ -13,8 +13,8 @@ import torch
 from laplace import Laplace
 
 from chainrule import Network, Objective, minimize
-from chainrule.statistics.evidence import Priors, laplace
-from chainrule.statistics.posterior import spread
+from chainrule.bayes.laplace import Priors, laplace
+from chainrule.bayes.posterior import spread
 
 CLOSE = 1e-6
 

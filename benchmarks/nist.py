@@ -14,7 +14,7 @@ from scipy import optimize
 
 import chainrule
 from _timing import data_folder, machine
-from chainrule.training.least_squares import LeastSquares
+from chainrule.objectives.least_squares import LeastSquares
 
 SOLVED = 6  # certified digits
 NAMES = {name: getattr(np, name) for name in ("exp", "log", "cos", "sin", "arctan")}

@@ -11,7 +11,7 @@ from scipy import optimize
 import chainrule
 from _peers import R
 from _timing import alternate, machine, ratio
-from chainrule.training.restarts import minimize_from_starts
+from chainrule.optimize.multistart import minimize_from_starts
 
 X = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]]) / [10.0, 5.0]
 Y = np.array([[75.0], [82.0], [93.0]]) / 100

@@ -20,7 +20,7 @@ import chainrule
 from _peers import R, Sklearn, Torch, nnet_order, versions
 from _timing import data_folder, machine
 from chainrule.kernels import reference
-from chainrule.training.restarts import minimize_from_starts
+from chainrule.optimize.multistart import minimize_from_starts
 
 HIDDEN = 10
 # chosen on these tables, after 0 and 0.1, because with less hardly any start finds the best cost

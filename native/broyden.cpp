@@ -1,4 +1,4 @@
-// Self-scaled Broyden: the algorithm of training/optimizers/broyden.py and line_search.py; read it
+// Self-scaled Broyden: the algorithm of optimize/broyden.py and line_search.py; read it
 // there. Here the update of B waits until B is next needed, so that one pass over it does both; and
 // B y is a difference of two products, so that after some steps rounding parts the ways.
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Levenberg-Marquardt: the algorithm of training/optimizers/levenberg_marquardt.py, step by step; read
+// Levenberg-Marquardt: the algorithm of optimize/levenberg_marquardt.py, step by step; read
 // it there. All steps are solved by the normal equations, those of wide problems too.
 #include <algorithm>
 #include <cmath>

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import chainrule
+from chainrule.bayes import empirical_bayes, fitted_posterior
 from chainrule.kernels import native
-from chainrule.training import bayes, belief
 
 # begun in the background of a shell, a process ignores Ctrl-C, and hands that down
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -74,9 +74,9 @@ def one_climb_in_python(request, monkeypatch):
     """
     name = request.node.nodeid
     if not native.build() and "test_docs" not in name:
-        monkeypatch.setattr(bayes, "CLIMBS", 1)
-        monkeypatch.setattr(bayes, "BEGINNINGS", 1)
+        monkeypatch.setattr(empirical_bayes, "CLIMBS", 1)
+        monkeypatch.setattr(empirical_bayes, "BEGINNINGS", 1)
         if "test_refits" not in name:
-            monkeypatch.setattr(bayes, "LEVELS", ())
-            monkeypatch.setattr(bayes, "linear_start", lambda problem: None)
-            monkeypatch.setattr(belief, "BEARABLE", np.inf)
+            monkeypatch.setattr(empirical_bayes, "LEVELS", ())
+            monkeypatch.setattr(empirical_bayes, "linear_start", lambda problem: None)
+            monkeypatch.setattr(fitted_posterior, "BEARABLE", np.inf)

@@ -14,8 +14,8 @@ import chainrule
 from chainrule._records import to_json
 from chainrule.cli import run
 from chainrule.cli._run import COMMANDS
+from chainrule.optimize.stopping import SENTENCES
 from chainrule.tables.reading import MOST_CELLS
-from chainrule.training.optimizers.stopping import SENTENCES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

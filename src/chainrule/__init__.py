@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from chainrule.heart.gradient_check import GradientCheck, check_gradient
     from chainrule.heart.network import Network
     from chainrule.heart.outputs import Loss
-    from chainrule.model_file import load_model, save_model
-    from chainrule.training.minimize import Fit, minimize
-    from chainrule.training.model import Model
-    from chainrule.training.objective import Objective
+    from chainrule.model.model import Model
+    from chainrule.model.model_file import load_model, save_model
+    from chainrule.objectives.objective import Objective
+    from chainrule.optimize.minimize import Fit, minimize
 
 __version__ = "0.1.0"
 
@@ -52,18 +52,18 @@ __all__ = [
 
 _LATER = {
     "Activation": "chainrule.heart.activations",
-    "Fit": "chainrule.training.minimize",
+    "Fit": "chainrule.optimize.minimize",
     "GradientCheck": "chainrule.heart.gradient_check",
     "Loss": "chainrule.heart.outputs",
-    "Model": "chainrule.training.model",
+    "Model": "chainrule.model.model",
     "Network": "chainrule.heart.network",
     "NetworkClassifier": "chainrule.estimators",
     "NetworkRegressor": "chainrule.estimators",
-    "Objective": "chainrule.training.objective",
+    "Objective": "chainrule.objectives.objective",
     "check_gradient": "chainrule.heart.gradient_check",
-    "load_model": "chainrule.model_file",
-    "minimize": "chainrule.training.minimize",
-    "save_model": "chainrule.model_file",
+    "load_model": "chainrule.model.model_file",
+    "minimize": "chainrule.optimize.minimize",
+    "save_model": "chainrule.model.model_file",
 }
 
 

@@ -21,8 +21,8 @@ from chainrule.heart.chain_rule import Trace
 from chainrule.heart.gradient_check import central_differences
 from chainrule.heart.network import Network
 from chainrule.heart.seed_protocol import seed_objective
-from chainrule.training.minimize import minimize
-from chainrule.training.objective import Objective
+from chainrule.objectives.objective import Objective
+from chainrule.optimize.minimize import minimize
 
 __all__ = [
     "Neural_Network",

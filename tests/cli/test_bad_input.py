@@ -12,7 +12,7 @@ import pytest
 
 from chainrule._printable import printable
 from chainrule.cli._output import Progress, csv_text
-from chainrule.model_file import load_model
+from chainrule.model.model_file import load_model
 
 BAD_TABLES = {
     "empty": ("", "is empty"),

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from chainrule.model_file import load_model
+from chainrule.model.model_file import load_model
 
 
 def test_help_and_version(run):

@@ -16,7 +16,7 @@ import pytest
 
 import chainrule._files as files
 from chainrule import load_model
-from chainrule.training import checkpoint, restarts
+from chainrule.optimize import checkpoint, multistart
 
 ROWS = "a,b,y\n" + "".join(
     f"{i % 7},{i % 5},{i % 7 * 0.5 + (i * 3) % 11 * 0.1:.2f}\n" for i in range(40)
@@ -116,8 +116,8 @@ def test_what_can_be_refused_is_refused_before_training(run, tmp_path, monkeypat
     def trained(*_, **__):
         raise AssertionError("there was training")
 
-    monkeypatch.setattr(restarts, "minimize_from_starts", trained)
-    monkeypatch.setattr("chainrule.training.minimized.minimize_from_starts", trained)
+    monkeypatch.setattr(multistart, "minimize_from_starts", trained)
+    monkeypatch.setattr("chainrule.pipeline.minimization.minimize_from_starts", trained)
     table = tmp_path / "t.csv"
     rows = (f"{i % 7}e{150 if '--scale' in options else 0},{i % 3}" for i in range(30))
     table.write_text("\n".join(["a,y", *rows]))
@@ -189,7 +189,7 @@ def test_a_resumed_fit_has_the_bits_of_one_that_was_never_stopped(
     options = "--target", "y", "--method", method, "--restarts", 4, "--alpha", 0.1
     whole, resumed, kept = tmp_path / "whole.json", tmp_path / "resumed.json", tmp_path / "c.npz"
     run("fit", folder, *options, "--out", whole)
-    made, real = 0, restarts.walked
+    made, real = 0, multistart.walked
 
     def stopped(*arguments, **more):
         nonlocal made
@@ -198,10 +198,10 @@ def test_a_resumed_fit_has_the_bits_of_one_that_was_never_stopped(
             raise KeyboardInterrupt
         return real(*arguments, **more)
 
-    monkeypatch.setattr(restarts, "walked", stopped)
+    monkeypatch.setattr(multistart, "walked", stopped)
     cut = run("fit", folder, *options, "--out", resumed, "--checkpoint", kept)
     assert cut.code == (130 if made else 0)
-    monkeypatch.setattr(restarts, "walked", real)
+    monkeypatch.setattr(multistart, "walked", real)
     for _ in range(2):  # in the middle, and when it had ended
         done = run("fit", folder, *options, "--out", resumed, "--checkpoint", kept)
         assert done.code == 0, done.err

@@ -16,8 +16,8 @@ from chainrule import (
     load_model,
     save_model,
 )
-from chainrule.training import belief
-from chainrule.training.insight import _contrasts, of_rows
+from chainrule.bayes import fitted_posterior
+from chainrule.model.diagnostics import _contrasts, of_rows
 
 RNG = np.random.default_rng(4)
 X = RNG.uniform(-2, 2, (80, 3)) * [1.0, 10.0, 0.1]
@@ -385,7 +385,7 @@ def test_what_was_cut_short_on_its_way_says_nothing_of_how_sure_it_is():
 @pytest.mark.filterwarnings("ignore:the target is far")
 @pytest.mark.parametrize("constraint", ["signs", "fixed"])
 def test_rows_left_out_later_are_those_left_out_while_training(constraint, monkeypatch):
-    monkeypatch.setattr(belief, "BEARABLE", np.inf)  # one by one, not in folds
+    monkeypatch.setattr(fitted_posterior, "BEARABLE", np.inf)  # one by one, not in folds
     rng = np.random.default_rng(1)
     A = np.sort(rng.uniform(-2, 2, (25, 1)), axis=0)
     y = np.round(A[:, 0]) + 0.3 * rng.standard_normal(25)

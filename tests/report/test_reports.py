@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from chainrule import Network
+from chainrule.model.model import Model
 from chainrule.report.summary import summary
 from chainrule.report.trace_json import trace_json
 from chainrule.report.worked_example import worked_example
 from chainrule.tables.scaling import fit_scaling
-from chainrule.training.model import Model
 from random_problems import random_problem
 
 

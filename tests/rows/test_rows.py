@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from chainrule import Network, Objective
+from chainrule.bayes import fitted_posterior
+from chainrule.bayes.laplace import inverse_root
+from chainrule.bayes.leverage import influence
 from chainrule.kernels import native
-from chainrule.model_file import dump_model
+from chainrule.model.model_file import dump_model
+from chainrule.pipeline.fit import train
 from chainrule.rows.memory import BLOCK_ROWS, MemoryRows
-from chainrule.statistics.evidence import inverse_root
-from chainrule.statistics.influence import influence
 from chainrule.tables.scaling import scaling_of
-from chainrule.training import belief
-from chainrule.training.train import train
 from random_problems import random_problem, relative_error
 from sevens import sevens
 
@@ -48,7 +48,7 @@ def test_costs_and_all_their_derivatives_are_those_of_rows_in_memory(seed):
     assert free[0] == free[1]
     root = inverse_root(one, theta)
     found = [influence(net, theta, o.rows, root) for o in (one, other)]
-    for name in ("leverage", "alone", "z", "S", "z_without", "distance"):
+    for name in ("leverage", "max_leverage", "z", "S", "z_without", "distance"):
         here, there = (getattr(of, name) for of in found)
         assert here == pytest.approx(there, rel=1e-9, abs=1e-12)
 
@@ -157,7 +157,7 @@ FEW = ("numbers", "in folds", "chances")
 def test_a_whole_fit_asks_rows_only(kind, monkeypatch):
     net, given = KINDS[kind]
     if kind == "in folds":
-        monkeypatch.setattr(belief, "BEARABLE", 0.0)
+        monkeypatch.setattr(fitted_posterior, "BEARABLE", 0.0)
     one, other = of_kind(kind, net)
     names = tuple("yzu"[: one.n_outputs])
     options = {"n_restarts": 2, "noise": "constant", "target_names": names, **given}

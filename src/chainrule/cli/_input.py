@@ -15,12 +15,12 @@ from chainrule._contracts import Array
 from chainrule._errors import DataError, ModelFileError
 from chainrule._files import open_descriptor, require_other_file, require_writable
 from chainrule.cli._output import note
-from chainrule.model_file import is_model, load_model, parse_model
+from chainrule.model.model import Model
+from chainrule.model.model_file import is_model, load_model, parse_model
 from chainrule.report.summary import termination_of
 from chainrule.tables.cells import Missing
 from chainrule.tables.reading import MOST_CELLS, Format, files_of, is_table, read_table
 from chainrule.tables.table import Table, listed
-from chainrule.training.model import Model
 
 _MARKS = {"tab": "\t", "\\t": "\t", "space": " ", "apostrophe": "'", "none": ""}
 

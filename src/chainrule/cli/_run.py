@@ -51,7 +51,7 @@ class _LazyGroup(click.Group):
         # late, so that starting stays light
         import numpy as np
 
-        from chainrule.training.blas import one_thread
+        from chainrule._blas import one_thread
 
         # what is printed has the same bits on any number of threads; what is not finite is refused
         # where it would be used

@@ -8,8 +8,8 @@ from chainrule._errors import ConfigurationError
 from chainrule._printable import page
 from chainrule.cli._input import model_from
 from chainrule.cli._output import note, say, say_json
+from chainrule.model.optimum import Best, best_input
 from chainrule.tables.cells import cut
-from chainrule.training.best import Best, best_input
 
 
 @click.command(name="best")

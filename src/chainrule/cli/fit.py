@@ -12,7 +12,10 @@ import click
 
 from chainrule._errors import ConfigurationError, WriteError
 from chainrule._files import keep_aside, open_descriptor
+from chainrule._interrupts import interrupts_wait
 from chainrule._records import to_json
+from chainrule.bayes.fitted_posterior import NOISE
+from chainrule.bayes.student_t import STUDENT
 from chainrule.cli._columns import WEIGHT, column_options, columns_of
 from chainrule.cli._input import (
     reading_options,
@@ -25,22 +28,19 @@ from chainrule.heart.activations import ACTIVATIONS
 from chainrule.heart.initialisation import SCHEMES
 from chainrule.heart.network import Network
 from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
-from chainrule.model_file import dump_model, save_model
-from chainrule.report.knowledge import far_off_line
+from chainrule.model.model import Model
+from chainrule.model.model_file import dump_model, save_model
+from chainrule.optimize.checkpoint import require_checkpoint
+from chainrule.optimize.methods import METHODS
+from chainrule.pipeline.fit import Trained, train
+from chainrule.pipeline.plan import EVIDENCE, RULE
+from chainrule.report.knowledge import outlier_line
 from chainrule.report.summary import summary
 from chainrule.tables.cells import Missing
 from chainrule.tables.encoding import encode, input_names
 from chainrule.tables.reading import Format
 from chainrule.tables.scaling import KINDS
 from chainrule.tables.targets import layer_for
-from chainrule.training.belief import NOISE
-from chainrule.training.checkpoint import require_checkpoint
-from chainrule.training.interrupts import interrupts_wait
-from chainrule.training.methods import METHODS
-from chainrule.training.model import Model
-from chainrule.training.penalized import EVIDENCE, RULE
-from chainrule.training.robust import STUDENT
-from chainrule.training.train import Trained, train
 
 COLUMNS = ("targets", "task", "drop", "number", "category", "dates", "weight", "missing")
 
@@ -244,7 +244,7 @@ def command(
     if cut_short is not None:
         note(trained.restarts.why_cut_short(options["restarts"]))
     if model.report is not None and model.report.outliers and options["noise"] != STUDENT:
-        note(f"{far_off_line(model.report.outliers)}. Check these rows, or use --noise student")
+        note(f"{outlier_line(model.report.outliers)}. Check these rows, or use --noise student")
     if not trained.fit.converged:
         note(f"training did not converge: {trained.fit.termination}")
     if not kept:

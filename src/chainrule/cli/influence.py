@@ -14,12 +14,12 @@ from chainrule._printable import page
 from chainrule.cli._input import inputs_of, model_and_table, one_of, reading_options, targets_of
 from chainrule.cli._output import note, say, say_json
 from chainrule.heart.network import row_weights
+from chainrule.model import diagnostics
+from chainrule.model.model import Model
 from chainrule.report.knowledge import BY_ITSELF, said_of_row
 from chainrule.tables.cells import option, quoted
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
-from chainrule.training import insight
-from chainrule.training.model import Model
 
 SAME = 1e-3  # of γ
 WEIGHTED = ". If the fit had a --weight, say it here too"
@@ -77,7 +77,7 @@ def command(
     if row is None:
         if target is not None:
             raise ConfigurationError("--target says of which target votes are; give --row too")
-        found = insight.of_rows(trained, X, Y, w)
+        found = diagnostics.of_rows(trained, X, Y, w)
         known = trained.report and trained.report.posterior
         gamma = known.gamma if known else found.gamma
         if n == learned and abs(found.gamma - gamma) > SAME * gamma:
@@ -101,8 +101,8 @@ def command(
             raise DataError(f"--row {row} counts nothing; choose one with a weight above 0")
         here = int(np.searchsorted(counts, row - 1))
         k = one_of(trained.target_names, target, "target")
-        w = w * insight.counts_of_tails(trained, X, Y)
-        votes = insight.votes(trained, X[here : here + 1], X, w)[0, k, :, k]
+        w = w * diagnostics.counts_of_tails(trained, X, Y)
+        votes = diagnostics.votes(trained, X[here : here + 1], X, w)[0, k, :, k]
         name = trained.target_names[k]
         columns = {
             "row": row,
@@ -132,7 +132,7 @@ def _weight(model: Model, data: Table, source: str) -> str | None:
 
 
 def _row_lines(
-    model: Model, found: insight.OfRows, Y: Array, counts: Places, order: Places
+    model: Model, found: diagnostics.OfRows, Y: Array, counts: Places, order: Places
 ) -> list[str]:
     lines = [
         f"leverages add up to γ = {found.gamma:.2f}",

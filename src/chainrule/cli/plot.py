@@ -19,12 +19,12 @@ from chainrule.cli._input import (
     targets_of,
 )
 from chainrule.cli._output import Progress, say, say_json
+from chainrule.model.model import Model
 from chainrule.pictures import costs, diagram, predictions, surfaces
 from chainrule.pictures.style import label, save
 from chainrule.tables.dates import as_date
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
-from chainrule.training.model import Model
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from chainrule._errors import DataError
 from chainrule._files import write_atomically
 from chainrule.cli._input import inputs_of, model_and_table, reading_options, require_free
 from chainrule.cli._output import Progress, csv_text, note, say_json, tell
-from chainrule.model_file import is_model
+from chainrule.model.model import Certainty, Model
+from chainrule.model.model_file import is_model
 from chainrule.report.summary import score_lines
 from chainrule.tables import targets
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
-from chainrule.training.model import Certainty, Model
 
 MOST_NAMED = 5
 

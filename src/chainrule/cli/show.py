@@ -8,8 +8,8 @@ from chainrule._contracts import Array
 from chainrule._records import to_json
 from chainrule.cli._input import model_from
 from chainrule.cli._output import say, say_json
+from chainrule.model.diagnostics import errors_of_weights
 from chainrule.report.summary import summary, termination_of
-from chainrule.training.insight import errors_of_weights
 
 
 @click.command(name="show")

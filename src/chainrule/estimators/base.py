@@ -25,7 +25,13 @@ from chainrule.estimators.insight import InsightMixin
 from chainrule.estimators.parameters import require_parameters
 from chainrule.heart.network import Network, row_weights
 from chainrule.kernels import native
-from chainrule.report.knowledge import far_off_line
+from chainrule.model.model import Model
+from chainrule.objectives.constraints import fixed_weights, monotone_signs
+from chainrule.optimize.checkpoint import fingerprint
+from chainrule.optimize.history import COLUMNS, Iteration
+from chainrule.optimize.stopping import Termination
+from chainrule.pipeline.fit import Trained, train
+from chainrule.report.knowledge import outlier_line
 from chainrule.report.summary import summary
 from chainrule.tables import targets
 from chainrule.tables.cells import Missing
@@ -34,12 +40,6 @@ from chainrule.tables.frames import collected, from_array, from_frame, is_frame
 from chainrule.tables.number_format import PLAIN
 from chainrule.tables.table import Table
 from chainrule.tables.targets import Targets
-from chainrule.training.checkpoint import fingerprint
-from chainrule.training.constraints import fixed_weights, monotone_signs
-from chainrule.training.history import COLUMNS, Iteration
-from chainrule.training.model import Model
-from chainrule.training.optimizers.stopping import Termination
-from chainrule.training.train import Trained, train
 
 MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
 MOST_SEED = np.iinfo(np.int32).max
@@ -110,8 +110,8 @@ class NetworkEstimator(
         names: tuple[str, ...],
         sample_weight: Any,
         strata: Any = None,
-        weight_unit: float | None = None,
-        once: Array | None = None,
+        row_weight_unit: float | None = None,
+        unit_weight: Array | None = None,
     ) -> None:
         table = self._checked(X, reset=True)
         if len(target.Y) != len(table):
@@ -127,7 +127,7 @@ class NetworkEstimator(
             table, weights = table.rows(counts), weights[counts]
             target = replace(target, Y=target.Y[counts])
             strata = None if strata is None else strata[counts]
-            once = None if once is None else once[counts]
+            unit_weight = None if unit_weight is None else unit_weight[counts]
         names = tuple(free_name(name, table.names) for name in names)
         types = self._types(table, weights)
         inputs = encode(types, table).X
@@ -167,8 +167,8 @@ class NetworkEstimator(
                 alpha=self.alpha,
                 sample_weight=weights,
                 skip=isinstance(self.skip, str) and not self.warm_start,
-                weight_unit=weight_unit,
-                once=once,
+                row_weight_unit=row_weight_unit,
+                unit_weight=unit_weight,
                 row_numbers=counts,
                 fixed=fixed,
                 signs=(lambda net: monotone_signs(net, directions)) if auto else signs,
@@ -375,7 +375,7 @@ class NetworkEstimator(
         report = trained.model.report
         if report is not None and report.outliers and report.student is None:
             warnings.warn(
-                f"{far_off_line(report.outliers, first=0)}; row numbers start at 0. Check these "
+                f"{outlier_line(report.outliers, first=0)}; row numbers start at 0. Check these "
                 "rows, or let them count less with noise='student'",
                 UserWarning,
                 stacklevel=4,

@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
+from chainrule.bayes.default_alpha import row_weight_unit_of
+from chainrule.bayes.leverage import unit_weights
 from chainrule.estimators.base import NetworkEstimator
 from chainrule.estimators.callbacks import with_callbacks
 from chainrule.estimators.given import labels_of, numbered
@@ -19,11 +21,9 @@ from chainrule.estimators.parameters import is_real
 from chainrule.heart.activations import Activation
 from chainrule.heart.network import row_weights
 from chainrule.heart.outputs import Loss
-from chainrule.statistics.influence import taken_once
+from chainrule.optimize.problem import Optimizer
 from chainrule.tables import targets
 from chainrule.tables.targets import Classes, Targets
-from chainrule.training.optimizers.problem import Optimizer
-from chainrule.training.penalty import unit_of_weights
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):
@@ -157,9 +157,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if self.class_weight is not None:
             each = self._of_classes(codes, weights)
             if np.any(each % 1.0) and weights @ each > 0.0:
-                unit = unit_of_weights(weights[weights > 0])
+                unit = row_weight_unit_of(weights[weights > 0])
                 unit *= float((weights @ each**2) / (weights @ each))
-                once = taken_once(weights) * each
+                once = unit_weights(weights) * each
             weights = weights * each
         self._require_classes(codes[weights > 0])
         target = Targets(targets.one_hot(codes, classes), classes)

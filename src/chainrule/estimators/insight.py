@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from chainrule._contracts import Array
 from chainrule._records import to_json
 from chainrule.heart.network import row_weights
-from chainrule.training import insight
-from chainrule.training.best import Best, best_input
-from chainrule.training.model import Model
-from chainrule.training.objective import require_finite
-from chainrule.training.train import Trained
+from chainrule.model import diagnostics
+from chainrule.model.model import Model
+from chainrule.model.optimum import Best, best_input
+from chainrule.objectives.objective import require_finite
+from chainrule.pipeline.fit import Trained
 
 MOST_NAMED = 5
 
@@ -47,7 +47,7 @@ class _Known:
     scores : dict
         How good that is.
     relevance : dict of str to dict
-        By output and input: see `chainrule.training.insight.relevance`.
+        By output and input: see `chainrule.model.diagnostics.relevance`.
     """
 
     log_evidence: float | None
@@ -74,7 +74,7 @@ def _of_training(trained: Trained) -> _Known:
     if belief is None or said is None:
         return _Known(height, alpha, None, None, [], [], None, None, None, None, {}, {})
     known = belief.posterior
-    W, b = insight.errors_of_weights(model)
+    W, b = diagnostics.errors_of_weights(model)
     scale = model.target_scaling.scale
     return _Known(
         height,
@@ -104,7 +104,7 @@ class InsightMixin:
         `model_.input_names`. Of classes they are those of the probabilities.
         """
         check_is_fitted(self)
-        found = insight.derivatives(self.model_, self._inputs(X))
+        found = diagnostics.derivatives(self.model_, self._inputs(X))
         return found[:, 0] if found.shape[1] == 1 else found
 
     def votes(
@@ -142,8 +142,8 @@ class InsightMixin:
             Y = self.model_.network.targets(y, len(inputs))
             require_finite(Y, "y")
         weights = row_weights(sample_weight, len(inputs))
-        weights = weights * insight.counts_of_tails(self.model_, inputs, Y)
-        found = insight.votes(self.model_, self._inputs(X), inputs, weights)
+        weights = weights * diagnostics.counts_of_tails(self.model_, inputs, Y)
+        found = diagnostics.votes(self.model_, self._inputs(X), inputs, weights)
         return found[:, 0, :, 0] if found.shape[1] == 1 else found
 
     def is_far(self, X: Any) -> NDArray[np.bool_]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from chainrule._errors import ConfigurationError
+from chainrule.bayes.fitted_posterior import NOISE
 from chainrule.heart.activations import Activation
 from chainrule.tables.encoding import RULES
-from chainrule.training.belief import NOISE
 
 
 def require_parameters(estimator: Any) -> None:

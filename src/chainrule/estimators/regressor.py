@@ -17,9 +17,9 @@ from chainrule.estimators.callbacks import with_callbacks
 from chainrule.estimators.given import numbers_of
 from chainrule.heart.activations import Activation
 from chainrule.heart.outputs import Loss
+from chainrule.model.model import Certainty
+from chainrule.optimize.problem import Optimizer
 from chainrule.tables.targets import Targets
-from chainrule.training.model import Certainty
-from chainrule.training.optimizers.problem import Optimizer
 
 
 class NetworkRegressor(RegressorMixin, NetworkEstimator):
@@ -33,7 +33,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     hidden_layer_sizes : int, sequence of int or "auto", default (10,)
         Units of the hidden layers; 0 or () for none, a linear model; "auto" for one layer of
         the fewest, or none, whose evidence is within 3 nats of the highest
-        (`chainrule.training.growth`).
+        (`chainrule.bayes.model_selection`).
     activation : str or Activation, or a sequence of them, default "tanh"
         Of the hidden layers: sigmoid, tanh, relu, softplus, silu, identity, or one of your own,
         whose derivative is checked before it is used.
@@ -50,8 +50,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         `monotonic_cst`.
     alpha : float, sequence of float, "evidence" or "rule", default "evidence"
         The penalty ½ α Σ W² on the weights of standardized columns: one for each column, by the
-        evidence (`chainrule.training.bayes`); by rule, from the widths of the layers and the noise
-        found in the target (`chainrule.training.penalty`); one number, or one for each layer.
+        evidence (`chainrule.bayes.empirical_bayes`); by rule, from the widths of the layers and the
+        noise found in the target (`chainrule.bayes.default_alpha`); one number, or one for each
+        layer.
     method : str or Optimizer, default "auto"
         auto, lm, broyden, bfgs, lbfgs or gd: see `minimize`.
     n_restarts : int, default 3
@@ -81,7 +82,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
     monotonic_cst : mapping of str to int, or sequence of int, optional
         For some columns, or for all, 1 if predictions must not fall where the column rises, -1 if
         they must not rise, 0 if they may do either. By the signs of the weights (Sill 1998; see
-        `chainrule.training.constraints`).
+        `chainrule.objectives.constraints`).
     early_stopping : bool, default False
         Whether some rows are held out of training and end it where they cost least.
     validation_fraction : float, default 0.1

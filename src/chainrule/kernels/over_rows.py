@@ -13,10 +13,9 @@ import numpy as np
 
 from chainrule._contracts import Array, Evaluation
 from chainrule.heart.network import Network
-from chainrule.kernels import native, reference
+from chainrule.kernels import determinant, native, reference
 from chainrule.rows.memory import BLOCK_ROWS, MemoryRows
 from chainrule.rows.protocol import Block, Rows
-from chainrule.statistics import determinant
 
 NUMBERS_AT_ONCE = 300_000  # of second derivatives
 CUBE_ROOT_OF_EPS = float(np.finfo(np.float64).eps) ** (1 / 3)

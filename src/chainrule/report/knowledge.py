@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from chainrule.tables.cells import cut
-from chainrule.training.evidence import ENDS
-from chainrule.training.fit_report import (
+from chainrule.bayes.evidence import ENDS
+from chainrule.bayes.model_selection import ENDS as SIZES_ENDED
+from chainrule.model.fit_report import (
     EvidenceReport,
     GrowthReport,
     InfluentialRow,
@@ -19,8 +19,8 @@ from chainrule.training.fit_report import (
     SkipReport,
     StudentReport,
 )
-from chainrule.training.growth import ENDS as SIZES_ENDED
-from chainrule.training.model import Model
+from chainrule.model.model import Model
+from chainrule.tables.cells import cut
 
 BY_ITSELF = "   decides by itself"
 MOST_GROUPS = 40
@@ -106,7 +106,7 @@ def left_out_lines(known: PosteriorReport, n_rows: int, model: Model) -> Iterato
         yield f"             {TOO_SURE['columns']}"
 
 
-def far_off_line(outliers: Sequence[OutlierReport], first: int = 1) -> str:
+def outlier_line(outliers: Sequence[OutlierReport], first: int = 1) -> str:
     """Return which rows have targets far from what others predict, rows counted from `first`."""
     named = ", ".join(
         f"row {of.row - 1 + first} ({of.off:.3g} standard deviations)"
@@ -123,7 +123,7 @@ def known_lines(model: Model, known: PosteriorReport) -> Iterator[str]:
         held = f"{known.leave_one_out.coverage:.1%} of the rows, each by a fit without it"
         yield f"coverage     ± 1.96 standard deviations would have held {held}"
     if known.outliers:
-        yield f"far off      {far_off_line(known.outliers)}"
+        yield f"far off      {outlier_line(known.outliers)}"
     yield from _relevance_lines(known.sensitivity)
     yield from _influence_lines(model, known.influence.rows)
 

@@ -18,12 +18,12 @@ from chainrule._contracts import Array, Evaluation
 from chainrule.heart import activations, chain_rule
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.heart.network import Network
+from chainrule.objectives.objective import Objective
+from chainrule.optimize.history import Iteration
+from chainrule.optimize.minimize import Fit, minimize
 from chainrule.pictures import costs, predictions, surfaces
 from chainrule.pictures.activations import activation_figure
 from chainrule.tables.scaling import Scaling, fit_scaling
-from chainrule.training.history import Iteration
-from chainrule.training.minimize import Fit, minimize
-from chainrule.training.objective import Objective
 
 HOURS = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
 SCORES = np.array([[75.0], [82.0], [93.0]])

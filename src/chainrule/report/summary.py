@@ -8,6 +8,12 @@ import numpy as np
 
 from chainrule._contracts import Array
 from chainrule._printable import page
+from chainrule.model.diagnostics import errors_of_weights
+from chainrule.model.fit_report import CertificateReport, FitReport
+from chainrule.model.model import Model
+from chainrule.model.scores import NumberScores, Scores
+from chainrule.optimize.starts import agreement
+from chainrule.optimize.stopping import Termination
 from chainrule.report.knowledge import (
     evidence_lines,
     known_lines,
@@ -16,14 +22,8 @@ from chainrule.report.knowledge import (
     skip_line,
     tails_lines,
 )
-from chainrule.statistics.scores import NumberScores, Scores
 from chainrule.tables.cells import cut
 from chainrule.tables.scaling import Scaling
-from chainrule.training.fit_report import CertificateReport, FitReport
-from chainrule.training.insight import errors_of_weights
-from chainrule.training.model import Model
-from chainrule.training.optimizers.stopping import Termination
-from chainrule.training.starts import agreement
 
 ROWS_PER_WEIGHT = 10
 MOST_COLUMNS = 40

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from chainrule._contracts import Array
+from chainrule.model.model import Model, require_predictable
 from chainrule.tables import targets
-from chainrule.training.model import Model, require_predictable
 
 VERSION = 1
 

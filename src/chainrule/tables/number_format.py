@@ -79,13 +79,13 @@ class NumberFormat:
     decimal : {".", ","}
     thousands : {"", ",", ".", " ", "'", "_"}
         What stands between groups of three digits, if anything does.
-    settled : bool
+    refine : bool
         Whether it was said, or a cell leaves no choice of the decimal mark.
     """
 
     decimal: str = "."
     thousands: str = ""
-    settled: bool = field(default=False, compare=False)
+    refine: bool = field(default=False, compare=False)
     _grouped: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -223,7 +223,7 @@ def ambiguous(column: Cells, form: NumberFormat) -> str | None:
 
     None if other cells settle that it is a decimal mark.
     """
-    if form.settled or column.find(_pattern(_SURELY_DECIMAL, form.decimal)) is not None:
+    if form.refine or column.find(_pattern(_SURELY_DECIMAL, form.decimal)) is not None:
         return None
     return column.find(_pattern(_AMBIGUOUS, form.decimal), form.decimal)
 

@@ -1,0 +1,1 @@
+"""Priors, evidence, posterior and leave-one-out: see README.md."""

@@ -1,0 +1,373 @@
+"""Bayesian regularization: one penalty by the evidence, for all starts.
+
+The evidence is maximized from several levels of penalty and noise, from the best linear function
+and from the first few starts. The penalty of the highest is the one from which every start is then
+minimized, as with any other. How high the evidence is at each of their minima says which of them is
+the best: not the lowest cost, which rewards weights that are known too well to be likely.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from threading import Event
+from typing import TypeVar
+
+import numpy as np
+from scipy import linalg
+
+from chainrule._blas import one_thread
+from chainrule._contracts import Array
+from chainrule._errors import TrainingError
+from chainrule.bayes.evidence import (
+    TOLERANCE,
+    Evidence,
+    Point,
+    Problem,
+    Step,
+    maximize_evidence,
+)
+from chainrule.bayes.laplace import Priors, laplace
+from chainrule.bayes.linear_start import linear_start
+from chainrule.heart.initialisation import Starts
+from chainrule.heart.network import Network
+from chainrule.kernels import native
+from chainrule.objectives.objective import Objective
+from chainrule.optimize.methods import choose
+from chainrule.optimize.minimize import descended
+from chainrule.optimize.stopping import limits
+
+MOST_WEIGHTS = 2_000
+FEWEST_ROWS = 10
+BEGINNINGS, CLIMBS = 3, 2  # minima at which it is looked at, and from which it is maximized
+LEAST_GAMMA = 1e-3  # of a group, in a mean over groups
+GONE = 0.5  # of all weights that have a prior, how many the data determine
+SAME_HEIGHT, ALIKE, EDGE = 1e-3, 1.0, 3.0  # nats
+ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000
+PERCENT = 0.01
+ROUGHLY = 1e-3  # nats for each weight: enough for a fit without some of the rows
+INTERRUPTED = "interrupted"
+# ln α above the usual one, and the share of the variance that is taken for noise: where weights are
+# many the evidence has many maxima, and where the search begins decides which of them is found
+LEVELS = ((1.0, 0.3), (2.0, 0.5))
+SMALLER = 0.5  # of the starting weights there
+ROWS_PER_COLUMN = 4  # below which α of all rows tells a fit without some of them what to look for
+COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
+
+
+T = TypeVar("T")
+
+
+def why_no_evidence(objective: Objective, row_weight_unit: float = 1.0) -> str | None:
+    """Return why the evidence cannot be had, or None if it can."""
+    p, rows = objective.net.n_parameters, float(objective.w.sum()) / row_weight_unit
+    if p > MOST_WEIGHTS:
+        return (
+            f"{p:,} weights > {MOST_WEIGHTS:,}: second derivatives take too long for the evidence"
+        )
+    if rows < FEWEST_ROWS:
+        return f"fewer than {FEWEST_ROWS} rows: too few to tell noise"
+    if objective.highest_order < 2:
+        return "the loss has no second derivatives"
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """What the evidence says about all weights, and how well it says it.
+
+    Attributes
+    ----------
+    priors : Priors
+    best : Evidence
+        Of all searches.
+    row_weight_unit : float
+        The weight that counts as one row.
+    n_climbs, n_rows : int
+        From how many minima, and on how many rows, it was found.
+    """
+
+    priors: Priors
+    best: Evidence
+    row_weight_unit: float
+    n_climbs: int
+    n_rows: int
+    noisy: bool = field(repr=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C has ended the search: it is what had been found."""
+        return self.best.ended == INTERRUPTED
+
+    @property
+    def decay(self) -> Array:
+        """The penalty for an `Objective`, (p,)."""
+        return self.row_weight_unit * self.best.priors.spread(self.best.alpha) / self.best.beta
+
+    def log_evidence(self, objective: Objective, theta: Array) -> float:
+        """Return ln p(y | α, β) at a minimum, NaN where the curvature is not positive."""
+        now = _in_rows(objective, self.row_weight_unit).with_decay(
+            self.decay / self.row_weight_unit
+        )
+        n_numbers = Problem(now, self.priors).n_numbers
+        try:
+            known = laplace(now, theta, self.priors, self.best.beta, n_numbers)
+        except linalg.LinAlgError:
+            return float("nan")
+        return known.log_evidence
+
+
+def estimate_hyperparameters(
+    objective: Objective,
+    priors: Priors,
+    seed: int,
+    row_weight_unit: float = 1.0,
+    *,
+    scheme: str = "auto",
+    n_rows: int | None = None,
+    smaller: Sequence[tuple[Array, Array]] = (),
+    max_time: float | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Penalty:
+    """Return the penalty for which the evidence is highest.
+
+    Parameters
+    ----------
+    objective : Objective
+        With any penalty: it is not looked at.
+    priors : Priors
+    seed, scheme
+        Of the starts, as `minimize_from_starts` takes them.
+    row_weight_unit : float
+        The weight that counts as one row: see `penalty`.
+    n_rows : int, optional
+        On about how many rows, if there are more; as many as `rows_enough` says if left out.
+    smaller : sequence of tuple
+        Of smaller networks ln α and ln β, and their weights as those of this one: the search begins
+        there too.
+    max_time : float, optional
+        Seconds after which what has been found is taken.
+    progress : callable, optional
+        Called now and then with a line of text.
+
+    Raises
+    ------
+    TrainingError
+        If it was not found from any start.
+    KeyboardInterrupt
+        At a Ctrl-C before anything was found; later it ends the search, and what was found is kept.
+    """
+    until = np.inf if max_time is None else time.monotonic() + max_time
+    p, K = objective.net.n_parameters, objective.net.layers[-1]
+    enough = rows_enough(objective.net) if n_rows is None else n_rows
+    sample = _on_rows(_in_rows(objective, row_weight_unit), enough, seed)
+    costly = len(sample.w) * K * p * p > COSTLY
+    starts = objective.admitted(
+        Starts(objective.net, seed, scheme).take(1 if costly else BEGINNINGS)
+    )
+    interrupted = Event()
+
+    def halt() -> str | None:
+        if interrupted.is_set():
+            return INTERRUPTED
+        return "time_limit" if time.monotonic() > until else None
+
+    problem = Problem(sample, priors, until)
+    many = weights_are_many(sample)
+    linear = linear_start(problem) if many else None
+    nested = [*smaller, *([] if linear is None else [linear])]
+    n_levels = len(LEVELS) if many else 0
+
+    def begun(r: int) -> Point | None:
+        try:
+            if halt() and r:
+                return None
+            if r < len(starts):
+                return problem.beginning(starts[r])
+            if r < len(starts) + n_levels:
+                return problem.above(sample.admitted(SMALLER * starts[0]), *LEVELS[r - len(starts)])
+            return problem.among(*nested[r - len(starts) - n_levels])
+        except TrainingError:
+            return None
+
+    def ended(r: int) -> Evidence:
+        def watch(step: Step) -> None:
+            if progress is not None:
+                found = f"log evidence {step.log_evidence:.6g} nats"
+                progress(
+                    f"priors, climb {r + 1} of {len(points)}: {found}, γ = {step.n_effective:.1f}"
+                )
+
+        return maximize_evidence(points[r], watch=watch, halt=halt)
+
+    with one_thread():
+        n = len(starts) + n_levels + len(nested)
+        begun_at = in_parallel(begun, n, interrupted)
+        points = [of for of in begun_at[len(starts) :] if of is not None]
+        points += _distinct(begun_at[: len(starts)])[:CLIMBS]
+        if costly:
+            points = _distinct(points)[:1]
+        if not points and interrupted.is_set():
+            raise KeyboardInterrupt
+        if not points:
+            raise TrainingError(
+                "the evidence was not found: the curvature of the cost is not positive at any "
+                'minimum; give alpha as a number, or "rule"'
+            )
+        found = in_parallel(ended, len(points), interrupted)
+    best = _rounded(_best(found))
+    if interrupted.is_set():
+        best = replace(best, ended=INTERRUPTED)
+    noisy = objective.net.loss == "squared"
+    return Penalty(priors, best, row_weight_unit, len(found), len(sample.w), noisy)
+
+
+def reestimate_hyperparameters(
+    objective: Objective,
+    found: Penalty,
+    seed: int,
+    *,
+    scheme: str = "auto",
+    anew: bool = False,
+    until: float = np.inf,
+) -> Penalty:
+    """Return the penalty for which the evidence of fewer rows is highest.
+
+    The weights begin at a start that has not seen the other rows. Nor do α of columns know them
+    where there are few rows for each: all begin at their mean, since which columns matter by all
+    rows is chosen by the rows that are left out too (Hastie, Tibshirani & Friedman 2009, Elements
+    of Statistical Learning, section 7.10.2).
+
+    Parameters
+    ----------
+    objective : Objective
+        Of these rows.
+    found : Penalty
+        Of all rows.
+    seed, scheme
+        Of the start, as `estimate_hyperparameters` takes them.
+    anew : bool
+        Whether α and β begin not only where they are highest for all rows, but also above and below
+        what is usual.
+    until : float
+        By the monotonic clock, when the search ends where it is.
+
+    Raises
+    ------
+    TrainingError
+        If it was not found.
+    """
+    problem = Problem(_in_rows(objective, found.row_weight_unit), found.priors, until)
+    start = objective.admitted(Starts(objective.net, seed, scheme).take(1))[0]
+    best = found.best
+    logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
+    if float(problem.objective.w.sum()) < ROWS_PER_COLUMN * objective.net.layers[0]:
+        into = np.unique(found.priors.of[objective.net.blocks()["W[1]"]])
+        mean = np.average(logs[into], weights=best.laplace.gamma[into].clip(LEAST_GAMMA))
+        logs[into] = np.round(mean, 1)  # rounding errors are forgotten
+    begin: list[Callable[[], Point]] = [lambda: problem.among(logs, start)]
+    if anew:
+        begin += [
+            lambda: problem.above(objective.admitted(SMALLER * start), *LEVELS[0]),
+            lambda: problem.beginning(start),
+        ]
+
+    def halt() -> str | None:
+        return "time_limit" if time.monotonic() > until else None
+
+    ends: list[Evidence] = []
+    failure: TrainingError | None = None
+    for point in begin:
+        try:
+            ends.append(maximize_evidence(point(), halt=halt, nats=ROUGHLY))
+        except TrainingError as error:
+            failure = error
+    if not ends:
+        assert failure is not None
+        raise failure
+    return replace(found, best=_best(ends), n_climbs=len(ends), n_rows=len(objective.w))
+
+
+def weights_are_many(objective: Objective, row_weight_unit: float = 1.0) -> bool:
+    """Return whether weights are many for so few rows, so that more has to be tried."""
+    numbers = float(objective.w.sum()) / row_weight_unit * objective.net.layers[-1]
+    return numbers < ROWS_PER_WEIGHT * objective.net.n_parameters
+
+
+def rows_enough(net: Network) -> int:
+    """Return how many rows tell the priors of a network."""
+    return max(FEWEST_IN_SAMPLE, ROWS_PER_WEIGHT * net.n_parameters // net.layers[-1])
+
+
+def refine(
+    objective: Objective, theta: Array, max_iter: int | None = None, method: str = "auto"
+) -> Array:
+    """Return the minimum near a point."""
+    chosen = choose(method, objective, len(theta))
+    return descended(objective, theta, chosen, limits(TOLERANCE, max_iter, None)).theta
+
+
+def is_costly(objective: Objective) -> bool:
+    """Return whether one step with second derivatives is many multiplications."""
+    p = objective.net.n_parameters
+    return bool((objective.size[0] + p) * p**2 > COSTLY)
+
+
+def _distinct(points: Sequence[Point | None]) -> list[Point]:
+    """Return the points at which different minima were found, the highest first."""
+    kept: list[Point] = []
+    for point in sorted((of for of in points if of is not None), key=lambda of: -of.height):
+        if not kept or kept[-1].height - point.height > SAME_HEIGHT:
+            kept.append(point)
+    return kept
+
+
+def _best(found: Sequence[Evidence]) -> Evidence:
+    """Return the first of those whose evidence is as good as the highest.
+
+    Which of these is a little higher is chance, and so is where a search ends that has not
+    converged: it has to be better by `EDGE`. One at whose end all weights have gone is the last.
+    """
+    heights = [e.log_evidence - EDGE * (not e.converged) for e in found]
+    enough = max(heights) - ALIKE
+    alike = [e for e, height in zip(found, heights, strict=True) if height >= enough]
+    return next((e for e in alike if e.laplace.gamma.sum() > GONE), alike[0])
+
+
+def in_parallel(work: Callable[[int], T], n: int, interrupted: Event) -> list[T]:
+    """Return what work makes of 0, 1, ..., n-1, on threads; at Ctrl-C what it has made of them."""
+    threads = native.threads() if native.build() else 1
+    with native.at_most(max(1, threads // n)), ThreadPoolExecutor(min(n, threads)) as pool:
+        tasks = [pool.submit(copy_context().run, work, r) for r in range(n)]
+        try:
+            wait(tasks)
+        except KeyboardInterrupt:
+            interrupted.set()
+    return [task.result() for task in tasks]
+
+
+def _rounded(found: Evidence) -> Evidence:
+    """Return α and β to a percent, better than they are known: rounding errors are forgotten."""
+    alpha, beta = (
+        np.exp(PERCENT * np.round(np.log(of) / PERCENT)) for of in (found.alpha, found.beta)
+    )
+    return replace(found, alpha=alpha, beta=float(beta))
+
+
+def _in_rows(objective: Objective, row_weight_unit: float) -> Objective:
+    """Return the objective with weights in rows."""
+    return (
+        objective
+        if row_weight_unit == 1.0
+        else objective.with_weights(objective.w / row_weight_unit)
+    )
+
+
+def _on_rows(objective: Objective, enough: int, seed: int) -> Objective:
+    """Return the objective on about so many rows, chosen at random, all if there are few more."""
+    if len(objective.w) <= 1.5 * enough:
+        return objective
+    return objective.with_rows(objective.rows.sample(enough, seed))

@@ -1,0 +1,163 @@
+"""Fits without a fold of the rows, where first order is not enough.
+
+To first order a fit without a row stays near the one with it. But where the data determine as many
+weights as there are a few rows for each, the fit without it may find another minimum, and another
+penalty: what first order says is then too sure. There every fold of the rows is predicted by a fit
+that has not seen it, from a start that has not seen it either.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from chainrule._contracts import Array
+from chainrule._errors import TrainingError
+from chainrule.bayes.empirical_bayes import in_parallel, is_costly
+from chainrule.bayes.minimum import Minimum, minimum_at, root_of
+from chainrule.bayes.posterior import Spread, spread_of_rows
+from chainrule.objectives.objective import Objective
+from chainrule.rows.protocol import Rows
+
+BEARABLE = 0.1  # γ for each number that was learned, up to which first order is enough
+LESS_OF_CLASSES = 0.3  # of that, where the loss is cross-entropy
+FAR_BEYOND = 0.3  # the same, beyond which the penalty has to be looked for anew
+FOLDS, FOLDS_IF_COSTLY = 10, 5
+
+# of the rows that remain: the cost with its penalty, the same with all weights held, its minimum
+Refit = Callable[[Array, int, bool], tuple[Objective, Objective, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldRefits:
+    """What is predicted for each row by a fit without its fold.
+
+    Attributes
+    ----------
+    n_folds : int
+    anew : bool
+        Whether the penalty was looked for anew.
+    of : Spread
+        At the output, of each of the minima that predict together.
+    variance : ndarray (n,)
+        Of the noise, by the fit without the row; 1 where the loss is the logarithm of a
+        probability.
+    """
+
+    n_folds: int
+    anew: bool
+    of: Spread
+    variance: Array
+
+
+def gamma_per_target(objective: Objective, best: Minimum, counts: Array) -> float:
+    """Return γ for each number that was learned, from 0 to 1."""
+    net = objective.net
+    numbers = net.layers[-1] - (net.output == "softmax")
+    return float(counts @ best.rows.leverage) / (float(counts.sum()) * numbers)
+
+
+def refit_folds(
+    objective: Objective,
+    refit: Refit,
+    minima: int,
+    unit_weight: Array,
+    *,
+    share: float,
+    row_weight_unit: float,
+    least: float,
+    spread_out: float,
+    until: float = np.inf,
+    progress: Callable[[str], None] | None = None,
+) -> FoldRefits | None:
+    """Return what fits without each fold predict for it, None if one fails or time is up.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of all rows.
+    refit : callable
+        ``refit(w, seed, anew)``: see `Penalized.refit_folds`.
+    minima : int
+        How many predict together.
+    unit_weight : ndarray (n,)
+        The weight of each row taken once, which is what a fold is without.
+    share : float
+        As `gamma_per_target` has it.
+    row_weight_unit, least, spread_out
+        As `minimum_at` takes them.
+    until : float
+        By the monotonic clock, when no fit is begun any longer.
+    progress : callable, optional
+        Called with a line of text before every fold.
+    """
+    net, w = objective.net, objective.w
+    costly = is_costly(objective)
+    fold, row = folds(objective.rows, FOLDS_IF_COSTLY if costly else FOLDS)
+    # of rows that are the same in all one is left out, however they are written down
+    copies = np.bincount(row, w)
+    once_out = np.zeros_like(copies)
+    np.maximum.at(once_out, row, unit_weight)
+    left = np.maximum(1.0 - once_out / copies, 0.0)[row]
+    n, anew = int(fold.max()) + 1, share > FAR_BEYOND and not costly
+    shape = minima, len(w), net.layers[-1]
+    z, S, variance = np.empty(shape), np.empty((*shape, shape[-1])), np.zeros(shape[:2])
+    interrupted = Event()
+
+    def without(k: int) -> bool:
+        if interrupted.is_set() or time.monotonic() > until:
+            return False
+        if progress is not None:
+            progress(f"fold {k + 1} of {n}")
+        held_out = fold == k
+        remains = np.where(held_out, w * left, w)
+        stays = remains > 0.0
+        for m in range(minima):
+            try:
+                now, held, there = refit(remains, n * m + k, anew)
+                known = minimum_at(
+                    now,
+                    there,
+                    root_of(held, there),
+                    row_weight_unit,
+                    unit_weight[stays],
+                    least,
+                    spread_out,
+                )
+            except (TrainingError, linalg.LinAlgError):
+                return False
+            if known is None:
+                return False
+            root = np.sqrt(known.variance * row_weight_unit) * known.root
+            of_fold = objective.rows.take(held_out)
+            z[m, held_out], S[m, held_out] = spread_of_rows(net, there, root, of_fold)
+            variance[m, held_out] = known.variance
+        return time.monotonic() <= until
+
+    done = in_parallel(without, n, interrupted)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    if not (all(done) and np.all(np.isfinite(z)) and np.all(np.isfinite(S))):
+        return None
+    return FoldRefits(n, anew, Spread(z, S), variance.mean(axis=0))
+
+
+def folds(rows: Rows, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the fold of each row, and which of the distinct rows it is, both (n,).
+
+    The fold is by chance, but the same in whatever order the rows are, and of rows that are the
+    same in all.
+    """
+    rng = np.random.default_rng(0)
+    of_inputs, of_targets = rng.standard_normal(rows.n_inputs), rng.standard_normal(rows.n_outputs)
+    # one number that tells rows apart; sums without BLAS, which may add in another order
+    keys = rows.map(lambda of: (of.X * of_inputs).sum(axis=1) + (of.Y * of_targets).sum(axis=1))
+    _, row = np.unique(keys, return_inverse=True)
+    n = int(row.max()) + 1
+    return rng.permutation(n)[row] % min(n, most), row

@@ -1,0 +1,70 @@
+"""What is known around one minimum: R, what rows do to it, the variance of the noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from chainrule._contracts import Array
+from chainrule.bayes.default_alpha import LEAST_SHARE
+from chainrule.bayes.laplace import inverse_root
+from chainrule.bayes.leverage import RowInfluence, influence
+from chainrule.bayes.loo import left_out
+from chainrule.objectives.objective import Objective
+
+ROUNDED = 1e-3  # of a leverage
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """One of those that predict together: R, what rows do to it, the variance of the noise."""
+
+    theta: Array
+    root: Array
+    rows: RowInfluence
+    variance: float
+
+    def without(self, objective: Objective, unit_weight: Array, rows: NDArray[np.intp]) -> Minimum:
+        """Return it with fits without each of some rows."""
+        found = left_out(objective, self.theta, unit_weight, self.root, self.rows, rows)
+        return replace(self, rows=found)
+
+
+def minimum_at(
+    objective: Objective,
+    theta: Array,
+    root: Array | None,
+    row_weight_unit: float,
+    unit_weight: Array,
+    least: float,
+    spread_out: float,
+) -> Minimum | None:
+    """Return what is known around one minimum, None where that is nothing."""
+    net, w = objective.net, objective.w
+    if root is None:
+        return None
+    try:
+        rows = influence(net, theta, objective.rows.reweighted(unit_weight), root, spread_out)
+    except linalg.LinAlgError:  # not finite
+        return None
+    if rows.leverage.min() < -ROUNDED or rows.max_leverage.max() > 1.0 + ROUNDED:
+        return None  # a row of the fit has a leverage from 0 to 1: these are lost in rounding
+    if net.loss != "squared":
+        return Minimum(theta, root, rows, 1.0)
+    n_numbers = float(w.sum()) / row_weight_unit * net.layers[-1]
+    free = max(n_numbers - float(w / unit_weight @ rows.leverage), LEAST_SHARE * n_numbers)
+    error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / row_weight_unit
+    return Minimum(theta, root, rows, max(least, spread_out * error / free))
+
+
+def root_of(objective: Objective, theta: Array) -> Array | None:
+    """Return R with (G + D)⁻¹ = R Rᵀ, 0 for weights that are held; None if there is none."""
+    if not np.all(np.isfinite(theta)):
+        return None
+    try:
+        return inverse_root(objective, theta)
+    except linalg.LinAlgError:
+        return None

@@ -1,0 +1,216 @@
+"""How many hidden units: as many as the evidence is highest for (MacKay 1992, Neural Comp. 4:448).
+
+One hidden layer grows until two sizes in a row have gained nothing that counts, and the smallest
+that is as good as the best is taken; no hidden layer is one of the sizes. They are compared on the
+same rows, with as many mirror images of a minimum counted as there are: H units that differ can
+change places in H! ways, and where f is odd, or a sigmoid, each can change its sign.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError, TrainingError
+from chainrule.bayes import empirical_bayes
+from chainrule.bayes.laplace import Priors
+from chainrule.objectives.objective import Objective
+from chainrule.optimize.idle_units import Unit, idle_units_of_rows
+
+SIZES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40)
+PATIENCE = 2  # sizes that gain nothing
+NATS = 3.0  # strong evidence: a ratio of 20 (Kass & Raftery 1995, JASA 90:773)
+MOST_ROWS = 5_000
+MOST_WORK = 5e8  # multiplications for second derivatives
+ODD = ("tanh", "identity")
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size that was tried.
+
+    Attributes
+    ----------
+    hidden, differ, weights : int
+        Units, and how many of them do something that no other does.
+    log_evidence : float
+        In nats, mirror images counted.
+    idle : tuple of str
+        Units that do nothing, or what another one does.
+    penalty : Penalty or None
+        For which that is the evidence, None if it was not found.
+    """
+
+    hidden: int
+    differ: int
+    weights: int
+    log_evidence: float
+    idle: tuple[str, ...]
+    penalty: empirical_bayes.Penalty | None = field(default=None, repr=False)
+
+
+ENDS = {
+    "settled": "",
+    "work": "larger ones were not tried: second derivatives would take too long",
+    "time_limit": "larger ones were not tried: there was no time",
+    "largest": "larger ones were not tried",
+    empirical_bayes.INTERRUPTED: "larger ones were not tried: interrupted",
+}
+
+
+@dataclass(frozen=True)
+class SelectionPath:
+    """The size that was chosen, all that were tried in turn, and why no other was.
+
+    Attributes
+    ----------
+    chosen : Size
+    tried : tuple of Size
+    ended : str
+        One of `ENDS`.
+    """
+
+    chosen: Size
+    tried: tuple[Size, ...]
+    ended: str
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C has ended it."""
+        return self.ended == empirical_bayes.INTERRUPTED
+
+
+def select_architecture(
+    objective_of: Callable[[int], Objective],
+    priors_of: Callable[[Objective], Priors],
+    seed: int,
+    row_weight_unit: float = 1.0,
+    *,
+    scheme: str = "auto",
+    max_time: float | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> SelectionPath:
+    """Return the number of hidden units that the evidence is highest for.
+
+    Parameters
+    ----------
+    objective_of : callable
+        ``objective_of(hidden)``: the cost of a network of that size, with any penalty.
+    priors_of : callable
+        ``priors_of(objective)``: which of its weights share a prior.
+    seed, scheme
+        Of the starts, as `minimize_from_starts` takes them.
+    row_weight_unit : float
+        The weight that counts as one row: see `penalty`.
+    max_time : float, optional
+        Seconds after which no larger size is tried.
+    progress : callable, optional
+        Called now and then with a line of text.
+
+    Raises
+    ------
+    ConfigurationError
+        If the evidence cannot be had.
+    """
+    until = np.inf if max_time is None else time.monotonic() + max_time
+    tried: list[Size] = []
+    worse, ended = 0, "largest"
+
+    def attempt(objective: Objective, hidden: int) -> Size:
+        left = None if max_time is None else max(until - time.monotonic(), 0.0)
+        options: dict[str, Any] = {"scheme": scheme, "max_time": left}
+        return _tried(objective, hidden, priors_of(objective), seed, row_weight_unit, options)
+
+    for hidden in SIZES:
+        objective = objective_of(hidden)
+        if (reason := empirical_bayes.why_no_evidence(objective, row_weight_unit)) and not tried:
+            raise ConfigurationError(
+                f"how many hidden units are needed cannot be found ({reason}); give their number"
+            )
+        if reason or (tried and _work(objective) > MOST_WORK):
+            ended = "work"
+            break
+        if tried and time.monotonic() > until:
+            ended = "time_limit"
+            break
+        if progress is not None:
+            progress(f"{hidden} hidden units")
+        try:
+            size = attempt(objective, hidden)
+        except KeyboardInterrupt:
+            if not tried:
+                raise
+            ended = empirical_bayes.INTERRUPTED
+            break
+        # a linear function may be better than few units, and worse than many
+        best = max((one.log_evidence for one in tried if one.hidden), default=-np.inf)
+        tried.append(size)
+        worse = 0 if size.log_evidence > best + NATS or not hidden else worse + 1
+        if size.penalty is not None and size.penalty.interrupted:
+            ended = empirical_bayes.INTERRUPTED
+            break
+        if worse == PATIENCE:
+            ended = "settled"
+            break
+    best = max(size.log_evidence for size in tried)
+    chosen = next(size for size in tried if size.log_evidence >= best - NATS)
+    # units that do nothing are taken away, if the evidence has no objection
+    smaller, known = chosen.differ, {size.hidden for size in tried}
+    if (
+        1 <= smaller < chosen.hidden
+        and smaller not in known
+        and ended != empirical_bayes.INTERRUPTED
+    ):
+        size = attempt(objective_of(smaller), smaller)
+        tried.append(size)
+        chosen = size if size.log_evidence > chosen.log_evidence - NATS else chosen
+    if chosen.penalty is None:
+        raise TrainingError("the evidence was not found for any size; give the number of units")
+    return SelectionPath(chosen, tuple(tried), ended)
+
+
+def _tried(
+    objective: Objective,
+    hidden: int,
+    priors: Priors,
+    seed: int,
+    row_weight_unit: float,
+    options: dict[str, Any],
+) -> Size:
+    net = objective.net
+    try:
+        found = empirical_bayes.estimate_hyperparameters(
+            objective, priors, seed, row_weight_unit, n_rows=MOST_ROWS, **options
+        )
+    except TrainingError:
+        return Size(hidden, hidden, net.n_parameters, -np.inf, ())
+    idle, differ, mirrored = mirror_images(objective, found.best.theta)
+    height = found.best.log_evidence + mirrored
+    return Size(hidden, differ, net.n_parameters, height, tuple(map(str, idle)), found)
+
+
+def mirror_images(objective: Objective, theta: Array) -> tuple[tuple[Unit, ...], int, float]:
+    """Return idle units, how many of all differ, and ln of the number of images of a minimum."""
+    net = objective.net
+    idle = idle_units_of_rows(net, theta, objective.rows)
+    n_differ, mirrored = 0, 0.0
+    for l in range(2, net.n_layers):
+        differ = net.layers[l - 1] - len({unit.index for unit in idle if unit.layer == l})
+        n_differ += differ
+        mirrored += float(special.gammaln(differ + 1.0))
+        # the sign of a unit: f(-z) is -f(z), or 1 - f(z), and the next bias makes up for the 1
+        f = net.hidden[l - 2]
+        if (f in ODD or (f == "sigmoid" and net.bias)) and not objective.constrained:
+            mirrored += differ * float(np.log(2.0))
+    return idle, n_differ, mirrored
+
+
+def _work(objective: Objective) -> float:
+    net = objective.net
+    return float(min(len(objective.w), MOST_ROWS) * net.layers[-1] * net.n_parameters**2)

@@ -1,0 +1,1 @@
+"""What is minimized: a network, rows, a penalty and constraints."""

@@ -1,0 +1,107 @@
+"""The minima from all starts, and the one at which the penalty was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import TrainingError
+from chainrule.bayes import empirical_bayes, model_selection
+from chainrule.bayes.evidence import TOLERANCE
+from chainrule.objectives.objective import Objective
+from chainrule.optimize.methods import choose
+from chainrule.optimize.minimize import CUT_SHORT, descended
+from chainrule.optimize.multistart import minimize_from_starts, stopped_at
+from chainrule.optimize.saddles import leave_saddles
+from chainrule.optimize.starts import Restarts
+from chainrule.optimize.stopping import Termination, limits
+from chainrule.pipeline.plan import Task
+
+ENDED = ("converged", "no_better_than_mean")
+
+
+def minimize_task(task: Task, n: int, seed: int, options: dict[str, Any]) -> Restarts:
+    """Return the minima from all starts, and which is the best.
+
+    That is the minimum of the search for the penalty if no start has come as high, or there was no
+    time for better.
+    """
+    objective, found, began = task.objective, task.found, time.monotonic()
+
+    def stopped(name: str) -> Restarts:
+        assert found is not None
+        begin = objective.admitted(objective.net.initial(seed=seed))
+        why = Termination(name, "while the penalty was looked for")
+        return stopped_at(objective, found.best.theta, begin, why)
+
+    if task.interrupted:
+        return stopped("interrupted")
+    try:
+        restarts = minimize_from_starts(objective, n, seed, **options)
+    except TrainingError as error:
+        if found is None or error.reason != "time_limit":
+            raise
+        return stopped("time_limit")
+    late = restarts.best.termination.name == "time_limit"
+    if late and found is not None and objective.cost(found.best.theta) < restarts.best.cost:
+        return stopped("time_limit")
+    if found is None or "criterion" not in options or restarts.cut_short is not None:
+        return restarts
+    max_time = options.get("max_time")
+    left = None if max_time is None else max_time - (time.monotonic() - began)
+    try:
+        return _or_of_search(restarts, objective, found, seed, options["criterion"], left)
+    except KeyboardInterrupt:
+        why = Termination("interrupted", "while the best of the starts was looked for")
+        return replace(restarts, cut_short=why)
+    except TrainingError:
+        return restarts
+
+
+def _or_of_search(
+    restarts: Restarts,
+    objective: Objective,
+    found: empirical_bayes.Penalty,
+    seed: int,
+    criterion: Callable[[Array], float],
+    max_time: float | None,
+) -> Restarts:
+    """Return the minima, the best being that of the search if no start has come as high.
+
+    Where weights are many, starts at random may all end in minima of an evidence that is lower by
+    many nats, and so too sure.
+    """
+    out_of_time = max_time is not None and max_time <= 0.0
+    if restarts.best.termination.name not in ENDED or out_of_time:
+        return restarts
+    chosen = choose("auto", objective, len(found.best.theta))
+    rules = limits(TOLERANCE, None, max_time)
+    end = descended(objective, found.best.theta, chosen, rules)
+    if end.claim.name not in CUT_SHORT:
+        # a search that ended at the edge of its minimum may be a rounding beyond it
+        end = leave_saddles(objective, end, chosen, rules)
+    if end.claim.name in CUT_SHORT:
+        return replace(restarts, cut_short=end.claim)
+    if not criterion(end.theta) > criterion(restarts.best.theta) + model_selection.NATS:
+        return restarts
+    begin = objective.admitted(objective.net.initial(seed=seed))
+    best = stopped_at(objective, end.theta, begin, end.claim).best
+    if best.termination.name not in ENDED:
+        return restarts
+    return replace(restarts, best=best, n_agree=0, from_search=True)
+
+
+def predicting(restarts: Restarts, n: int) -> list[Array]:
+    """Return the n minima that predict together, the best first."""
+    best = restarts.best.theta
+    others = [restarts.theta[r] for r in restarts.ranked]
+    if restarts.from_search:
+        return [best]  # the others have been found to be too sure
+    # the best comes again among them, perhaps a Newton step away
+    again = next((k for k, at in enumerate(others) if np.allclose(at, best, atol=1e-6)), 0)
+    return [best, *others[:again], *others[again + 1 :]][:n]

@@ -1,0 +1,438 @@
+"""What is minimized when nobody says it: the size of the network, its penalty, what rows count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule._contracts import Array
+from chainrule._errors import ConfigurationError, TrainingError
+from chainrule.bayes import default_alpha, empirical_bayes, model_selection
+from chainrule.bayes.laplace import Priors
+from chainrule.bayes.priors import priors_of, usual
+from chainrule.bayes.student_t import STUDENT, StudentTNoise, fit_student_t, robust_weights
+from chainrule.heart.initialisation import Starts
+from chainrule.heart.network import Network
+from chainrule.model.model import Model
+from chainrule.objectives.objective import Objective
+from chainrule.optimize.saddles import is_saddle
+
+EVIDENCE, RULE = "evidence", "rule"
+LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
+LEAST_TIME = 1e-3  # seconds
+MOST_ITERATIONS = 300  # of a fit without some of the rows
+FIRST_UNITS = 5  # of the first fit where the size is to be found
+STARTS_AGAIN = 3  # of a fit without some of the rows
+ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
+ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
+SHARE_OF_TIME = 0.5  # that a search may take of what is left
+
+Alpha = float | Sequence[float] | str
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A cost that is ready to be minimized, and how it was found.
+
+    Attributes
+    ----------
+    model : Model
+        Of the network that was chosen, without weights; its targets scaled by their noise.
+    objective : Objective
+    row_weight_unit : float
+        The weight that counts as one row: see `penalty`.
+    alpha : float, sequence of float or ndarray (p,)
+    variance : float or None
+        Of the noise that goes with a penalty by rule.
+    found : Penalty or None
+        By the evidence.
+    reason : str or None
+        Why a penalty by rule is what it is.
+    sizes : Grown or None
+        Of which the size was chosen.
+    tails : HeavyTails or None
+    skip : tuple of float or None
+        The log evidence without and with a skip layer, mirror images counted, by which the network
+        was chosen.
+    interrupted : bool
+        Whether Ctrl-C has ended the search: it is what had been found.
+    """
+
+    model: Model
+    objective: Objective
+    row_weight_unit: float
+    alpha: Any = 0.0
+    variance: float | None = None
+    found: empirical_bayes.Penalty | None = None
+    reason: str | None = None
+    sizes: model_selection.SelectionPath | None = None
+    tails: StudentTNoise | None = None
+    skip: tuple[float, float] | None = None
+    interrupted: bool = False
+
+    @property
+    def criterion(self) -> Callable[[Array], float] | None:
+        """What says which of several minima is the best, if the evidence does."""
+        found, objective = self.found, self.objective
+        return None if found is None else lambda theta: found.log_evidence(objective, theta)
+
+    def held(self, theta: Array) -> Objective:
+        """Return the cost around its minimum with biases, which a penalty leaves free, held too.
+
+        As is usual: what no row says anything of is then not said to be without bounds.
+        """
+        objective = self.objective
+        priors, decay = _priors(self.model, objective.net), objective.decay
+        if self.found is not None or not decay.any():
+            return objective
+        variance = 1.0 if self.variance is None else self.variance
+        if objective.net.loss == "squared" and self.variance is None:
+            of_data = 2.0 * objective.with_decay(np.zeros_like(decay)).cost(theta)
+            variance = of_data / float(objective.w.sum()) / objective.net.layers[-1]
+        usually = self.row_weight_unit * variance * priors.spread(usual(objective, priors))
+        return objective.with_decay(np.where(decay > 0.0, decay, usually))
+
+    def refit(
+        self, w: Array, seed: int, anew: bool, scheme: str = "auto", until: float = np.inf
+    ) -> tuple[Objective, Objective, Array]:
+        """Return the cost of some of the rows with its penalty, `held`, and its minimum.
+
+        Parameters
+        ----------
+        w : ndarray (n,)
+            The weights of all rows, 0 for those that are left out.
+        seed, scheme
+            Of a start that has not seen these.
+        anew : bool
+            Whether the penalty is looked for from several levels: see `reestimate_hyperparameters`.
+        until : float
+            By the monotonic clock, when that search ends.
+
+        Raises
+        ------
+        TrainingError
+            If no minimum is found.
+        """
+        o, stays = self.objective, w > 0.0
+        some = o.with_rows(o.rows.reweighted(w).take(stays))
+        if self.found is None:
+            method, n = (
+                ("lbfgs", 1)
+                if empirical_bayes.is_costly(o) and not o.bounded
+                else ("auto", STARTS_AGAIN)
+            )
+            starts = o.admitted(Starts(o.net, seed, scheme).take(n))
+            ends = [
+                empirical_bayes.refine(some, start, MOST_ITERATIONS, method) for start in starts
+            ]
+            theta = min(ends, key=some.cost)
+            return some, replace(self, objective=some).held(theta), theta
+        found = empirical_bayes.reestimate_hyperparameters(
+            some, self.found, seed, scheme=scheme, anew=anew, until=until
+        )
+        some = some.with_decay(found.decay)
+        return some, some, found.best.theta
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """How what is not given is looked for.
+
+    Attributes
+    ----------
+    seed : int
+    scheme : str
+        Of the starts.
+    max_time : float or None
+        Seconds for all of it and what comes after.
+    progress : callable or None
+    lasting : bool
+        Whether what is found has to be the same however much time there is: the search is then as
+        long as it is.
+    skip : bool
+        Whether a network with a skip layer is a candidate too, where weights are many.
+    """
+
+    seed: int
+    scheme: str = "auto"
+    max_time: float | None = None
+    progress: Callable[[str], None] | None = None
+    lasting: bool = False
+    skip: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, None without a limit."""
+        if not self.max_time or self.max_time <= 0.0:
+            return self.max_time
+        return max(self.max_time - (time.monotonic() - self.began), LEAST_TIME)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What those who look need to know: the rest of the time is for what comes after."""
+        left = None if self.left is None or self.lasting else SHARE_OF_TIME * self.left
+        return {"scheme": self.scheme, "max_time": left, "progress": self.progress}
+
+
+def resolve_task(
+    start: Task,
+    alpha: Alpha,
+    search: Search,
+    *,
+    sizes: Callable[[int], Objective] | None = None,
+    noise: str = "varying",
+) -> Task:
+    """Return the cost that is to be minimized.
+
+    Parameters
+    ----------
+    start : Penalized
+        The model and the cost without what is to be found.
+    alpha : float, sequence of float, "evidence" or "rule"
+    search : Search
+    sizes : callable, optional
+        ``sizes(hidden)``: the cost of a network of that size, of which the best is to be found.
+    noise : str
+        "student" for heavy tails, so that rows that are far off count less.
+    """
+    if isinstance(alpha, str) and alpha not in (EVIDENCE, RULE):
+        raise ConfigurationError(
+            f"alpha is {alpha!r}; give numbers of at least 0, {EVIDENCE!r} or {RULE!r}"
+        )
+    net = start.objective.net
+    if noise == STUDENT and (net.output, net.loss) != ("identity", "squared"):
+        raise ConfigurationError(
+            f"noise {STUDENT!r} is that of numbers with squared loss; output {net.output!r} "
+            f"with loss {net.loss!r} has none"
+        )
+    w, first_sizes = start.objective.w, sizes
+    if noise == STUDENT:
+        # a first fit that follows rows far off would never find out which ones they are
+        first = start.objective if sizes is None else sizes(FIRST_UNITS)
+        counts = robust_weights(first, search.seed, start.row_weight_unit)
+        start = replace(start, objective=start.objective.with_weights(w * counts))
+        if sizes is not None:
+            first_sizes = _counting(sizes, w * counts)
+    if first_sizes is None:
+        now = _with_alpha(start, alpha, search)
+    else:
+        now = _of_best_size(start, alpha, search, first_sizes)
+    try:
+        found = _as_noisy(now, search, noise, w)
+        # sizes are compared again where rows or targets count otherwise now
+        if sizes is None or found.objective.rows is now.objective.rows or found.interrupted:
+            return found
+        return _of_best_size_so_noisy(found, search, noise, sizes, w)
+    except KeyboardInterrupt:
+        if now.found is None:
+            raise
+        return replace(now, interrupted=True)
+
+
+def _counting(sizes: Callable[[int], Objective], w: Array) -> Callable[[int], Objective]:
+    """Return the costs of all sizes, with rows that count so much."""
+    return lambda hidden: sizes(hidden).with_weights(w)
+
+
+def _as_noisy(now: Task, search: Search, noise: str, w: Array) -> Task:
+    """Return the cost with targets scaled by their noise, a skip layer or none, and heavy tails."""
+    now = _with_targets_whitened(now, search)
+    other = _or_with_skip(now, search)
+    if other.model.network != now.model.network:
+        other = _with_targets_whitened(other, search)
+    return _with_tails(other, search, w) if noise == STUDENT and not other.interrupted else other
+
+
+def _with_targets_whitened(now: Task, search: Search) -> Task:
+    """Return the cost with each target scaled by the noise in it."""
+    for _ in range(ROUNDS_OF_NOISE if _can_be_whitened(now) else 0):
+        share = _share_of_noise(now)
+        if now.interrupted or np.abs(np.log(share)).max() < SAME_NOISE:
+            break
+        now = _by_evidence(_whitened(now, share), search)
+    return now
+
+
+def _of_best_size_so_noisy(
+    found: Task, search: Search, noise: str, sizes: Callable[[int], Objective], w: Array
+) -> Task:
+    """Return the cost of another size, if it is better once rows and targets count what they do."""
+
+    def of_size(hidden: int) -> Objective:
+        return sizes(hidden).with_rows(found.objective.rows)
+
+    now = _of_best_size(found, EVIDENCE, search, of_size)
+    if now.interrupted or now.model.network.layers == found.model.network.layers:
+        return replace(found, sizes=now.sizes, interrupted=now.interrupted)
+    return _as_noisy(replace(now, tails=None, skip=None), search, noise, w)
+
+
+def _of_best_size(
+    start: Task, alpha: Alpha, search: Search, sizes: Callable[[int], Objective]
+) -> Task:
+    if alpha != EVIDENCE or start.objective.is_fixed.any():
+        raise ConfigurationError(
+            f"how many hidden units are needed is found with alpha {EVIDENCE!r}, and no fixed "
+            "weights; leave these out, or give the number of units"
+        )
+    found = model_selection.select_architecture(
+        sizes,
+        lambda of: _priors(start.model, of.net),
+        search.seed,
+        start.row_weight_unit,
+        **search.options,
+    )
+    objective = sizes(found.chosen.hidden)
+    theta = np.zeros(objective.net.n_parameters)
+    model = replace(start.model, network=objective.net, theta=theta)
+    now = replace(
+        start, model=model, objective=objective, sizes=found, interrupted=found.interrupted
+    )
+    of_size = found.chosen.penalty
+    assert of_size is not None
+    again = of_size.n_rows < min(len(objective.w), empirical_bayes.rows_enough(objective.net))
+    return _by_evidence(now, search) if again and not now.interrupted else _with(now, of_size)
+
+
+def _or_with_skip(now: Task, search: Search) -> Task:
+    """Return the cost of the network with a skip layer, if its evidence is higher.
+
+    Where weights are many it says at once what is linear, and leaves the rest to the hidden units.
+    Mirror images of both minima are counted, as in `growth`.
+    """
+    o = now.objective
+    if not search.skip or now.found is None or now.interrupted or o.constrained:
+        return now
+    if (
+        o.net.skip
+        or o.net.n_layers < 3
+        or not empirical_bayes.weights_are_many(o, now.row_weight_unit)
+    ):
+        return now
+    net = replace(o.net, skip=True)
+    model = replace(now.model, network=net, theta=np.zeros(net.n_parameters))
+    objective = Objective.on(o.rows, net)
+    if empirical_bayes.why_no_evidence(objective, now.row_weight_unit):
+        return now
+    # the minimum without a skip layer is one with a skip layer of zeros
+    best = now.found.best
+    logs = np.log(np.append(best.alpha, [best.beta] * (o.net.loss == "squared")))
+    theta = np.append(np.zeros(net.n_parameters - len(best.theta)), best.theta)
+    other = replace(now, model=model, objective=objective)
+    try:
+        other = _by_evidence(other, search, n_rows=now.found.n_rows, smaller=[(logs, theta)])
+    except TrainingError:
+        return now
+    except KeyboardInterrupt:
+        return replace(now, interrupted=True)
+    assert other.found is not None
+    without, with_it = (_height(of) for of in (now, other))
+    # what is no minimum will not predict
+    valid = not is_saddle(other.objective, other.found.best.theta)
+    chosen = other if valid and with_it > without + model_selection.NATS else now
+    return replace(chosen, skip=(without, with_it), interrupted=other.interrupted)
+
+
+def _height(of: Task) -> float:
+    """Return the log evidence of a network that was found, mirror images counted."""
+    assert of.found is not None
+    *_, mirrored = model_selection.mirror_images(of.objective, of.found.best.theta)
+    return of.found.best.log_evidence + mirrored
+
+
+def _with_alpha(now: Task, alpha: Alpha, search: Search) -> Task:
+    if not isinstance(alpha, str):
+        return replace(now, alpha=alpha, objective=now.objective.with_alpha(alpha))
+    reason = empirical_bayes.why_no_evidence(now.objective, now.row_weight_unit)
+    if alpha == EVIDENCE and reason is None:
+        return _by_evidence(now, search)
+    found, variance, why = default_alpha.alpha_by_rule(
+        now.objective, search.seed, now.row_weight_unit, search.left
+    )
+    return replace(
+        now,
+        alpha=found,
+        variance=variance,
+        reason=why if alpha == RULE else f"{why} ({reason})",
+        objective=now.objective.with_alpha(found),
+    )
+
+
+def _by_evidence(now: Task, search: Search, **given: Any) -> Task:
+    priors = _priors(now.model, now.objective.net)
+    options = search.options | given
+    found = empirical_bayes.estimate_hyperparameters(
+        now.objective, priors, search.seed, now.row_weight_unit, **options
+    )
+    return _with(replace(now, interrupted=found.interrupted), found)
+
+
+def _with(now: Task, found: empirical_bayes.Penalty) -> Task:
+    objective = now.objective.with_decay(found.decay)
+    return replace(now, alpha=found.decay, found=found, objective=objective)
+
+
+def _can_be_whitened(now: Task) -> bool:
+    if now.found is None or now.interrupted:
+        return False
+    net, kind = now.objective.net, now.model.target_scaling.kind
+    return net.layers[-1] > 1 and (net.output, net.loss, kind) == (
+        "identity",
+        "squared",
+        "standard",
+    )
+
+
+def _share_of_noise(now: Task) -> Array:
+    """Return how much noise there is in each target, (K,), of geometric mean 1."""
+    assert now.found is not None
+    o = now.objective
+    errors = o.errors(now.found.best.theta)
+    noise = np.sqrt(o.w @ errors**2 / o.w.sum())
+    noise = np.maximum(noise, LEAST_NOISE * noise.max())
+    return np.asarray(noise / np.exp(np.log(noise).mean()))
+
+
+def _whitened(now: Task, share: Array) -> Task:
+    """Return the cost with each target scaled by the noise in it, so that one β holds for all."""
+    o, scaling = now.objective, now.model.target_scaling
+    model = replace(now.model, target_scaling=replace(scaling, scale=scaling.scale * share))
+    rows = o.rows.retargeted(o.targets / share)
+    return replace(now, model=model, objective=o.with_rows(rows))
+
+
+def _with_tails(now: Task, search: Search, w: Array) -> Task:
+    """Return the cost with rows that count what heavy tails make of their weights w."""
+    net = now.objective.net
+    if now.found is None:
+        near = empirical_bayes.refine(now.objective, net.initial(seed=search.seed))
+    else:
+        near = now.found.best.theta
+    # a penalty found for noise without heavy tails is too strong, and what it cannot follow far off
+    for _ in range(ROUNDS_OF_TAILS):
+        tails = fit_student_t(now.objective.with_weights(w), near, now.row_weight_unit)
+        before, now = (
+            now,
+            replace(now, objective=now.objective.with_weights(w * tails.weights), tails=tails),
+        )
+        if now.found is None:
+            return now
+        if before.tails and np.abs(tails.weights - before.tails.weights).max() < SAME_COUNTS:
+            return before
+        now = _by_evidence(now, search)
+        if now.interrupted:
+            return now
+        assert now.found is not None
+        near = empirical_bayes.refine(now.objective, now.found.best.theta)
+    return now
+
+
+def _priors(model: Model, net: Network) -> Priors:
+    """Return a group for each column of the table, and for the other layers."""
+    of_column = np.repeat(np.arange(len(model.columns)), [len(c.inputs) for c in model.columns])
+    return priors_of(net, of_column.tolist(), model.column_names)

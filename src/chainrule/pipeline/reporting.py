@@ -1,0 +1,243 @@
+"""Writing the report of a fit: the one place where what was found becomes what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule._contracts import Array
+from chainrule._records import to_json
+from chainrule._strict_json import SMALLEST
+from chainrule.bayes.empirical_bayes import Penalty
+from chainrule.bayes.fitted_posterior import FittedPosterior
+from chainrule.bayes.leverage import REFIT_ABOVE
+from chainrule.bayes.model_selection import SelectionPath
+from chainrule.bayes.student_t import StudentTNoise, find_outliers
+from chainrule.model.diagnostics import relevance
+from chainrule.model.fit_report import (
+    CertificateReport,
+    DataReport,
+    EvidenceReport,
+    FitReport,
+    GrowthReport,
+    HistoryReport,
+    InfluenceReport,
+    InfluentialRow,
+    LeaveOneOutReport,
+    OptimizerReport,
+    OutlierReport,
+    PlanReport,
+    PosteriorReport,
+    RefitReport,
+    RowWeightReport,
+    SelectionReport,
+    SizeReport,
+    SkipReport,
+    StartReport,
+    StudentReport,
+)
+from chainrule.model.model import Model
+from chainrule.optimize.certificate import Certificate
+from chainrule.optimize.starts import Restarts
+from chainrule.pipeline.plan import Task
+from chainrule.rows.protocol import Rows
+
+COVERAGE = 0.95
+MOST_NAMED = 10  # rows
+
+
+def report_of(task: Task, restarts: Restarts, seed: int, numbers: NDArray[np.intp]) -> FitReport:
+    """Return the report of a fit before anything is known around its minimum.
+
+    Parameters
+    ----------
+    task : Penalized
+    restarts : Restarts
+    seed : int
+    numbers : ndarray of int (n,)
+        By which rows are named, counted from 0.
+    """
+    objective, fit = task.objective, restarts.best
+    signs = objective.signs
+    return FitReport(
+        DataReport(len(objective.w), objective.baseline),
+        PlanReport(
+            _plain(task.alpha),
+            int(seed),
+            task.reason,
+            None if signs is None else tuple(np.asarray(signs).astype(int).tolist()),
+        ),
+        _optimizer(restarts),
+        SelectionReport(*_sizes(task.sizes), None if task.skip is None else SkipReport(*task.skip)),
+        certificate=_certificate(fit.certificate),
+        evidence=None if task.found is None else _evidence(task, task.found, fit.theta),
+        student=None if task.tails is None else _student(task.tails, numbers),
+    )
+
+
+def posterior_report(
+    task: Task,
+    model: Model,
+    belief: FittedPosterior,
+    data: Rows,
+    numbers: NDArray[np.intp],
+    seed: int,
+) -> PosteriorReport:
+    """Return what is known of rows, of fits without them, and of inputs.
+
+    Parameters
+    ----------
+    task : Penalized
+    model : Model
+    belief : Belief
+    data : Rows
+        In users' units.
+    numbers, seed
+        As `report_of` takes them.
+    """
+    w, targets = data.w, data.map(lambda of: of.Y)
+    without, one_by_one = map(model.target_scaling.inverse, (belief.without, belief.one_by_one))
+    weighted = task.objective.with_weights(w)
+    off = find_outliers(weighted, belief.without - weighted.targets, seed, task.row_weight_unit)
+    farthest = np.argsort(-off, kind="stable")[: min(MOST_NAMED, int(np.sum(off > 0.0)))]
+    most_influential = np.argsort(-belief.distance, kind="stable")[:MOST_NAMED]
+    refits, known = belief.refits, belief.posterior
+    return PosteriorReport(
+        gamma=belief.n_effective,
+        variance=belief.variance,
+        share=belief.share,
+        leave_one_out=LeaveOneOutReport(
+            model.scores_of(without, targets, w * belief.stands_for),
+            known.covered(COVERAGE) if len(known.scores) else None,
+            # a penalty that was given is not looked for
+            None
+            if refits is None
+            else RefitReport(refits.n_folds, refits.anew and task.found is not None),
+            belief.first_order,
+        ),
+        sensitivity=relevance(model, task.objective.rows.reweighted(w)),
+        influence=InfluenceReport(
+            float(belief.leverage.max()),
+            tuple(
+                InfluentialRow(
+                    row=int(numbers[i]) + 1,
+                    leverage=float(belief.leverage[i]),
+                    decides=bool(belief.max_leverage[i] > REFIT_ABOVE),
+                    distance=float(belief.distance[i]),
+                    target=tuple(targets[i].tolist()),
+                    without=tuple(one_by_one[i].tolist()),
+                )
+                for i in most_influential
+            ),
+        ),
+        outliers=tuple(OutlierReport(int(numbers[i]) + 1, float(off[i])) for i in farthest),
+    )
+
+
+def is_sound(known: PosteriorReport) -> bool:
+    """Return whether what is known can be written down: rounding can leave no variance at all."""
+    least = min(known.gamma, known.influence.leverage, known.variance)
+    return _is_finite(to_json(known)) and least > SMALLEST
+
+
+def _is_finite(known: object) -> bool:
+    """Return whether all numbers are, at any depth."""
+    if isinstance(known, dict | list):
+        return all(map(_is_finite, known.values() if isinstance(known, dict) else known))
+    return not isinstance(known, float) or bool(np.isfinite(known))
+
+
+def _optimizer(restarts: Restarts) -> OptimizerReport:
+    fit = restarts.best
+    return OptimizerReport(
+        method=fit.method,
+        reason=fit.reason,
+        cost=fit.cost,
+        max_gradient=float(np.max(np.abs(fit.gradient))),
+        termination=fit.termination,
+        n_evaluations=fit.n_evaluations,
+        starts=tuple(
+            StartReport(
+                _or_none(run.cost),
+                run.termination,
+                run.n_iterations,
+                run.n_evaluations,
+                _or_none(run.log_evidence),
+            )
+            for run in restarts.runs
+        ),
+        n_agree=restarts.n_agree,
+        from_search=restarts.from_search,
+        history=HistoryReport(
+            tuple(fit.history.cost.tolist()),
+            tuple(fit.history.column("max_gradient").tolist()),
+        ),
+    )
+
+
+def _certificate(of: Certificate) -> CertificateReport:
+    return CertificateReport(
+        kind=of.kind,
+        relative_gradient=_or_none(of.relative_gradient),
+        decrement=_or_none(of.decrement),
+        lowest_eigenvalue=_or_none(of.lowest_eigenvalue),
+        n_flat=of.n_flat,
+        units=tuple(map(str, of.units)),
+        unsettled=_or_none(of.unsettled),
+    )
+
+
+def _evidence(task: Task, found: Penalty, theta: Array) -> EvidenceReport:
+    priors, best = found.priors, found.best
+    return EvidenceReport(
+        groups=priors.names,
+        alpha=tuple(best.alpha.tolist()),
+        gamma=tuple(best.laplace.gamma.tolist()),
+        n_weights=tuple(priors.sums(np.ones(len(priors.of))).astype(int).tolist()),
+        beta=best.beta / found.row_weight_unit if found.noisy else None,
+        log_evidence=_or_none(found.log_evidence(task.objective, theta)),
+        ended=best.ended,
+        within=best.within,
+        steps=tuple(step.log_evidence for step in best.steps),
+        n_climbs=found.n_climbs,
+        n_rows=found.n_rows,
+    )
+
+
+def _sizes(
+    path: SelectionPath | None,
+) -> tuple[tuple[SizeReport, ...] | None, GrowthReport | None]:
+    if path is None:
+        return None, None
+    assert path.chosen.penalty is not None
+    sizes = tuple(
+        SizeReport(of.hidden, of.differ, of.weights, _or_none(of.log_evidence), of.idle)
+        for of in path.tried
+    )
+    return sizes, GrowthReport(path.ended, path.chosen.penalty.n_rows)
+
+
+def _student(tails: StudentTNoise, numbers: NDArray[np.intp]) -> StudentReport:
+    least = np.argsort(tails.weights, kind="stable")[:MOST_NAMED]
+    return StudentReport(
+        degrees=tails.degrees,
+        scale=tuple(tails.scale.tolist()),
+        most=tails.most,
+        theta=tuple(tails.theta.tolist()),
+        rows=tuple(
+            RowWeightReport(int(numbers[i]) + 1, float(tails.weights[i])) for i in least.tolist()
+        ),
+    )
+
+
+def _plain(alpha: float | Sequence[float] | Array) -> float | tuple[float, ...]:
+    """Return α as numbers of Python."""
+    found = np.asarray(alpha, dtype=np.float64).tolist()
+    return tuple(found) if isinstance(found, list) else found
+
+
+def _or_none(x: float) -> float | None:
+    """Return a number, None for one that is not known or not finite."""
+    return float(x) if np.isfinite(x) else None
