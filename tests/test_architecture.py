@@ -1,6 +1,7 @@
 """The rings: imports point down, nothing goes in circles, starting is light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +197,16 @@ def test_line_budgets():
     assert sizes[SOURCE / "heart" / "chain_rule.py"] <= 150
     for path, size in sizes.items():
         assert size <= 500, f"{path.name} has {size} lines: does it hold more than one subject?"
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in SOURCE.glob("*/__init__.py")}, key=str)
+)
+def test_each_folder_opens_with_a_map_of_its_files(folder):
+    if folder.name in ("cli", "estimators", "pictures"):  # one command, class or picture a file
+        return
+    listed = re.findall(r"^(\w+) {2,}\S", (folder / "__init__.py").read_text(), re.M)
+    assert sorted(listed) == sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
 
 
 def test_everything_public_is_documented():

@@ -5,7 +5,7 @@ Nothing here imports anything of ours, so that every ring can speak these words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -110,3 +110,19 @@ class SeedProtocol(Protocol):
     def costFunction(self, X: Array, y: Array) -> float: ...
 
     def computeGradients(self, X: Array, y: Array) -> Array: ...
+
+
+class Layered(Protocol):
+    """What has layers, and parameters in blocks: a network, as far as its start needs it."""
+
+    @property
+    def layers(self) -> Sequence[int]: ...
+    @property
+    def hidden(self) -> Sequence[Any]: ...
+    @property
+    def bias(self) -> bool: ...
+    @property
+    def n_layers(self) -> int: ...
+    @property
+    def n_parameters(self) -> int: ...
+    def blocks(self) -> Mapping[str, slice]: ...

@@ -1,1 +1,18 @@
-"""Priors, evidence, posterior and leave-one-out: see README.md."""
+"""Priors, evidence, posterior and leave-one-out; README.md has the equations. In reading order:
+
+priors            which weights share a precision, and its usual value
+laplace           Laplace approximation of the evidence, and its exact gradient
+evidence          maximize the evidence over the hyperparameters, from one starting point
+empirical_bayes   estimate the hyperparameters from several starts
+linear_start      start the search for the evidence at a smaller network inside the larger one
+model_selection   the number of hidden units by the evidence
+default_alpha     default penalty, for problems where the evidence is not available
+student_t         noise with heavy tails: rows with large residuals count less
+minimum           one minimum with its covariance, leverages and noise variance
+leverage          the hat matrix: leverage of rows, and first-order leave-one-out
+loo               refit without a row where its leverage is too high for first-order leave-one-out
+fold_refits       refit without each fold where first-order leave-one-out is too optimistic
+calibration       calibrate noise variance and covariance on held-out errors
+posterior         the posterior of weights and noise, and the uncertainty of predictions
+fitted_posterior  all of it together, from the fitted minima
+"""

@@ -1,4 +1,4 @@
-"""How strong the penalty is when nobody says it.
+"""Default penalty, for problems where the evidence is not available.
 
 The penalty ½ α Σ W² is what is left of the belief, before any data, that the weights of
 layer l are drawn from N(0, s² / d[l]). Then what enters a unit has variance s² for

@@ -1,4 +1,4 @@
-"""Bayesian regularization: one penalty by the evidence, for all starts.
+"""Empirical Bayes: estimate the hyperparameters by maximizing the evidence from several starts.
 
 The evidence is maximized from several levels of penalty and noise, from the best linear function
 and from the first few starts. The penalty of the highest is the one from which every start is then

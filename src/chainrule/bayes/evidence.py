@@ -1,4 +1,4 @@
-"""The penalty by the evidence: as strong as makes the data most probable.
+"""Maximize the evidence over the hyperparameters, from one starting point.
 
 ln p(y | α, β) of `statistics.evidence` is maximized over ln α of every group of weights and ln β,
 each time at the minimum of the cost that belongs to them, by BFGS with its exact slope.

@@ -1,4 +1,4 @@
-"""From fits to what is known: the posterior of weights and noise, and every row without itself.
+"""Laplace posterior, noise variance and leave-one-out predictions, from the fitted minima.
 
 The noise is allowed to differ from row to row. A network with an exp output learns its precision
 β(x): the log likelihood of a residual r is ½ ln β - ½ β r², which is that of Poisson's loss for the

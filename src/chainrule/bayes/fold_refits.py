@@ -1,4 +1,4 @@
-"""Fits without a fold of the rows, where first order is not enough.
+"""Refit without each fold of the rows where first-order leave-one-out is too optimistic.
 
 To first order a fit without a row stays near the one with it. But where the data determine as many
 weights as there are a few rows for each, the fit without it may find another minimum, and another

@@ -1,4 +1,4 @@
-"""The evidence: how probable the data are, whatever the weights.
+"""Laplace approximation of the evidence, and its exact gradient.
 
     p(y | θ, β)   noise of variance 1/β where the loss is a square, else the loss itself, β = 1
     p(θ | α)      weights of group c are drawn from N(0, 1/α_c); those of no group from anywhere

@@ -1,4 +1,4 @@
-"""What every row of the data has to say: leverage, votes, and the fit without it.
+"""The hat matrix: leverage of rows, and first-order leave-one-out.
 
 Around the minimum the cost is a parabola with curvature A = Σ_i w_i dz_iᵀ Λ_i dz_i + D, dz_i =
 dz_i/dθ, and C = A⁻¹. Then nothing has to be fitted again to know (Cook & Weisberg 1982, Residuals

@@ -1,4 +1,4 @@
-"""A smaller network inside a larger one: where the evidence of the larger one may begin.
+"""Start the search for the evidence at a smaller network inside the larger one.
 
 A larger network can represent any smaller one, so that its evidence should not be much lower.
 """

@@ -1,4 +1,4 @@
-"""Fits without a row, of the rows for which first order is not enough.
+"""Refit without a row where its leverage is too high for first-order leave-one-out.
 
 To first order what a row has done to its own prediction is h; where that is nearly all, what
 others say is not to be had from it, and is asked of a fit without the row instead. Where there are

@@ -1,4 +1,4 @@
-"""What is known around one minimum: R, what rows do to it, the variance of the noise."""
+"""One minimum with its curvature: covariance of the weights, leverages, noise variance."""
 
 from __future__ import annotations
 

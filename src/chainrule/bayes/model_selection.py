@@ -1,4 +1,4 @@
-"""How many hidden units: as many as the evidence is highest for (MacKay 1992, Neural Comp. 4:448).
+"""Model selection: the number of hidden units by the evidence (MacKay 1992, Neural Comp. 4:448).
 
 One hidden layer grows until two sizes in a row have gained nothing that counts, and the smallest
 that is as good as the best is taken; no hidden layer is one of the sizes. They are compared on the

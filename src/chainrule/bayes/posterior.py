@@ -1,4 +1,4 @@
-"""What is known after training: which weights, how noisy the targets, and so how sure a prediction.
+"""The posterior of weights and noise, and the uncertainty of predictions.
 
 Around each minimum the weights are as probable as a Gaussian of covariance C = R Rᵀ says, and the
 network is taken as linear in them (Foong et al. 2019, arXiv:1906.11537; Immer et al. 2021,

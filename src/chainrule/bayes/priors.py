@@ -1,4 +1,4 @@
-"""Which weights share a prior, and how strong priors usually are."""
+"""Priors: which weights share a precision, and its usual value."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from chainrule._contracts import Array
 from chainrule.bayes.default_alpha import LOG_ODDS, WIDEST
 from chainrule.bayes.laplace import Priors
 from chainrule.heart.activations import Activation
+from chainrule.heart.blocks import is_matrix, layer_of
 from chainrule.heart.network import Network
 from chainrule.objectives.objective import Objective
 
@@ -35,13 +36,13 @@ def priors_of(
     found = [f"input {k + 1}" for k in range(count)] if names is None else list(names)
     last, K = net.n_layers - 1, net.layers[-1]
     for name, block in net.blocks().items():
-        l = int(name[2:-1])
-        if name[0] == "W" and l <= 1:
+        l = layer_of(name)
+        if is_matrix(name) and l <= 1:
             of[block] = np.repeat(groups, net.shapes()[name][1])
-        elif name[0] == "W" and l == last and net.loss == "squared" and K > 1:
+        elif is_matrix(name) and l == last and net.loss == "squared" and K > 1:
             of[block] = np.tile(len(found) + np.arange(K), net.layers[l - 1])
             found += [f"{name} to output {k + 1}" for k in range(K)]
-        elif name[0] == "W" or l < last:
+        elif is_matrix(name) or l < last:
             of[block] = len(found)
             found.append(name)
     return Priors(tuple(found), of)
@@ -56,7 +57,7 @@ def usual(objective: Objective, priors: Priors) -> Array:
     steep = {l: _steepness(net.functions[l]) for l in range(2, net.n_layers)}
     precision = np.ones(net.n_parameters)  # of the prior of each weight
     for name, block in net.blocks().items():
-        l = int(name[2:-1])
+        l = layer_of(name)
         if name[0] == "b":
             precision[block] = steep.get(l + 1, 1.0)
             continue

@@ -1,4 +1,4 @@
-"""Rows that are far off count less: noise with the heavy tails of Student's t.
+"""Student-t noise: rows with large residuals count less.
 
 The logarithm of t's density has the slope of a square that is weighted by (ν + 1) / (ν + r²/σ²),
 so that weights and fit are found in turn (Lange, Little & Taylor 1989, JASA 84:881). The degrees of

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from chainrule._contracts import Array, ObjectiveProtocol, SeedProtocol
 from chainrule._errors import ConfigurationError, DataError
+from chainrule.heart.blocks import layer_of
 from chainrule.heart.seed_protocol import METHODS, seed_objective
 
 Cost = Callable[[Array], float]
@@ -92,7 +93,7 @@ class GradientCheck:
         return set(self.verdicts.values()) == {"agrees"}
 
     def _layers(self, verdict: str) -> tuple[int, ...]:
-        found = {_layer(name) for name, given in self.verdicts.items() if given == verdict}
+        found = {layer_of(name) for name, given in self.verdicts.items() if given == verdict}
         return tuple(sorted(found))
 
     def __str__(self) -> str:
@@ -223,7 +224,7 @@ def _check(
     }
     of_layer: dict[int, list[int]] = {}
     for name, rows in blocks.items():
-        of_layer.setdefault(_layer(name), []).extend(range(rows.start, rows.stop))
+        of_layer.setdefault(layer_of(name), []).extend(range(rows.start, rows.stop))
     return GradientCheck(
         gradient=g,
         numeric=numeric,
@@ -281,8 +282,3 @@ def _verdict(g: Array, numeric: Array, uncertainty: Array, reach: Array, toleran
 def _ratio(g: Array, numeric: Array) -> float:
     difference = float(np.linalg.norm(g - numeric))
     return 0.0 if difference == 0 else difference / max(float(np.linalg.norm(g + numeric)), 1e-300)
-
-
-def _layer(block: str) -> int:
-    """Return 2 for "W[2]"."""
-    return int(block[2:-1])

@@ -8,15 +8,12 @@ how many there are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule._contracts import Array
+from chainrule._contracts import Array, Layered
 from chainrule._errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from chainrule.heart.network import Network
+from chainrule.heart.blocks import is_matrix, layer_of
 
 MOST_INPUTS_FOR_NGUYEN_WIDROW = 3
 # half the width of a standardized input, as wide as a uniform one of variance 1
@@ -25,12 +22,12 @@ REACH = np.sqrt(3.0)
 ACTIVE = {"tanh": 1.0, "sigmoid": 2.0}
 
 
-def normal(net: Network, normals: Array, uniforms: Array) -> Array:
+def normal(net: Layered, normals: Array, uniforms: Array) -> Array:
     """Every entry ~ N(0, 1), as the tutorial draws them."""
     return normals
 
 
-def scaled(net: Network, normals: Array, uniforms: Array) -> Array:
+def scaled(net: Layered, normals: Array, uniforms: Array) -> Array:
     """W[l] ~ N(0, 1 / d[l]), so that z has unit variance for standardized inputs.
 
     Hidden biases ~ U(-1, 1), so that units bend at different places; output biases 0
@@ -38,15 +35,15 @@ def scaled(net: Network, normals: Array, uniforms: Array) -> Array:
     """
     theta = normals.copy()
     for name, block in net.blocks().items():
-        l = int(name[2:-1])
-        if name.startswith("W"):
+        l = layer_of(name)
+        if is_matrix(name):
             theta[..., block] /= np.sqrt(net.layers[max(l, 1) - 1])
         else:
             theta[..., block] = 0.0 if l == net.n_layers - 1 else uniforms[..., block]
     return theta
 
 
-def nguyen_widrow(net: Network, normals: Array, uniforms: Array) -> Array:
+def nguyen_widrow(net: Layered, normals: Array, uniforms: Array) -> Array:
     """First hidden layer: random directions of length 0.7 d[2]^(1/d[1]), bends evenly spread.
 
     So the units share out the range of the inputs among them, where random ones crowd at
@@ -67,14 +64,14 @@ def nguyen_widrow(net: Network, normals: Array, uniforms: Array) -> Array:
     return theta
 
 
-def auto(net: Network, normals: Array, uniforms: Array) -> Array:
+def auto(net: Layered, normals: Array, uniforms: Array) -> Array:
     """`nguyen_widrow` for up to 3 inputs, where it pays, else `scaled`."""
     few = net.layers[0] <= MOST_INPUTS_FOR_NGUYEN_WIDROW
     return (nguyen_widrow if few else scaled)(net, normals, uniforms)
 
 
 MOST_FOR_SEED = 2**63 - 1
-SCHEMES: dict[str, Callable[[Network, Array, Array], Array]] = {
+SCHEMES: dict[str, Callable[[Layered, Array, Array], Array]] = {
     "auto": auto,
     "nguyen_widrow": nguyen_widrow,
     "scaled": scaled,
@@ -93,7 +90,7 @@ class Starts:
         One of `SCHEMES`.
     """
 
-    def __init__(self, net: Network, seed: int, scheme: str = "auto") -> None:
+    def __init__(self, net: Layered, seed: int, scheme: str = "auto") -> None:
         if seed < 0:
             raise ConfigurationError(f"seed is {seed}; it must not be negative")
         if seed > MOST_FOR_SEED:
@@ -109,7 +106,7 @@ class Starts:
         return self._scheme(self._net, normals, self._uniforms.uniform(-1.0, 1.0, shape))
 
 
-def scheme_called(name: str) -> Callable[[Network, Array, Array], Array]:
+def scheme_called(name: str) -> Callable[[Layered, Array, Array], Array]:
     """Return the scheme of that name, or raise ConfigurationError."""
     if name not in SCHEMES:
         raise ConfigurationError(f"unknown scheme {name!r}; choose one of {', '.join(SCHEMES)}")

@@ -23,6 +23,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart import chain_rule
 from chainrule.heart.activations import ACTIVATIONS, Activation, activation
+from chainrule.heart.blocks import is_matrix, layer_of
 from chainrule.heart.chain_rule import Gradients, Trace
 from chainrule.heart.initialisation import scheme_called
 from chainrule.heart.outputs import Loss, Output, output
@@ -206,7 +207,7 @@ class Network:
         start = 0
         for name, shape in self.shapes().items():
             end = start + prod(shape)
-            (W if name[0] == "W" else b)[int(name[2:-1])] = theta[start:end].reshape(shape)
+            (W if is_matrix(name) else b)[layer_of(name)] = theta[start:end].reshape(shape)
             start = end
         return W, b
 

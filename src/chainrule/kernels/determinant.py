@@ -1,4 +1,4 @@
-"""How the curvature of the cost changes with the weights: the slope of its log determinant.
+"""The gradient of the log determinant of the curvature.
 
 The Gauss-Newton matrix A = Σ_i w_i (dz_i)ᵀ Λ_i dz_i + D, with dz_i = dz_i/dθ of row i, depends on
 θ, and so does every evidence that has ½ ln |A| in it:
@@ -18,6 +18,7 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule.heart import chain_rule
 from chainrule.heart.activations import Activation
+from chainrule.heart.blocks import layer_of
 from chainrule.heart.network import Network
 
 STEP = 1e-100  # of a complex step, which loses no digit
@@ -71,7 +72,7 @@ def _turned(
     n, K = trace.y_hat.shape
     turned, blocks, shapes = np.zeros((n, K, len(inverse))), net.blocks(), net.shapes()
     for name, block in blocks.items():
-        start, end = chain_rule.ends(int(name[2:-1]), net.n_layers)
+        start, end = chain_rule.ends(layer_of(name), net.n_layers)
         columns, a = inverse[block], trace.a[start]
         if name[0] == "b":
             turned += B[end] @ columns

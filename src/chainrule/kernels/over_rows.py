@@ -1,4 +1,4 @@
-"""Sums over all rows of what a kernel makes of a block.
+"""Choose a kernel, and sum over all rows what it makes of a block.
 
 The native kernel looks at all rows in memory at once, in blocks of its own; other rows it is given
 block by block.

@@ -1,1 +1,11 @@
-"""A fitted network: what it predicts, what is known of it, and its file."""
+"""A fitted network: its predictions, its diagnostics, its report and its file. In reading order:
+
+model           a fitted network with everything it needs to predict in users' units
+fit_report      what a fit reports: one typed record
+scores          scores of predictions: errors in the unit of the target, or accuracy and log loss
+sensitivity     exact derivatives of predictions by inputs, and their averages over rows
+diagnostics     diagnostics of a fitted model in users' units: sensitivity, leverage, influence
+optimum         find the input for which the prediction is highest
+model_file      models as files: readable JSON, exact floats, a checksum over every byte
+posterior_file  the posterior in a model file: large matrices as bytes, everything else as numbers
+"""

@@ -1,4 +1,4 @@
-"""What a model says of inputs and rows, in the user's units."""
+"""Diagnostics of a fitted model in users' units: sensitivity, leverage, influence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained network with everything it needs to predict in the user's own units."""
+"""A fitted network with everything it needs to predict in users' units."""
 
 from __future__ import annotations
 

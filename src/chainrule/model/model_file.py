@@ -36,6 +36,7 @@ from chainrule._strict_json import (
     one_of,
     whole,
 )
+from chainrule.heart.blocks import is_matrix, layer_of
 from chainrule.heart.network import MOST_LAYERS, Network
 from chainrule.model.fit_report import report_from
 from chainrule.model.model import Model
@@ -145,7 +146,7 @@ def dump_model(model: Model) -> bytes:
         )
     weights = {}
     for name in model.network.shapes():
-        weights[name] = (W if name[0] == "W" else b)[int(name[2:-1])].tolist()
+        weights[name] = (W if is_matrix(name) else b)[layer_of(name)].tolist()
     content = {
         "format": "chainrule-model",
         "version": VERSION,

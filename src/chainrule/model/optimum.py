@@ -1,4 +1,4 @@
-"""The input for which a prediction is highest: "the optimal combination of sleep and study"."""
+"""Find the input for which the prediction is highest."""
 
 from __future__ import annotations
 

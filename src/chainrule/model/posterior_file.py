@@ -1,4 +1,4 @@
-"""The posterior in a model file: its large matrices as bytes, everything else as numbers."""
+"""The posterior in a model file: large matrices as bytes, everything else as numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good predictions are: errors in the unit of the target, or accuracy and log loss."""
+"""Scores of predictions: errors in the unit of the target, or accuracy and log loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How predictions change with the inputs: exact derivatives, and what they say of each input."""
+"""Exact derivatives of predictions by inputs, and their averages over rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that are not free: fixed ones, and signs that make a network monotone.
+"""Constraints: fixed weights, and sign constraints that make the network monotone.
 
 A network whose activations rise is monotone in an input if no path from it to the output
 has a negative product of weights. It is enough that weights behind the first layer are not

@@ -1,4 +1,4 @@
-"""Whether activations and losses of one's own are what a network can use."""
+"""Check that custom activations and losses are ones that a network can use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objective J(θ) of a network on data: loss of every row plus L2 penalty.
+"""The objective J(θ) of a network on data: the loss of every row plus the L2 penalty.
 
     J(θ) = Σ_i w_i ℓ(y_i, ŷ_i) + ½ Σ α W²          a sum over rows; biases are free
 
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chainrule._contracts import Array, Evaluation, Residuals
 from chainrule._errors import ConfigurationError, DataError
+from chainrule.heart.blocks import is_matrix, layer_of
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.penalties import l2
 from chainrule.kernels import over_rows
@@ -268,7 +269,7 @@ class Objective:
         """Which biases the cost need not see: of hidden units that a penalty can silence, (p,)."""
         mask = np.zeros(self.net.n_parameters, dtype=bool)
         for name, block in self.net.blocks().items():
-            l = int(name[2:-1])
+            l = layer_of(name)
             behind = self.net.blocks().get(f"W[{l + 1}]")
             if name.startswith("b") and behind is not None:
                 mask[block] = bool(self.decay[behind].all())
@@ -438,8 +439,8 @@ def decay_of(net: Network, alpha: float | Sequence[float] | Array) -> Array:
         )
     decay = np.zeros(net.n_parameters)
     for name, block in net.blocks().items():
-        if name.startswith("W"):
-            decay[block] = each[int(name[2:-1]) - 1]  # that of W[0], before the first, is the last
+        if is_matrix(name):
+            decay[block] = each[layer_of(name) - 1]  # that of W[0], before the first, is the last
     return decay
 
 

@@ -1,4 +1,4 @@
-"""What has to hold of data and functions before there is anything to train."""
+"""Check data and custom derivatives before anything is minimized."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units that pass no gradient, and weights that grow without end."""
+"""Saturated units, and weights that diverge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is this point a minimum? Said in numbers.
+"""Convergence certificate: is this point a local minimum, to rounding?
 
 A vanishing gradient alone proves nothing: it also vanishes on saddles and plateaus.
 Three numbers do better: the gradient relative to the cost there is to explain, what a

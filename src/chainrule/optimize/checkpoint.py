@@ -1,4 +1,4 @@
-"""What training has found so far, kept in a file, so that a kill loses nothing.
+"""Checkpoint file: what has been found so far, so that a killed process loses nothing.
 
 A checkpoint belongs to one training: the same data, network, starts and limits. It holds
 plain arrays (npz), replaced as a whole each time it is written.

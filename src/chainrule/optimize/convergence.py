@@ -1,4 +1,4 @@
-"""May this run be called converged?
+"""Examine the claim that a run has converged.
 
 A vanishing gradient alone proves nothing: it also vanishes on saturated units, on
 plateaus and saddles, and where a network predicts the mean for every row. So the claim

@@ -1,4 +1,4 @@
-"""How strongly a Newton or Gauss-Newton step is held back.
+"""Damping of Newton and Gauss-Newton steps.
 
 The damping λ is added to the diagonal of H: with a small one the step is Newton's, with
 a large one it is short and follows the gradient. How well the model predicted the last

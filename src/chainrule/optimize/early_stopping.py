@@ -1,4 +1,4 @@
-"""Early stopping: rows that training does not see say when it has learned enough.
+"""Early stopping: end a run when the cost of validation rows no longer falls.
 
 Morgan & Bourlard (1990), NIPS 2:630; Prechelt (1998), Early Stopping - But When?, LNCS
 1524:55, criterion UP: stop when the cost of the validation rows has not fallen for some

@@ -1,4 +1,4 @@
-"""What happened at every iteration, in the same columns for every method."""
+"""The iterations of a run, in the same columns for every method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hidden units that do nothing, or what another one does already.
+"""Hidden units that are dead, saturated, or duplicates of another unit.
 
 A network with such units has fitted as well as a smaller one would; where units are
 saturated, a small gradient proves nothing either.

@@ -1,4 +1,4 @@
-"""How far to go along a direction that leads down.
+"""Line search: the step length along a descent direction.
 
 A search sees nothing but a function of one number, φ(α), and its slope.
 """

@@ -1,4 +1,4 @@
-"""Which way to minimize, and why.
+"""Choose the optimizer from the size of the problem.
 
 The choice depends on sizes alone, so that it is the same on every machine. Where the
 limits lie was measured; where Broyden ends, on four tables of 178 to 768 rows only.

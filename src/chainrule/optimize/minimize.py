@@ -1,4 +1,4 @@
-"""From an objective and a starting point to a `Fit`, by any method.
+"""Minimize an objective from one starting point, by any method.
 
 The method walks; the recorder writes down; the stopping rules stop; and before the
 word "converged" is used, `convergence` looks for objections.

@@ -1,4 +1,4 @@
-"""Several starts, one answer: the lottery of the starting point, ended and reported.
+"""Minimize from several starting points, and keep the best minimum.
 
 Start r always begins at the same weights, however many there are, and where it ends does
 not depend on who else runs beside it.

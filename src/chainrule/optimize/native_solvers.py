@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt and Broyden from many starts at once, in the native core.
+"""Levenberg-Marquardt and Broyden from many starting points at once, in the native core.
 
 The same algorithms as `optimizers.levenberg_marquardt` and `optimizers.broyden`, for rows
 in memory: whole fits without returning to Python, starts spread over threads. Every tenth

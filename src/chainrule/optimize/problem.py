@@ -1,4 +1,4 @@
-"""What an optimizer may ask of its problem, and what it must offer."""
+"""The interface between an optimizer and its problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run of an optimizer on an objective, recorded.
+"""One run of an optimizer on an objective: count, record, stop.
 
 The recorder stands between the two: it evaluates no point twice, counts, keeps the
 history and the best finite point seen, and asks the stopping rules.

@@ -1,4 +1,4 @@
-"""Saddles that Gauss-Newton takes for minima, and the way down from them.
+"""Saddle points that Gauss-Newton takes for minima, and descent from them.
 
 Where a unit is silent, its weights before and behind it nearly 0, the cost may fall only if both
 move together. Gauss-Newton does not see that; the exact Hessian does.

@@ -1,4 +1,4 @@
-"""Starts that have ended, as the arrays of a checkpoint and back.
+"""Finished starts as the arrays of a checkpoint, and back.
 
 What is kept is where a method stopped and why it says so. Examining that once more gives the same
 result, to the last bit.

@@ -1,4 +1,4 @@
-"""How several starts ended, and which is the best of them."""
+"""Results of several starts: how each ended, and how many agree with the best."""
 
 from __future__ import annotations
 

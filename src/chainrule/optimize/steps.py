@@ -1,4 +1,4 @@
-"""The damped step: minimize gᵀs + ½ sᵀHs + ½ λ ‖s‖², by the shortest way there is.
+"""The damped step: minimize gᵀs + ½ sᵀHs + ½ λ ‖s‖², in the cheapest way.
 
 Three ways for one answer. H itself is p x p; with fewer residuals than parameters a
 system as large as the residuals is enough; and with residuals that depend on θ in very

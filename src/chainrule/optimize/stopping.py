@@ -1,4 +1,4 @@
-"""When to stop: every rule a small object, every stop a name, a sentence, an inequality.
+"""Stopping rules: each is a small object, each stop has a name, a sentence and an inequality.
 
 A rule is asked after each iteration and answers None or a `Termination`. Every test
 is written so that NaN does not pass it.

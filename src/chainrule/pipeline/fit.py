@@ -1,4 +1,4 @@
-"""Training: scale, find the penalty, start several times, minimize, and say what is known."""
+"""Fit a network to rows: prepare, choose, minimize, posterior, report."""
 
 from __future__ import annotations
 

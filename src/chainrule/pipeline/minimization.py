@@ -1,4 +1,4 @@
-"""The minima from all starts, and the one at which the penalty was found."""
+"""Minimize from all starts, and compare with the minimum at which the penalty was found."""
 
 from __future__ import annotations
 

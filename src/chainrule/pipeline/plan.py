@@ -1,4 +1,4 @@
-"""What is minimized when nobody says it: the size of the network, its penalty, what rows count."""
+"""Resolve what the user left open: network size, penalty, noise model."""
 
 from __future__ import annotations
 

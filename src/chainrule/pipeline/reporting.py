@@ -1,4 +1,4 @@
-"""Writing the report of a fit: the one place where what was found becomes what is said of it."""
+"""Write the report of a fit."""
 
 from __future__ import annotations
 
