@@ -135,7 +135,8 @@ class Broyden : public Walker {
         }
         run.sum.swap(trial_sum_);
         record(run, std::sqrt(dot(direction_, direction_)));
-        if (run.ending == RUNNING) learn(run, direction_, -alpha * dot(direction_, g_));
+        if (run.ending == RUNNING || (problem_.resumable && run.ending == MAX_ITER))
+            learn(run, direction_, -alpha * dot(direction_, g_));
     }
 
     // Take up what a step s has taught, along which the gradient changed by y: curvature is s^T B^-1 s.

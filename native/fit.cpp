@@ -14,12 +14,12 @@ Walker::Walker(const Kernel& kernel, const Problem& problem, int threads)
     : kernel_(kernel), problem_(problem), p_(problem.net.p), row_(row_of_H(problem.net)),
       start_(start_of_H(problem.net)), threads_(threads) {}
 
-void Walker::walk(Run& run, Clock::time_point until) {
+void Walker::walk(Run& run, Clock::time_point until, std::size_t rows) {
     began_ = Clock::now();
     before_ = run.seconds;
     try {
         if (run.sum.empty()) begin(run);
-        while (run.ending == RUNNING && Clock::now() < until) iterate(run);
+        while (run.ending == RUNNING && run.history.size() < rows && Clock::now() < until) iterate(run);
     } catch (...) {
         Numbers().swap(run.sum);  // half of it may be missing
         throw;
@@ -27,7 +27,7 @@ void Walker::walk(Run& run, Clock::time_point until) {
     run.seconds = seconds();
     if (run.ending == RUNNING) return;
     Numbers().swap(run.sum);
-    run.learned.reset();
+    if (!(problem_.resumable && run.ending == MAX_ITER)) run.learned.reset();
 }
 
 double Walker::evaluate(Run& run, const double* theta, int order, double* sum) {
@@ -65,10 +65,10 @@ void Walker::record(Run& run, double length) {
     double relative = 0.0;
     for (ptrdiff_t i = 0; i < p_; ++i)
         relative = std::max(relative, std::fabs(g[i]) * std::max(1.0, std::fabs(run.theta[i])));
-    run.J = run.sum[0];
+    run.cost = run.sum[0];
     run.max_gradient = largest(g);
-    run.history.push_back({run.J, run.max_gradient, length, run.evaluations, seconds()});
-    if (!std::isfinite(run.J) || !std::isfinite(run.max_gradient)) run.ending = NOT_FINITE;
+    run.history.push_back({run.cost, run.max_gradient, length, run.evaluations, seconds()});
+    if (!std::isfinite(run.cost) || !std::isfinite(run.max_gradient)) run.ending = NOT_FINITE;
     else if (relative / problem_.scale <= problem_.tol) run.ending = CONVERGED;
     else if (ptrdiff_t(run.history.size()) > problem_.max_iter) run.ending = MAX_ITER;
 }
@@ -90,6 +90,12 @@ void advance(const Kernel& kernel, const Problem& problem, std::vector<Run>& run
         for (std::size_t i = next++; i < unfinished.size() && begins(i); i = next++)
             walker->walk(*unfinished[i], until);
     });
+}
+
+void step(const Kernel& kernel, const Problem& problem, Run& run, int threads) {
+    if (run.ending != RUNNING) return;
+    const auto make = problem.method == BROYDEN ? broyden : levenberg_marquardt;
+    make(kernel, problem, threads)->walk(run, Walker::Clock::time_point::max(), run.history.size() + 1);
 }
 
 }  // namespace chainrule

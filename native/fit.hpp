@@ -28,7 +28,8 @@ struct Problem {
     double tol;
     std::ptrdiff_t max_iter;
     Method method;
-    bool polish;  // of Levenberg-Marquardt: whether the exact Hessian takes over at the end
+    bool polish;     // of Levenberg-Marquardt: whether the exact Hessian takes over at the end
+    bool resumable;  // whether what was learned is kept when the iterations are used up
 };
 
 // What Broyden's method has learned: see broyden.cpp.
@@ -39,18 +40,22 @@ struct InverseHessian {
     double length = 1.0;  // what is expected of the next step
 };
 
-// One start on its way.
-struct Run {
-    std::vector<double> theta;
-    double J = 0.0, max_gradient = 0.0;
+// How one start stands, in numbers: with theta and the history it is what is needed to go on.
+struct State {
+    double cost = 0.0, max_gradient = 0.0;
     std::ptrdiff_t evaluations = 0;
     double seconds = 0.0;
     Ending ending = RUNNING;
-    std::vector<Iteration> history;
-    // of Levenberg-Marquardt; with these it can go on from theta
+    // of Levenberg-Marquardt: see Memory in levenberg_marquardt.py; no damping yet is 0
     double damping = 0.0, size = 0.0, growth = 2.0;
     std::ptrdiff_t slow = 0;
     bool exact = false;
+};
+
+// One start on its way.
+struct Run : State {
+    std::vector<double> theta;
+    std::vector<Iteration> history;
 
     Numbers sum;  // J, g, and what else was asked for, at theta; empty where it is not known
     std::unique_ptr<InverseHessian> learned;
@@ -67,8 +72,8 @@ class Walker {
     Walker(const Kernel&, const Problem&, int threads);
     virtual ~Walker() = default;
 
-    // Walk until the run ends or the time has come.
-    void walk(Run&, Clock::time_point until);
+    // Walk until the run ends, the time has come, or the history has so many rows.
+    void walk(Run&, Clock::time_point until, std::size_t rows = std::size_t(-1));
 
   protected:
     virtual void begin(Run&) = 0;    // learn what `iterate` needs to know at run.theta
@@ -98,5 +103,9 @@ std::unique_ptr<Walker> broyden(const Kernel&, const Problem&, int threads);
 // Work on all unfinished runs for about so many seconds, each by one thread of its own or, if there
 // are fewer runs than threads, by several. What comes out does not depend on time or threads.
 void advance(const Kernel&, const Problem&, std::vector<Run>&, double seconds, int threads);
+
+// Take one run to the next row of its history, or to its end.
+void step(const Kernel&, const Problem&, Run&, int threads);
+
 
 }  // namespace chainrule

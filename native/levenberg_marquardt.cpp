@@ -25,13 +25,14 @@ class LevenbergMarquardt : public Walker {
   private:
     void begin(Run& run) override {
         run.sum.resize(size_of_sum(problem_.net, GAUSS_NEWTON));
-        if (run.started()) {  // taken up again
+        if (run.started()) {  // from a checkpoint
             --run.evaluations;
             look(run);
             return;
         }
         look(run);
         record(run, 0.0);
+        if (run.damping > 0.0) return;  // that of an earlier run which ended here
         const double* H = run.sum.data() + start_;
         for (ptrdiff_t i = 0; i < p_; ++i) run.size = std::max(run.size, std::fabs(H[i * row_ + i]));
         if (run.size == 0.0) run.size = 1.0;
@@ -87,9 +88,9 @@ class LevenbergMarquardt : public Walker {
             length += s[i] * s[i];
             trial_[i] = run.theta[i] + s[i];
         }
-        const bool blind = predicted <= ROUNDING * std::fabs(run.J);
+        const bool blind = predicted <= ROUNDING * std::fabs(run.cost);
         const double J = evaluate(run, trial_.data(), blind ? GRADIENT : COST, trial_sum_.data());
-        double gain = std::isfinite(J) ? (run.J - J) / predicted : 0.0;
+        double gain = std::isfinite(J) ? (run.cost - J) / predicted : 0.0;
         if (blind) {
             // the cost cannot judge this step any more; the gradient still can
             if (!(largest(trial_sum_.data() + 1) < run.max_gradient)) {
@@ -99,7 +100,7 @@ class LevenbergMarquardt : public Walker {
             gain = 1.0;
         }
         if (!(gain > GOOD_ENOUGH)) return reject(run);
-        run.slow = run.J - J < SLOW * std::fabs(run.J) ? run.slow + 1 : 0;
+        run.slow = run.cost - J < SLOW * std::fabs(run.cost) ? run.slow + 1 : 0;
         run.exact = problem_.polish && problem_.net.L <= 3 && (run.exact || run.slow >= SLOW_STEPS);
         double bend = 2.0 * std::min(gain, 1.0) - 1.0;
         run.damping = std::max(run.damping * std::max(1.0 / 3.0, 1.0 - bend * bend * bend), LEAST * run.size);

@@ -114,71 +114,143 @@ struct Fits {
     Fits(const Fits&) = delete;
 };
 
-// A run between two calls, in numbers: what is needed to go on, besides theta and the history.
-constexpr std::size_t STATE = 11, COLUMNS = 5;
-
-std::array<double, STATE> state_of(const Run& run) {
-    return {run.J,           run.max_gradient,        run.damping,       run.size,    run.growth,
-            double(run.slow), double(run.evaluations), double(run.exact), run.seconds, double(run.ending),
-            double(run.history.size())};
+// A column of numbers, one for each of n things.
+template <class Of>
+Out column(std::size_t n, Of&& of) {
+    nb::capsule owner;
+    double* data = owned(n, owner);
+    for (std::size_t i = 0; i < n; ++i) data[i] = double(of(i));
+    return Out(data, {n}, owner);
 }
 
-// All runs at once: theta (runs, p), state (runs, STATE), history (all rows, COLUMNS).
-nb::tuple states(const Fits& fits) {
-    std::vector<double> theta, state;
-    for (const Run& run : fits.runs) {
-        theta.insert(theta.end(), run.theta.begin(), run.theta.end());
-        const auto numbers = state_of(run);
-        state.insert(state.end(), numbers.begin(), numbers.end());
-    }
-    const std::size_t n = fits.runs.size();
-    return nb::make_tuple(array(theta.data(), n, fits.problem.net.p), array(state.data(), n, STATE));
+// The states of all runs, a column for each field, and how many rows each history has.
+nb::dict states(const Fits& fits) {
+    nb::dict found;
+    auto note = [&](const char* name, auto field) {
+        found[name] = column(fits.runs.size(), [&](std::size_t r) { return fits.runs[r].*field; });
+    };
+    note("cost", &State::cost);
+    note("max_gradient", &State::max_gradient);
+    note("damping", &State::damping);
+    note("size", &State::size);
+    note("growth", &State::growth);
+    note("slow", &State::slow);
+    note("exact", &State::exact);
+    note("evaluations", &State::evaluations);
+    note("seconds", &State::seconds);
+    note("ending", &State::ending);
+    found["length"] = column(fits.runs.size(), [&](std::size_t r) { return fits.runs[r].history.size(); });
+    return found;
 }
 
-nb::tuple state(const Fits& fits, std::size_t r) {
+const Run& run_of(const Fits& fits, std::size_t r) {
     require(r < fits.runs.size(), "there is no such run");
-    const Run& run = fits.runs[r];
-    const auto numbers = state_of(run);
-    return nb::make_tuple(array(run.theta.data(), run.theta.size()), array(numbers.data(), STATE));
+    return fits.runs[r];
 }
 
-Out history(const Fits& fits, std::size_t r) {
-    require(r < fits.runs.size(), "there is no such run");
-    std::vector<double> rows;
-    for (const Iteration& it : fits.runs[r].history)
-        rows.insert(rows.end(), {it.cost, it.max_gradient, it.step, double(it.evaluations), it.seconds});
-    return array(rows.data(), rows.size() / COLUMNS, COLUMNS);
+// Where all runs are, (runs, p).
+Out points(const Fits& fits) {
+    std::vector<double> theta;
+    for (const Run& run : fits.runs) theta.insert(theta.end(), run.theta.begin(), run.theta.end());
+    return array(theta.data(), fits.runs.size(), fits.problem.net.p);
 }
 
-void restore(Fits& fits, In theta, In state, In history) {
+// The history of a run from a row on, a column for each field.
+nb::dict history(const Fits& fits, std::size_t r, std::size_t first) {
+    const auto& rows = run_of(fits, r).history;
+    require(first <= rows.size(), "there is no such row");
+    nb::dict found;
+    auto note = [&](const char* name, auto field) {
+        found[name] = column(rows.size() - first, [&](std::size_t i) { return rows[first + i].*field; });
+    };
+    note("cost", &Iteration::cost);
+    note("max_gradient", &Iteration::max_gradient);
+    note("step", &Iteration::step);
+    note("evaluations", &Iteration::evaluations);
+    note("seconds", &Iteration::seconds);
+    return found;
+}
+
+const double* column_of(const nb::dict& columns, const char* name, std::size_t n) {
+    require(columns.contains(name), "a column is missing");
+    In column = nb::cast<In>(columns[name]);
+    require(column.ndim() == 1 && column.shape(0) == n, "a column does not fit");
+    return column.data();  // which the dictionary keeps alive
+}
+
+void restore(Fits& fits, In theta, nb::dict state, nb::dict history, std::size_t rows) {
     const std::size_t n = fits.runs.size(), p = fits.problem.net.p;
     require(theta.ndim() == 2 && theta.shape(0) == n && theta.shape(1) == p, "theta does not fit");
-    require(state.ndim() == 2 && state.shape(0) == n && state.shape(1) == STATE, "state does not fit");
-    const double *h = history.data(), *end = h + history.size();
+    const double* lengths = column_of(state, "length", n);
+    const double *cost = column_of(history, "cost", rows), *gradient = column_of(history, "max_gradient", rows),
+                 *step = column_of(history, "step", rows), *evaluations = column_of(history, "evaluations", rows),
+                 *seconds = column_of(history, "seconds", rows);
+    std::size_t at = 0;
     for (std::size_t r = 0; r < n; ++r) {
-        const double* s = state.data() + r * STATE;
+        require(lengths[r] >= 0 && at + std::size_t(lengths[r]) <= rows, "history does not fit");
+        const std::size_t end = at + std::size_t(lengths[r]);
+        auto number = [&](const char* name) { return column_of(state, name, n)[r]; };
+        const Ending ending = Ending(int(number("ending")));
         Run& run = fits.runs[r];
-        const double* end_of_run = h + std::ptrdiff_t(s[10]) * std::ptrdiff_t(COLUMNS);
-        require(s[10] >= 0 && end_of_run <= end, "history does not fit");
-        if (fits.problem.method == BROYDEN && Ending(int(s[9])) == RUNNING) {
-            h = end_of_run;  // what it had learned is lost: it begins again
+        if (fits.problem.method == BROYDEN && ending == RUNNING) {
+            at = end;  // what it had learned is lost: it begins again
             continue;
         }
         run.theta.assign(theta.data() + r * p, theta.data() + (r + 1) * p);
-        run.J = s[0];
-        run.max_gradient = s[1];
-        run.damping = s[2];
-        run.size = s[3];
-        run.growth = s[4];
-        run.slow = std::ptrdiff_t(s[5]);
-        run.evaluations = std::ptrdiff_t(s[6]);
-        run.exact = s[7] != 0.0;
-        run.seconds = s[8];
-        run.ending = Ending(int(s[9]));
+        run.cost = number("cost");
+        run.max_gradient = number("max_gradient");
+        run.damping = number("damping");
+        run.size = number("size");
+        run.growth = number("growth");
+        run.slow = std::ptrdiff_t(number("slow"));
+        run.evaluations = std::ptrdiff_t(number("evaluations"));
+        run.exact = number("exact") != 0.0;
+        run.seconds = number("seconds");
+        run.ending = ending;
         run.history.clear();
-        for (; h != end_of_run; h += COLUMNS)
-            run.history.push_back({h[0], h[1], h[2], std::ptrdiff_t(h[3]), h[4]});
+        for (; at < end; ++at)
+            run.history.push_back({cost[at], gradient[at], step[at], std::ptrdiff_t(evaluations[at]), seconds[at]});
     }
+}
+
+// What a run of Broyden's method has learned, by the names of Pending in broyden.py; or None.
+nb::object learned(const Fits& fits, std::size_t r) {
+    const Run& run = run_of(fits, r);
+    if (!run.learned) return nb::none();
+    const InverseHessian& now = *run.learned;
+    const std::size_t row = row_of_H(fits.problem.net);
+    nb::dict found;
+    found["B"] = array(now.B.data(), row, row);
+    found["Bg"] = array(now.Bg.data(), row);
+    found["s"] = array(now.s.data(), row);
+    found["t"] = array(now.t.data(), row);
+    found["keep"] = now.keep;
+    found["ss"] = now.ss;
+    found["st"] = now.st;
+    found["tt"] = now.tt;
+    found["length"] = now.length;
+    return nb::object(found);
+}
+
+void begin_with(Fits& fits, std::size_t r, nb::dict given) {
+    require(r < fits.runs.size(), "there is no such run");
+    const std::size_t row = row_of_H(fits.problem.net);
+    auto now = std::make_unique<InverseHessian>();
+    auto numbers = [&](const char* name, std::size_t n) {
+        const In values = nb::cast<In>(given[name]);
+        require(values.size() == n, "what was learned does not fit");
+        return Numbers(values.data(), values.data() + n);
+    };
+    now->B = numbers("B", row * row);
+    now->Bg = numbers("Bg", row);
+    now->s = numbers("s", row);
+    now->t = numbers("t", row);
+    now->keep = nb::cast<double>(given["keep"]);
+    now->ss = nb::cast<double>(given["ss"]);
+    now->st = nb::cast<double>(given["st"]);
+    now->tt = nb::cast<double>(given["tt"]);
+    now->length = nb::cast<double>(given["length"]);
+    fits.runs[r].learned = std::move(now);
 }
 
 }  // namespace
@@ -192,22 +264,39 @@ NB_MODULE(_native, m) {
         });
     m.def("evaluate", &evaluate_rows, "net"_a, "theta"_a, "X"_a, "Y"_a, "w"_a, "order"_a, "threads"_a,
           "build"_a = "");
+    nb::enum_<Method>(m, "Method").value("LEVENBERG_MARQUARDT", LEVENBERG_MARQUARDT).value("BROYDEN", BROYDEN);
+    nb::enum_<Ending>(m, "Ending", nb::is_arithmetic())
+        .value("RUNNING", RUNNING)
+        .value("CONVERGED", CONVERGED)
+        .value("MAX_ITER", MAX_ITER)
+        .value("STALLED", STALLED)
+        .value("NOT_FINITE", NOT_FINITE);
+    nb::class_<State>(m, "State", "How one start stands: see fit.hpp.")
+        .def_ro("cost", &State::cost)
+        .def_ro("max_gradient", &State::max_gradient)
+        .def_ro("evaluations", &State::evaluations)
+        .def_ro("seconds", &State::seconds)
+        .def_ro("ending", &State::ending)
+        .def_ro("damping", &State::damping)
+        .def_ro("size", &State::size)
+        .def_ro("growth", &State::growth)
+        .def_ro("slow", &State::slow)
+        .def_ro("exact", &State::exact);
     nb::class_<Fits>(m, "Fits")
         .def("__init__",
              // one start for each row of theta
              [](Fits* at, const Network& net, In theta, In X, In Y, In w, In decay, In held, double scale,
-                double tol, std::ptrdiff_t max_iter, const std::string& method, bool polish,
+                double tol, std::ptrdiff_t max_iter, Method method, bool polish, bool resumable,
                 const std::string& build) {
                  const Kernel* chosen = kernel_named(build.c_str());
                  require(chosen != nullptr, "this machine cannot run that build");
                  require(theta.ndim() == 2 && std::ptrdiff_t(theta.shape(1)) == net.p, "theta does not fit");
                  require(std::ptrdiff_t(decay.size()) == net.p, "decay does not fit");
                  require(std::ptrdiff_t(held.size()) == net.p, "held does not fit");
-                 require(method == "lm" || method == "broyden", "there is no such method");
-                 const Method chosen_method = method == "lm" ? LEVENBERG_MARQUARDT : BROYDEN;
                  Rows rows = rows_of(net, X, Y, w);
                  new (at) Fits(X, Y, w, decay, held,
-                               {net, rows, decay.data(), held.data(), scale, tol, max_iter, chosen_method, polish},
+                               {net, rows, decay.data(), held.data(), scale, tol, max_iter, method, polish,
+                                resumable},
                                *chosen);
                  at->runs.resize(theta.shape(0));
                  for (std::size_t r = 0; r < theta.shape(0); ++r)
@@ -223,10 +312,37 @@ NB_MODULE(_native, m) {
                  return std::count_if(fits.runs.begin(), fits.runs.end(),
                                       [](const Run& run) { return run.ending == RUNNING; });
              })
+        .def("step",
+             [](Fits& fits, std::size_t r, int threads) {
+                 require(r < fits.runs.size(), "there is no such run");
+                 nb::gil_scoped_release without_lock;
+                 step(fits.kernel, fits.problem, fits.runs[r], threads);
+             },
+             "r"_a, "threads"_a)
+        .def("points", &points)
         .def("states", &states)
-        .def("state", &state, "r"_a)
-        .def("history", &history, "r"_a)
-        .def("restore", &restore, "theta"_a, "state"_a, "history"_a);
+        .def("point", [](const Fits& fits, std::size_t r) {
+            const Run& run = run_of(fits, r);
+            return array(run.theta.data(), run.theta.size());
+        }, "r"_a)
+        .def("state", [](const Fits& fits, std::size_t r) { return State(run_of(fits, r)); }, "r"_a)
+        .def("length", [](const Fits& fits, std::size_t r) { return run_of(fits, r).history.size(); }, "r"_a)
+        .def("history", &history, "r"_a, "first"_a = 0)
+        .def("restore", &restore, "theta"_a, "state"_a, "history"_a, "rows"_a)
+        // what a run has learned, and a start that begins with it: see Memory in the two methods
+        .def("resume",
+             [](Fits& fits, std::size_t r, double damping, double size, double growth, std::ptrdiff_t slow,
+                bool exact) {
+                 Run& run = const_cast<Run&>(run_of(fits, r));
+                 run.damping = damping;
+                 run.size = size;
+                 run.growth = growth;
+                 run.slow = slow;
+                 run.exact = exact;
+             },
+             "r"_a, "damping"_a, "size"_a, "growth"_a, "slow"_a, "exact"_a)
+        .def("learned", &learned, "r"_a)
+        .def("begin_with", &begin_with, "r"_a, "learned"_a);
     m.def(
         "speed",
         [](const std::string& build, int threads) {

@@ -29,7 +29,34 @@ LEAST = 0.1  # of that length
 NO_CURVATURE = 1e-14  # yᵀs relative to ‖y‖ ‖s‖, below which a step has taught nothing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """An update of B that the native core has not carried out yet, in the numbers it goes on with.
+
+    Its arrays are padded to whole vectors, and of its B the upper triangle counts: the inverse
+    Hessian is keep B + ss s sᵀ + st (s tᵀ + t sᵀ) + tt t tᵀ.
+    """
+
+    B: Array
+    Bg: Array
+    s: Array
+    t: Array
+    keep: float
+    ss: float
+    st: float
+    tt: float
+    length: float
+
+    def inverse_hessian(self, p: int) -> Array:
+        """Return the inverse Hessian, (p, p)."""
+        s, t = self.s[:p], self.t[:p]
+        upper = np.triu(self.B[:p, :p])
+        B = self.keep * (upper + np.triu(upper, 1).T) + self.ss * np.outer(s, s)
+        both = np.outer(s, t)
+        return np.asarray(B + self.st * (both + both.T) + self.tt * np.outer(t, t))
+
+
+@dataclass(frozen=True, eq=False)
 class Memory:
     """What has been learned on the way to a point.
 
@@ -40,11 +67,14 @@ class Memory:
         The inverse Hessian, if anything is known of it.
     length : float
         What is expected of the next step, as a share of -B g.
+    pending : Pending or None
+        The same as the native core has it.
     """
 
     theta: Array
     B: Array | None
     length: float
+    pending: Pending | None = None
 
 
 @dataclass(frozen=True)

@@ -44,15 +44,15 @@ class Memory:
         Slow steps in a row.
     exact : bool
         Whether the exact Hessian had taken over.
-    model : Model
-        The one that led here.
+    model : Model or None
+        The one that led here; the native core has none.
     """
 
     theta: Array
     damping: NielsenDamping
     slow: int
     exact: bool
-    model: Model
+    model: Model | None
 
 
 @dataclass(frozen=True)

@@ -254,10 +254,18 @@ def walked(
     callback: Callback | None = None,
     memory: Any = None,
 ) -> Fit:
-    """Minimize by an optimizer in Python: see `minimize`.
+    """Minimize with a callback, or from where an earlier fit stopped: see `minimize`.
 
     With the `memory` of a Fit it goes on where that one stopped.
     """
+    if native_solvers.possible(chosen.optimizer, objective):
+        assert isinstance(objective, Objective)
+        start = theta if memory is None else memory.theta
+        runs = native_solvers.Runs(objective, start[None, :], rules, chosen.optimizer, True)
+        if memory is not None:
+            runs.resume(0, memory)
+        run, memory = runs.follow(0, callback)
+        return replace(finish(objective, run, chosen), memory=memory)
     recorder = Recorder(objective, theta, rules.rules(), callback)
     if np.isfinite(recorder.J) and recorder.termination is None:
         recorder.termination, memory = _run(chosen.optimizer, recorder, theta, memory)

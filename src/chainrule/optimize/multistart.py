@@ -37,7 +37,7 @@ Watcher = Callable[[int, Array, Iteration], Termination | None]
 Judge = Callable[[Array], float]
 
 UNEXAMINED = "unexamined"
-FORMAT = 2  # of checkpoints; another number for any change of what is in them
+FORMAT = 3  # of checkpoints; another number for any change of what is in them
 BATCH = 10_000  # starts that the native core is given at once
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain

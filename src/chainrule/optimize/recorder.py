@@ -22,6 +22,15 @@ TRACE = float(np.sqrt(np.finfo(np.float64).eps))
 Callback = Callable[[Array, Iteration], "Termination | None"]
 
 
+def asked(callback: Callback, theta: Array, row: Iteration) -> Termination | None:
+    """Return what a callback says to end a run, if it does; StopIteration ends it too."""
+    try:
+        said = callback(theta, row)
+    except StopIteration:
+        return Termination("interrupted", f"the callback, iteration {row.iteration}")
+    return said if isinstance(said, Termination) else None
+
+
 class Recorder:
     """What an optimizer sees of the problem, and what is left when it has finished.
 
@@ -159,12 +168,8 @@ class Recorder:
         # a line search that fails is begun again, at points it has asked about before
         self._known, self._before = {self._last.tobytes(): Evaluation(J, g)}, self._known
         if self._callback is not None:
-            try:
-                self.termination = self._callback(self._last.copy(), self._rows[-1])
-            except StopIteration:
-                iteration = f"the callback, iteration {self.n_iterations}"
-                self.termination = Termination("interrupted", iteration)
-            if isinstance(self.termination, Termination):
+            self.termination = asked(self._callback, self._last.copy(), self._rows[-1])
+            if self.termination is not None:
                 return True
         state = State(self.n_iterations, self._last, J, g, self.scale, self._rows[-1].seconds)
         self.termination = next(filter(None, (rule(state) for rule in self._rules)), None)
