@@ -11,7 +11,7 @@ from scipy import optimize
 import chainrule
 from _peers import R
 from _timing import alternate, machine, ratio
-from chainrule.optimize.multistart import minimize_from_starts
+from chainrule.optimize.multistart import StartOptions, minimize_from_starts
 
 X = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]]) / [10.0, 5.0]
 Y = np.array([[75.0], [82.0], [93.0]]) / 100
@@ -73,9 +73,8 @@ def run():
     assert gap < 1e-15, gap
 
     def ours():
-        return minimize_from_starts(
-            objective, N_STARTS, seed=0, scheme="normal", method="lm", tol=tol
-        )
+        options = StartOptions(scheme="normal", method="lm", tol=tol)
+        return minimize_from_starts(objective, N_STARTS, 0, options)
 
     restarts = ours()
     solved = sum(run.cost < SOLVED for run in restarts.runs)

@@ -22,13 +22,14 @@ from chainrule.bayes import empirical_bayes, fitted_posterior, fold_refits
 from chainrule.bayes.calibration import calibrated
 from chainrule.bayes.evidence import Problem
 from chainrule.bayes.fold_refits import folds
+from chainrule.bayes.minimum import NoiseScale
 from chainrule.bayes.priors import priors_of
 from chainrule.model import diagnostics
 from chainrule.optimize.stopping import Termination
 from chainrule.pipeline import minimization
-from chainrule.pipeline.fit import train
 from chainrule.report.summary import summary
 from chainrule.rows.memory import MemoryRows
+from trainings import train
 
 
 def table(n, d, seed, truth=lambda X: X[:, 0] - X[:, 1] + 0.5 * X[:, -1]):
@@ -306,17 +307,8 @@ def test_no_fold_is_fitted_when_time_is_up():
     X, y = table(40, 5, 2)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
     task = model.model_.objective(X, y[:, None], 1.0)
-    found = fold_refits.refit_folds(
-        task,
-        None,  # is not asked
-        1,
-        np.ones(40),
-        share=0.5,
-        row_weight_unit=1.0,
-        least=0.0,
-        spread_out=1.0,
-        until=time.monotonic() - 1.0,
-    )
+    late = fold_refits.Refitting(None, until=time.monotonic() - 1.0)  # nobody is asked
+    found = fold_refits.refit_folds(task, late, 1, np.ones(40), 0.5, NoiseScale())
     assert found is None
 
 

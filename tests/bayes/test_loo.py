@@ -7,11 +7,11 @@ from chainrule import Network, Objective
 from chainrule.bayes import empirical_bayes
 from chainrule.bayes import fitted_posterior as belief_module
 from chainrule.bayes import loo as module
-from chainrule.bayes.fitted_posterior import fit_posterior
+from chainrule.bayes.fitted_posterior import Given, fit_posterior
 from chainrule.bayes.laplace import inverse_root
 from chainrule.bayes.leverage import influence
 from chainrule.bayes.loo import left_out, sample
-from chainrule.pipeline.fit import train
+from trainings import train
 
 ALPHA = 1e-6
 
@@ -72,9 +72,7 @@ def test_few_fits_say_what_all_of_them_would(through_all_rows, monkeypatch):
     objective, theta = through_all_rows
 
     def left_out_error():
-        found = fit_posterior(
-            objective, [theta], row_weight_unit=1.0, unit_weight=np.ones(60), noise="constant"
-        )
+        found = fit_posterior(objective, [theta], Given(1.0, np.ones(60), noise="constant"))
         squares = (found.without - objective.rows.Y)[:, 0] ** 2
         return found, np.sqrt(np.average(squares, weights=found.stands_for))
 
@@ -115,7 +113,7 @@ def test_scores_are_those_of_the_rows_that_stand_for_others(monkeypatch):
         alpha=ALPHA,
         n_restarts=1,
     )
-    belief, model = trained.belief, trained.model
+    belief, model = trained.posterior, trained.model
     assert (belief.stands_for == 0.0).any()
     squares = (model.target_scaling.inverse(belief.without) - Y)[:, 0] ** 2
     rmse = np.sqrt(np.average(squares, weights=belief.stands_for))

@@ -17,7 +17,7 @@ from chainrule.optimize.multistart import _best
 from chainrule.optimize.scipy_ import BFGS
 from chainrule.optimize.starts import agreement
 from chainrule.optimize.stopping import Termination
-from chainrule.pipeline.fit import train
+from trainings import train
 
 HOURS = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
 SCORES = np.array([[75.0], [82.0], [93.0]])

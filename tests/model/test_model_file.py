@@ -22,10 +22,10 @@ from chainrule import DataError, ModelFileError, Network
 from chainrule.model.fit_report import FitReport, PosteriorReport
 from chainrule.model.model import Model
 from chainrule.model.model_file import dump_model, load_model, parse_model, save_model
-from chainrule.pipeline.fit import train
 from chainrule.report.summary import summary
 from chainrule.tables.cells import Missing
 from chainrule.tables.encoding import ColumnType
+from trainings import train
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from chainrule.objectives.least_squares import LeastSquares
 from chainrule.optimize import native_solvers
 from chainrule.optimize.levenberg_marquardt import LevenbergMarquardt
 from chainrule.optimize.methods import choose
-from chainrule.optimize.multistart import minimize_from_starts
 from students import Student
+from trainings import minimize_from_starts
 
 minimizing = importlib.import_module("chainrule.optimize.minimize")
 restarting = importlib.import_module("chainrule.optimize.multistart")
@@ -229,7 +229,7 @@ def test_training_taken_up_after_a_kill_ends_as_if_nothing_had_happened(tmp_path
             import sys
             sys.path.insert(0, {os.path.dirname(__file__)!r})
             from test_levenberg_marquardt import slow_problem
-            from chainrule.optimize.multistart import minimize_from_starts
+            from trainings import minimize_from_starts
             minimize_from_starts(slow_problem(), 40, 3, method={method!r}, checkpoint="c.npz",
                                  max_iter=60, progress=lambda line: print(line, flush=True))
             """

@@ -21,7 +21,7 @@ from chainrule.bayes import (
     fitted_posterior,
     model_selection,
 )
-from chainrule.bayes.fitted_posterior import fit_posterior
+from chainrule.bayes.fitted_posterior import Given, fit_posterior
 from chainrule.bayes.laplace import inverse_root, laplace
 from chainrule.bayes.linear_start import linear_start
 from chainrule.bayes.posterior import moderated
@@ -30,9 +30,9 @@ from chainrule.bayes.student_t import StudentTNoise
 from chainrule.kernels import native
 from chainrule.model.diagnostics import counts_of_tails, of_rows
 from chainrule.model.fit_report import GrowthReport
-from chainrule.pipeline.fit import train
 from chainrule.report.summary import summary
 from chainrule.tables.scaling import quantile
+from trainings import train
 
 
 @pytest.fixture
@@ -247,11 +247,10 @@ def test_nothing_is_known_where_the_curvature_is_none(rng):
     o = Objective(Network([2, 3, 1]), np.zeros_like(X), Y)
     flat = o.with_alpha(0.0)
     assert (
-        fit_posterior(flat, [np.zeros(13)], row_weight_unit=1.0, unit_weight=np.ones(30))
-        is not None
+        fit_posterior(flat, [np.zeros(13)], Given(1.0, np.ones(30))) is not None
     )  # jitter holds it
     nan = np.full(13, np.nan)
-    assert fit_posterior(o, [nan], row_weight_unit=1.0, unit_weight=np.ones(30)) is None
+    assert fit_posterior(o, [nan], Given(1.0, np.ones(30))) is None
 
 
 @pytest.mark.parametrize(("size", "known"), [(1e3, True), (3.27e9, False), (1e12, False)])
@@ -261,9 +260,7 @@ def test_leverages_that_are_lost_in_rounding_become_no_posterior(size, known):
     Y = np.eye(3)[rng.integers(3, size=60)]
     net = Network([2, 1, 3], hidden="sigmoid", output="softmax")
     theta = np.array([102, 9.7, -9.67, -size, size / 2, size / 2, 1.47, 0.22, -1.7])
-    found = fit_posterior(
-        Objective(net, X, Y), [theta], row_weight_unit=1.0, unit_weight=np.ones(60)
-    )
+    found = fit_posterior(Objective(net, X, Y), [theta], Given(1.0, np.ones(60)))
     assert (found is not None) == known
 
 
@@ -321,9 +318,7 @@ def test_widths_of_rows_without_themselves_are_those_of_refits(rng):
     net = Network([2, 1])
     objective = Objective(net, X, Y, 1e-9)
     theta = empirical_bayes.refine(objective, np.zeros(3))
-    known = fit_posterior(
-        objective, [theta], row_weight_unit=1.0, unit_weight=np.ones(n), noise="constant"
-    ).posterior
+    known = fit_posterior(objective, [theta], Given(1.0, np.ones(n), noise="constant")).posterior
     A = np.column_stack([X, np.ones(n)])
     h = np.einsum("ij,jk,ik->i", A, np.linalg.inv(A.T @ A), A)
     r = Y[:, 0] - A @ np.linalg.lstsq(A, Y[:, 0], rcond=None)[0]
@@ -479,9 +474,7 @@ def test_rows_that_decide_by_themselves_are_asked_by_fits_without_them(rng):
     net = Network([1, 4, 1])
     objective = Objective(net, X, Y, 1e-3)
     theta = empirical_bayes.refine(objective, net.initial(0))
-    known = fit_posterior(
-        objective, [theta], row_weight_unit=1.0, unit_weight=np.ones(8), noise="constant"
-    )
+    known = fit_posterior(objective, [theta], Given(1.0, np.ones(8), noise="constant"))
     alone = np.flatnonzero(known.leverage > 0.7)
     assert len(alone) > 2
     for i in alone:

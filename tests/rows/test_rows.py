@@ -9,11 +9,11 @@ from chainrule.bayes.laplace import inverse_root
 from chainrule.bayes.leverage import influence
 from chainrule.kernels import native
 from chainrule.model.model_file import dump_model
-from chainrule.pipeline.fit import train
 from chainrule.rows.memory import BLOCK_ROWS, MemoryRows
 from chainrule.tables.scaling import scaling_of
 from random_problems import random_problem, relative_error
 from sevens import sevens
+from trainings import train
 
 
 def both(n=40, d=3, K=1, seed=0, w=None):

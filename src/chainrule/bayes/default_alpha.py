@@ -28,7 +28,6 @@ learned; they are taken to be almost free of it, so that the network passes thro
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -37,7 +36,7 @@ from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.minimize import minimize
-from chainrule.optimize.multistart import minimize_from_starts
+from chainrule.optimize.multistart import StartOptions, minimize_from_starts
 
 FEW_ROWS = 50
 NOISE_OF_FEW = 1e-4  # of the variance of the target
@@ -137,12 +136,13 @@ def _noise(objective: Objective, seed: int, until: float) -> float | None:
         left = until - time.monotonic()
         if left <= 0.0:
             return None if theta is None else noise
-        limits: dict[str, Any] = {"tol": ROUGH, "max_time": left if np.isfinite(left) else None}
+        max_time = left if np.isfinite(left) else None
         try:
             if theta is None:
-                fit = minimize_from_starts(now, STARTS, seed, **limits).best
+                options = StartOptions(tol=ROUGH, max_time=max_time)
+                fit = minimize_from_starts(now, STARTS, seed, options).best
             else:
-                fit = minimize(now, theta, **limits)
+                fit = minimize(now, theta, tol=ROUGH, max_time=max_time)
         except TrainingError:
             return None if theta is None else noise  # nothing lower: this is where it stays
         if fit.termination.name == "interrupted":

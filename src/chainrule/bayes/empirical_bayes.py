@@ -49,6 +49,7 @@ SAME_HEIGHT, ALIKE, EDGE = 1e-3, 1.0, 3.0  # nats
 ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000
 PERCENT = 0.01
 ROUGHLY = 1e-3  # nats for each weight: enough for a fit without some of the rows
+EVIDENCE, RULE = "evidence", "rule"  # of alpha: by what it is found
 INTERRUPTED = "interrupted"
 # ln α above the usual one, and the share of the variance that is taken for noise: where weights are
 # many the evidence has many maxima, and where the search begins decides which of them is found

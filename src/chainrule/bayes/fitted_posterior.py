@@ -25,13 +25,13 @@ from chainrule.bayes.fold_refits import (
     BEARABLE,
     LESS_OF_CLASSES,
     FoldRefits,
-    Refit,
+    Refitting,
     gamma_per_target,
     refit_folds,
 )
 from chainrule.bayes.leverage import LEAST_LEFT, REFIT_ABOVE
 from chainrule.bayes.loo import sample
-from chainrule.bayes.minimum import Minimum, minimum_at, root_of
+from chainrule.bayes.minimum import Minimum, NoiseScale, minimum_at, root_of
 from chainrule.bayes.posterior import (
     Noise,
     Posterior,
@@ -99,177 +99,250 @@ class FittedPosterior:
     first_order: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What is known before the posterior is computed.
+
+    Attributes
+    ----------
+    row_weight_unit : float
+        The weight that counts as one row: see `default_alpha`.
+    unit_weight : ndarray (n,)
+        The weight of each row taken once: see `leverage`.
+    variance : float or None
+        Of the noise, that was assumed: with few rows it is not less.
+    noise : {"varying", "constant"}
+        Whether the noise may differ from row to row.
+    student : StudentTNoise or None
+        If the noise is Student-t.
+    seed : int
+        Of the networks for the noise.
+    """
+
+    row_weight_unit: float
+    unit_weight: Array
+    variance: float | None = None
+    noise: str = "varying"
+    student: StudentTNoise | None = None
+    seed: int = 0
+
+    def counts(self, objective: Objective) -> Array:
+        """Return how many rows each row stands for, (n,)."""
+        return objective.w / self.unit_weight
+
+    def scale(self, objective: Objective) -> NoiseScale:
+        """Return in what the noise is measured."""
+        few = self.counts(objective).sum() < FEW_ROWS
+        least = self.variance if few and self.variance is not None else 0.0
+        inefficiency = 1.0 if self.student is None else self.student.inefficiency
+        return NoiseScale(self.row_weight_unit, least, inefficiency)
+
+
 def fit_posterior(
     objective: Objective,
     minima: Sequence[Array],
+    given: Given,
     *,
     held: Objective | None = None,
-    row_weight_unit: float,
-    unit_weight: Array,
-    variance: float | None = None,
-    noise: str = "varying",
-    tails: StudentTNoise | None = None,
-    seed: int = 0,
-    refit: Refit | None = None,
-    until: float = np.inf,
-    progress: Callable[[str], None] | None = None,
+    again: Refitting | None = None,
 ) -> FittedPosterior | None:
-    """Return what is known around minima, None where the curvature is not positive.
+    """Return the posterior around minima, None where the curvature is not positive.
 
     Parameters
     ----------
     objective : Objective
     minima : sequence of ndarray (p,)
         The best first.
+    given : Given
     held : Objective, optional
-        The same cost with all weights held: how it curves says how sure they are.
-    row_weight_unit : float
-        The weight that counts as one row: see `penalty`.
-    unit_weight : ndarray (n,)
-        The weight of each row taken once: see `influence`.
-    variance : float, optional
-        Of the noise, that was assumed: with few rows it is not less.
-    noise : {"varying", "constant"}
-        Whether noise may differ from row to row.
-    tails : HeavyTails, optional
-        Of the noise, if it has these.
-    seed : int
-        Of the networks for it.
-    refit : callable, optional
-        Fits some of the rows again, where first order is not enough: see `refits`.
-    until, progress
-        As `refit_folds` takes them.
+        The same cost with all weights held: its curvature is that of the posterior.
+    again : Refitting, optional
+        How folds are refitted where first order is not enough.
     """
-    net, rows, Y, w = objective.net, objective.rows, objective.targets, objective.w
-
-    def of_rows(f: Callable[..., Array], of: Spread) -> Array:
-        """Return what a function of the posterior says of all rows."""
-        found: Array = rows.map(lambda block: f(net, block.X, of[block.of_all]))
-        return found
-
-    counts = w / unit_weight
-    few = variance is not None and counts.sum() < FEW_ROWS
-    least = variance if few and variance is not None else 0.0
-    spread_out = 1.0 if tails is None else tails.inefficiency
-    roots = [root_of(held or objective, theta) for theta in minima]
+    scale = given.scale(objective)
     found = [
-        minimum_at(objective, theta, root, row_weight_unit, unit_weight, least, spread_out)
-        for theta, root in zip(minima, roots, strict=True)
+        minimum_at(objective, at, root_of(held or objective, at), given.unit_weight, scale)
+        for at in minima
     ]
     if found[0] is None:
         return None
     known = [minimum for minimum in found if minimum is not None]
-    leverage, max_leverage = (
-        np.mean([getattr(of.rows, name) for of in known], axis=0)
-        for name in ("leverage", "max_leverage")
-    )
-    posterior = Posterior(
-        np.array([of.theta for of in known]),
-        np.array([np.sqrt(of.variance * row_weight_unit) * of.root for of in known]),
-        None,
-        np.empty((0, net.layers[-1])),
-        max(1, round(float(counts.sum()))),
-        rows.moments[0].lowest,
-        rows.moments[0].highest,
-        np.inf,
-    )
-    of = Spread(
-        np.array([at.rows.z for at in known]),
-        np.array([at.variance * row_weight_unit * at.rows.S for at in known]),
-    )
-    share = gamma_per_target(objective, known[0], counts)
-    again, first_order = None, None
-    of_classes = net.loss == "cross_entropy"
-    if refit is not None and share > BEARABLE * (LESS_OF_CLASSES if of_classes else 1.0):
-        if counts.sum() >= empirical_bayes.FEWEST_ROWS:
-            again = refit_folds(
-                objective,
-                refit,
-                len(known),
-                unit_weight,
-                share=share,
-                row_weight_unit=row_weight_unit,
-                least=least,
-                spread_out=spread_out,
-                until=until,
-                progress=progress,
-            )
-            late = time.monotonic() > until
-            why = "there was no time to refit each fold" if late else "a fold could not be refitted"
-            first_order = None if again else why
-        else:
-            first_order = f"fewer than {empirical_bayes.FEWEST_ROWS} rows are too few for folds"
+    counts = given.counts(objective)
+    gamma = gamma_per_target(objective, known[0], counts)
+    refits, first_order = _refits(objective, given, again, len(known), gamma)
+    max_leverage = np.mean([of.rows.max_leverage for of in known], axis=0)
     chosen = sample(objective, max_leverage, len(known))
-    known = [at.without(objective, unit_weight, chosen.rows) for at in known]
-    if again is None:
-        stands_for = chosen.stands_for
-        # what is less certain without the row: by as much of what is known as it has said itself
-        left = np.maximum(1.0 - max_leverage, LEAST_LEFT)
-        z_without = np.array([at.rows.z_without for at in known])
-        of_without = Spread(z_without, of.S / left[:, None, None])
-    else:
-        stands_for, of_without = np.ones(len(w)), again.of
-    times = w / row_weight_unit * stands_for
-    variance = known[0].variance * row_weight_unit
-    if of_classes:
-        z, S = of_without.together()
-        # what is less certain need not rise where the network must
-        if not objective.bounded:
-            posterior = replace(posterior, share=_share(net, z, S, Y, times))
-        else:
-            posterior = replace(posterior, share=0.0)
-        without = net.pair.y_hat(moderated(net, z, S, posterior.share))
-    else:
-        y_hat, without = (
-            np.mean([net.pair.y_hat(z) for z in each], axis=0) for each in (of.z, of_without.z)
-        )
-        squares, noisier = (Y - y_hat) * (Y - without), 1.0
-        if again is not None and net.loss == "squared":
-            h = of_rows(posterior.variance, of_without) / again.variance[:, None]
-            a, of_noise = calibrated((Y - without) ** 2, spread_out * h, times)
-            squares = (Y - without) ** 2 / (1.0 + a * spread_out * h * of_noise.mean() / of_noise)
-            noisier = max(least, float(of_noise.mean())) * spread_out * row_weight_unit / variance
-            before, variance = variance, a * noisier * variance
-            posterior = replace(posterior, roots=np.sqrt(variance / before) * posterior.roots)
-            of = Spread(of.z, variance / before * of.S)
-            S = of_without.S * (variance / (again.variance * row_weight_unit))[:, None, None]
-            of_without = Spread(of_without.z, S)
-        if net.loss != "poisson":  # which says itself how noise depends on ŷ
-            kind = noise if net.loss == "squared" else "constant"
-            if tails is None:
-                found_noise = _noise(rows, squares, times, least, kind, seed)
-            else:
-                found_noise = Noise(noisier * tails.variance)
-            posterior = replace(posterior, noise=found_noise)
-        std = np.sqrt(of_rows(posterior.variance_of_targets, of_without))
-        scores = thinned(np.abs(Y - without) / std, counts * stands_for)
-        posterior = replace(posterior, scores=scores)
-    # a row that decides by itself is no measure of how little is known of others
-    usual = max_leverage <= REFIT_ABOVE
-    uncertainty = np.maximum(
-        of_rows(posterior.uncertainty, of), of_rows(posterior.uncertainty, of_without)
-    )
-    posterior = replace(posterior, widest=float(uncertainty[usual | ~usual.any()].max()))
-    if again is not None and posterior.noise is not None:
-        wider = variance_of_t(float(counts.sum()) * (1.0 - share))
+    known = [at.without(objective, given.unit_weight, chosen.rows) for at in known]
+    stands_for = chosen.stands_for if refits is None else np.ones(len(max_leverage))
+    fit = _Fit(objective, given, known, max_leverage, refits, stands_for)
+    posterior, spreads, variance, without = fit.calibrated()
+    posterior = replace(posterior, widest=fit.widest(posterior, spreads))
+    if refits is not None and posterior.noise is not None:
+        wider = variance_of_t(float(counts.sum()) * (1.0 - gamma))
         posterior = posterior.scaled(wider)
         variance *= wider
     distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
     return FittedPosterior(
         posterior=posterior,
-        outputs=of_rows(posterior.outputs, of),
-        leverage=leverage,
+        outputs=fit.of_rows(posterior.outputs, spreads.fitted),
+        leverage=np.mean([of.rows.leverage for of in known], axis=0),
         max_leverage=max_leverage,
         without=without,
-        one_by_one=_one_by_one(net, known) if again else without,
-        stands_for=stands_for,
+        one_by_one=_one_by_one(objective.net, known) if refits else without,
+        stands_for=fit.stands_for,
         distance=distance,
         n_effective=float(counts @ known[0].rows.leverage),
         variance=variance,
-        share=share,
-        refits=again,
+        share=gamma,
+        refits=refits,
         first_order=first_order,
     )
+
+
+def _refits(
+    objective: Objective, given: Given, again: Refitting | None, n_minima: int, gamma: float
+) -> tuple[FoldRefits | None, str | None]:
+    """Return fits without each fold where first order is not enough, or why there are none."""
+    of_classes = objective.net.loss == "cross_entropy"
+    if again is None or gamma <= BEARABLE * (LESS_OF_CLASSES if of_classes else 1.0):
+        return None, None
+    if given.counts(objective).sum() < empirical_bayes.FEWEST_ROWS:
+        return None, f"fewer than {empirical_bayes.FEWEST_ROWS} rows are too few for folds"
+    scale = given.scale(objective)
+    found = refit_folds(objective, again, n_minima, given.unit_weight, gamma, scale)
+    if found is not None:
+        return found, None
+    late = time.monotonic() > again.until
+    return None, "there was no time to refit each fold" if late else "a fold could not be refitted"
+
+
+@dataclass(frozen=True, eq=False)
+class _Spreads:
+    """Predictions of all rows at the output: by the fit, and by fits without each."""
+
+    fitted: Spread
+    without: Spread
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Minima with their leverages, and fits without rows, from which the posterior is made."""
+
+    objective: Objective
+    given: Given
+    known: Sequence[Minimum]
+    max_leverage: Array
+    refits: FoldRefits | None
+    stands_for: Array
+
+    @property
+    def times(self) -> Array:
+        """How often each row counts."""
+        return self.objective.w / self.given.row_weight_unit * self.stands_for
+
+    @property
+    def variance(self) -> float:
+        """Of the noise, of a weight of 1, at the best minimum."""
+        return self.known[0].variance * self.given.row_weight_unit
+
+    def of_rows(self, f: Callable[..., Array], of: Spread) -> Array:
+        """Return what a function of the posterior says of all rows."""
+        net, rows = self.objective.net, self.objective.rows
+        found: Array = rows.map(lambda block: f(net, block.X, of[block.of_all]))
+        return found
+
+    def calibrated(self) -> tuple[Posterior, _Spreads, float, Array]:
+        """Return the posterior, predictions, the noise variance and leave-one-out predictions."""
+        posterior, spreads = self._posterior(), self._spreads()
+        if self.objective.net.loss == "cross_entropy":
+            return self._of_classes(posterior, spreads)
+        return self._of_numbers(posterior, spreads)
+
+    def widest(self, posterior: Posterior, spreads: _Spreads) -> float:
+        """Return the uncertainty beyond which a row is far from those that were learned."""
+        # a row that decides by itself is no measure of how little is known of others
+        usual = self.max_leverage <= REFIT_ABOVE
+        each = (self.of_rows(posterior.uncertainty, of) for of in (spreads.fitted, spreads.without))
+        return float(np.maximum(*each)[usual | ~usual.any()].max())
+
+    def _posterior(self) -> Posterior:
+        """Return the posterior without noise, moderation and scores."""
+        known, unit, of_inputs = (
+            self.known,
+            self.given.row_weight_unit,
+            self.objective.rows.moments[0],
+        )
+        n_rows = float(self.given.counts(self.objective).sum())
+        return Posterior(
+            np.array([of.theta for of in known]),
+            np.array([np.sqrt(of.variance * unit) * of.root for of in known]),
+            None,
+            np.empty((0, self.objective.net.layers[-1])),
+            max(1, round(n_rows)),
+            of_inputs.lowest,
+            of_inputs.highest,
+            np.inf,
+        )
+
+    def _spreads(self) -> _Spreads:
+        unit = self.given.row_weight_unit
+        S = np.array([at.variance * unit * at.rows.S for at in self.known])
+        fitted = Spread(np.array([at.rows.z for at in self.known]), S)
+        if self.refits is not None:
+            return _Spreads(fitted, self.refits.of)
+        # what is less certain without the row: by as much of what is known as it has said itself
+        left = np.maximum(1.0 - self.max_leverage, LEAST_LEFT)
+        z_without = np.array([at.rows.z_without for at in self.known])
+        return _Spreads(fitted, Spread(z_without, S / left[:, None, None]))
+
+    def _of_classes(
+        self, posterior: Posterior, spreads: _Spreads
+    ) -> tuple[Posterior, _Spreads, float, Array]:
+        """Find the moderation of probabilities."""
+        objective, net = self.objective, self.objective.net
+        z, S = spreads.without.together()
+        # what is less certain need not rise where the network must
+        bounded = objective.bounded
+        share = 0.0 if bounded else _share(net, z, S, objective.targets, self.times)
+        without = net.pair.y_hat(moderated(net, z, S, share))
+        return replace(posterior, share=share), spreads, self.variance, without
+
+    def _of_numbers(
+        self, posterior: Posterior, spreads: _Spreads
+    ) -> tuple[Posterior, _Spreads, float, Array]:
+        """Find the noise and the scores, and calibrate the covariance on errors of refits."""
+        objective, given, refits = self.objective, self.given, self.refits
+        net, Y, scale = objective.net, objective.targets, given.scale(objective)
+        y_hat, without = (
+            np.mean([net.pair.y_hat(z) for z in of.z], axis=0)
+            for of in (spreads.fitted, spreads.without)
+        )
+        squares, variance, noisier = (Y - y_hat) * (Y - without), self.variance, 1.0
+        if refits is not None and net.loss == "squared":
+            h = self.of_rows(posterior.variance, spreads.without) / refits.variance[:, None]
+            h = scale.inefficiency * h
+            a, of_noise = calibrated((Y - without) ** 2, h, self.times)
+            squares = (Y - without) ** 2 / (1.0 + a * h * of_noise.mean() / of_noise)
+            unit = scale.inefficiency * given.row_weight_unit
+            noisier = max(scale.least, float(of_noise.mean())) * unit / variance
+            before, variance = variance, a * noisier * variance
+            posterior = replace(posterior, roots=np.sqrt(variance / before) * posterior.roots)
+            of_refit = variance / (refits.variance * given.row_weight_unit)
+            spreads = _Spreads(
+                Spread(spreads.fitted.z, variance / before * spreads.fitted.S),
+                Spread(spreads.without.z, spreads.without.S * of_refit[:, None, None]),
+            )
+        if net.loss != "poisson":  # which says itself how noise depends on ŷ
+            if given.student is None:
+                kind = given.noise if net.loss == "squared" else "constant"
+                noise = _noise(objective.rows, squares, self.times, scale.least, kind, given.seed)
+            else:
+                noise = Noise(noisier * given.student.variance)
+            posterior = replace(posterior, noise=noise)
+        std = np.sqrt(self.of_rows(posterior.variance_of_targets, spreads.without))
+        counts = given.counts(objective) * self.stands_for
+        scores = thinned(np.abs(Y - without) / std, counts)
+        return replace(posterior, scores=scores), spreads, variance, without
 
 
 def _one_by_one(net: Network, known: Sequence[Minimum]) -> Array:

@@ -20,7 +20,7 @@ from scipy import linalg
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes.empirical_bayes import in_parallel, is_costly
-from chainrule.bayes.minimum import Minimum, minimum_at, root_of
+from chainrule.bayes.minimum import Minimum, NoiseScale, minimum_at, root_of
 from chainrule.bayes.posterior import Spread, spread_of_rows
 from chainrule.objectives.objective import Objective
 from chainrule.rows.protocol import Rows
@@ -63,18 +63,32 @@ def gamma_per_target(objective: Objective, best: Minimum, counts: Array) -> floa
     return float(counts @ best.rows.leverage) / (float(counts.sum()) * numbers)
 
 
+@dataclass(frozen=True, eq=False)
+class Refitting:
+    """How folds are refitted.
+
+    Attributes
+    ----------
+    refit : callable
+        ``refit(w, seed, anew)``: see `Task.refit`.
+    until : float
+        By the monotonic clock, when no fit is begun any longer.
+    progress : callable, optional
+        Called with a line of text before every fold.
+    """
+
+    refit: Refit
+    until: float = np.inf
+    progress: Callable[[str], None] | None = None
+
+
 def refit_folds(
     objective: Objective,
-    refit: Refit,
-    minima: int,
+    again: Refitting,
+    n_minima: int,
     unit_weight: Array,
-    *,
-    share: float,
-    row_weight_unit: float,
-    least: float,
-    spread_out: float,
-    until: float = np.inf,
-    progress: Callable[[str], None] | None = None,
+    gamma: float,
+    scale: NoiseScale,
 ) -> FoldRefits | None:
     """Return what fits without each fold predict for it, None if one fails or time is up.
 
@@ -82,20 +96,14 @@ def refit_folds(
     ----------
     objective : Objective
         Of all rows.
-    refit : callable
-        ``refit(w, seed, anew)``: see `Penalized.refit_folds`.
-    minima : int
+    again : Refitting
+    n_minima : int
         How many predict together.
     unit_weight : ndarray (n,)
         The weight of each row taken once, which is what a fold is without.
-    share : float
+    gamma : float
         As `gamma_per_target` has it.
-    row_weight_unit, least, spread_out
-        As `minimum_at` takes them.
-    until : float
-        By the monotonic clock, when no fit is begun any longer.
-    progress : callable, optional
-        Called with a line of text before every fold.
+    scale : NoiseScale
     """
     net, w = objective.net, objective.w
     costly = is_costly(objective)
@@ -105,40 +113,32 @@ def refit_folds(
     once_out = np.zeros_like(copies)
     np.maximum.at(once_out, row, unit_weight)
     left = np.maximum(1.0 - once_out / copies, 0.0)[row]
-    n, anew = int(fold.max()) + 1, share > FAR_BEYOND and not costly
-    shape = minima, len(w), net.layers[-1]
+    n, anew = int(fold.max()) + 1, gamma > FAR_BEYOND and not costly
+    shape = n_minima, len(w), net.layers[-1]
     z, S, variance = np.empty(shape), np.empty((*shape, shape[-1])), np.zeros(shape[:2])
     interrupted = Event()
 
     def without(k: int) -> bool:
-        if interrupted.is_set() or time.monotonic() > until:
+        if interrupted.is_set() or time.monotonic() > again.until:
             return False
-        if progress is not None:
-            progress(f"fold {k + 1} of {n}")
+        if again.progress is not None:
+            again.progress(f"fold {k + 1} of {n}")
         held_out = fold == k
         remains = np.where(held_out, w * left, w)
-        stays = remains > 0.0
-        for m in range(minima):
+        for m in range(n_minima):
             try:
-                now, held, there = refit(remains, n * m + k, anew)
-                known = minimum_at(
-                    now,
-                    there,
-                    root_of(held, there),
-                    row_weight_unit,
-                    unit_weight[stays],
-                    least,
-                    spread_out,
-                )
+                now, held, there = again.refit(remains, n * m + k, anew)
+                stays = unit_weight[remains > 0.0]
+                known = minimum_at(now, there, root_of(held, there), stays, scale)
             except (TrainingError, linalg.LinAlgError):
                 return False
             if known is None:
                 return False
-            root = np.sqrt(known.variance * row_weight_unit) * known.root
+            root = np.sqrt(known.variance * scale.row_weight_unit) * known.root
             of_fold = objective.rows.take(held_out)
             z[m, held_out], S[m, held_out] = spread_of_rows(net, there, root, of_fold)
             variance[m, held_out] = known.variance
-        return time.monotonic() <= until
+        return time.monotonic() <= again.until
 
     done = in_parallel(without, n, interrupted)
     if interrupted.is_set():

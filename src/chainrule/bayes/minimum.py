@@ -33,31 +33,48 @@ class Minimum:
         return replace(self, rows=found)
 
 
+@dataclass(frozen=True)
+class NoiseScale:
+    """In what the variance of the noise is measured.
+
+    Attributes
+    ----------
+    row_weight_unit : float
+        The weight that counts as one row: see `default_alpha`.
+    least : float
+        The variance that is assumed at least.
+    inefficiency : float
+        How much larger the variance of the weights is than the sum of squares says: more than 1
+        for Student-t noise.
+    """
+
+    row_weight_unit: float = 1.0
+    least: float = 0.0
+    inefficiency: float = 1.0
+
+
 def minimum_at(
-    objective: Objective,
-    theta: Array,
-    root: Array | None,
-    row_weight_unit: float,
-    unit_weight: Array,
-    least: float,
-    spread_out: float,
+    objective: Objective, theta: Array, root: Array | None, unit_weight: Array, scale: NoiseScale
 ) -> Minimum | None:
-    """Return what is known around one minimum, None where that is nothing."""
+    """Return one minimum with its leverages and noise, None where its curvature is not positive."""
     net, w = objective.net, objective.w
     if root is None:
         return None
     try:
-        rows = influence(net, theta, objective.rows.reweighted(unit_weight), root, spread_out)
+        rows = influence(
+            net, theta, objective.rows.reweighted(unit_weight), root, scale.inefficiency
+        )
     except linalg.LinAlgError:  # not finite
         return None
     if rows.leverage.min() < -ROUNDED or rows.max_leverage.max() > 1.0 + ROUNDED:
         return None  # a row of the fit has a leverage from 0 to 1: these are lost in rounding
     if net.loss != "squared":
         return Minimum(theta, root, rows, 1.0)
-    n_numbers = float(w.sum()) / row_weight_unit * net.layers[-1]
+    n_numbers = float(w.sum()) / scale.row_weight_unit * net.layers[-1]
     free = max(n_numbers - float(w / unit_weight @ rows.leverage), LEAST_SHARE * n_numbers)
-    error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta) / row_weight_unit
-    return Minimum(theta, root, rows, max(least, spread_out * error / free))
+    error = 2.0 * objective.with_decay(np.zeros_like(theta)).cost(theta)
+    error /= scale.row_weight_unit
+    return Minimum(theta, root, rows, max(scale.least, scale.inefficiency * error / free))
 
 
 def root_of(objective: Objective, theta: Array) -> Array | None:

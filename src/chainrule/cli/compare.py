@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from chainrule._errors import ConfigurationError
+from chainrule.bayes.empirical_bayes import EVIDENCE
 from chainrule.bayes.fitted_posterior import NOISE
 from chainrule.cli._columns import column_options, columns_of
 from chainrule.cli._input import reading_options, table_from
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.cli.fit import activations_of, alphas_of, widths_of
 from chainrule.comparison import OURS, Comparison, compare
-from chainrule.pipeline.plan import EVIDENCE
 from chainrule.tables.reading import Format
 
 WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accuracy"}

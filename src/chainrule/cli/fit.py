@@ -14,6 +14,7 @@ from chainrule._errors import ConfigurationError, WriteError
 from chainrule._files import keep_aside, open_descriptor
 from chainrule._interrupts import interrupts_wait
 from chainrule._records import to_json
+from chainrule.bayes.empirical_bayes import EVIDENCE, RULE
 from chainrule.bayes.fitted_posterior import NOISE
 from chainrule.bayes.student_t import STUDENT
 from chainrule.cli._columns import WEIGHT, column_options, columns_of
@@ -33,7 +34,7 @@ from chainrule.model.model_file import dump_model, save_model
 from chainrule.optimize.checkpoint import require_checkpoint
 from chainrule.optimize.methods import METHODS
 from chainrule.pipeline.fit import Trained, train
-from chainrule.pipeline.plan import EVIDENCE, RULE
+from chainrule.pipeline.settings import FitControl, FitData, FitSettings
 from chainrule.report.knowledge import outlier_line
 from chainrule.report.summary import summary
 from chainrule.tables.cells import Missing
@@ -209,26 +210,28 @@ def command(
     what = "the size of a network" if auto else f"{network.n_parameters} weights"
     with Progress(f"fitting {what} to {len(data)} rows") as progress:
         trained = train(
-            X,
-            target,
-            (lambda width: network_of([width])) if auto else network,
-            columns=chosen.types,
-            target_names=names,
-            scale=options["scale"],
-            alpha=alphas,
-            sample_weight=chosen.weights,
-            skip=skip is None,
-            row_numbers=chosen.numbers,
-            n_restarts=options["restarts"],
-            ensemble=options["ensemble"],
-            noise=options["noise"],
-            seed=options["seed"],
-            scheme=options["init"],
-            method=options["method"],
-            max_iter=options["max_iter"],
-            max_time=options["max_time"],
-            progress=progress.update,
-            checkpoint=options["checkpoint"],
+            FitData(
+                X,
+                target,
+                names,
+                columns=chosen.types,
+                sample_weight=chosen.weights,
+                row_numbers=chosen.numbers,
+            ),
+            FitSettings(
+                (lambda width: network_of([width])) if auto else network,
+                scale=options["scale"],
+                alpha=alphas,
+                noise=options["noise"],
+                skip=skip is None,
+                ensemble=options["ensemble"],
+                n_restarts=options["restarts"],
+                seed=options["seed"],
+                scheme=options["init"],
+                method=options["method"],
+                max_iter=options["max_iter"],
+            ),
+            FitControl(options["max_time"], progress.update, options["checkpoint"]),
         )
     cut_short = trained.restarts.cut_short
     interrupted = trained.restarts.interrupted

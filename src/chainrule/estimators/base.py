@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import joblib
@@ -29,8 +29,10 @@ from chainrule.model.model import Model
 from chainrule.objectives.constraints import fixed_weights, monotone_signs
 from chainrule.optimize.checkpoint import fingerprint
 from chainrule.optimize.history import COLUMNS, Iteration
+from chainrule.optimize.minimize import Fit
 from chainrule.optimize.stopping import Termination
 from chainrule.pipeline.fit import Trained, train
+from chainrule.pipeline.settings import FitControl, FitData, FitSettings
 from chainrule.report.knowledge import outlier_line
 from chainrule.report.summary import summary
 from chainrule.tables import targets
@@ -43,6 +45,16 @@ from chainrule.tables.targets import Targets
 
 MEANT = ("converged", "early_stopping", "stopped")  # ends that need no warning
 MOST_SEED = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True, eq=False)
+class _Warm:
+    """Where an earlier fit stopped: of which data, from which starts, under which constraints."""
+
+    of_data: str
+    seed: int
+    constraints: tuple[Array, ...]
+    fits: tuple[Fit | None, ...] = ()
 
 
 class NetworkEstimator(
@@ -130,67 +142,101 @@ class NetworkEstimator(
             unit_weight = None if unit_weight is None else unit_weight[counts]
         names = tuple(free_name(name, table.names) for name in names)
         types = self._types(table, weights)
-        inputs = encode(types, table).X
-        n_inputs, directions = len(input_names(types)), self._directions(types, table.names)
-        auto = isinstance(self.hidden_layer_sizes, str)
-        network = self._network(n_inputs, target, [1] if auto else self.hidden_layer_sizes)
-        fixed = fixed_weights(network, self.fixed)
-        signs = monotone_signs(network, directions)
-        options: dict[str, Any] = {}
-        seed = self._seed()
-        if self.early_stopping:
-            options["validation"] = self._held_out(len(table), strata, seed)
-            options["patience"] = self.n_iter_no_change
-        if self.warm_start and auto:
-            raise ConfigurationError(
-                "warm_start goes on with the weights there are; give hidden_layer_sizes as numbers"
-            )
-        if self.warm_start:
-            begun = getattr(self, "_warm", None)
-            seed = seed if begun is None else begun[2]  # it goes on from the same starts
-            rest = network, target.classes, self.alpha, self.scale, self.method, self.n_restarts
-            constraints = [A for A in (fixed, signs) if A is not None]
-            of_data = fingerprint(inputs, target.Y, weights, *constraints, *rest, seed, self.tol)
-            options |= self._taken_up(network, of_data, constraints)
-        tasks = None
-        if has_callbacks(self):
-            tasks = Tasks(self, self.n_restarts, self.max_iter)
-            options["watch"] = self._watcher(tasks, X, y)
+        settings = self._settings(types, table, target)
+        data = FitData(
+            encode(types, table).X,
+            target,
+            names,
+            columns=types,
+            sample_weight=weights,
+            row_weight_unit=row_weight_unit,
+            unit_weight=unit_weight,
+            row_numbers=counts,
+            validation=self._held_out(len(table), strata, settings.seed),
+        )
+        settings, warm = self._warm_settings(settings, data)
+        tasks = Tasks(self, self.n_restarts, self.max_iter) if has_callbacks(self) else None
+        control = FitControl(
+            self.max_time,
+            print if self.verbose else None,
+            monitor=None if tasks is None else self._watcher(tasks, X, y),
+            resume=None if warm is None else warm.fits,
+        )
         with native.at_most(self._threads()):
-            trained = train(
-                inputs,
-                target,
-                (lambda hidden: self._network(n_inputs, target, [hidden])) if auto else network,
-                columns=types,
-                target_names=names,
-                scale=self.scale,
-                alpha=self.alpha,
-                sample_weight=weights,
-                skip=isinstance(self.skip, str) and not self.warm_start,
-                row_weight_unit=row_weight_unit,
-                unit_weight=unit_weight,
-                row_numbers=counts,
-                fixed=fixed,
-                signs=(lambda net: monotone_signs(net, directions)) if auto else signs,
-                n_restarts=self.n_restarts,
-                ensemble=self.ensemble,
-                noise=getattr(self, "noise", "constant"),
-                seed=seed,
-                method=self.method,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                max_time=self.max_time,
-                progress=print if self.verbose else None,
-                **options,
-            )
+            trained = train(data, settings, control)
         trained = replace(trained, model=replace(trained.model, missing=self._missing()))
         self._remember(trained)
         if tasks is not None:
             tasks.end()
-        if self.warm_start:
-            self._warm = of_data, trained.restarts.fits, seed, constraints
+        if warm is not None:
+            self._warm = replace(warm, fits=trained.restarts.fits)
         self._warn_of_end(trained)
         self._warn_of_far_off(trained)
+
+    def _settings(
+        self, types: tuple[ColumnType, ...], table: Table, target: Targets
+    ) -> FitSettings:
+        """Return what was asked of the fit, by the names of the pipeline."""
+        n_inputs, directions = len(input_names(types)), self._directions(types, table.names)
+        auto = isinstance(self.hidden_layer_sizes, str)
+        if self.warm_start and auto:
+            raise ConfigurationError(
+                "warm_start goes on with the weights there are; give hidden_layer_sizes as numbers"
+            )
+        network = self._network(n_inputs, target, [1] if auto else self.hidden_layer_sizes)
+        signs = monotone_signs(network, directions)
+        return FitSettings(
+            (lambda hidden: self._network(n_inputs, target, [hidden])) if auto else network,
+            scale=self.scale,
+            alpha=self.alpha,
+            noise=getattr(self, "noise", "constant"),
+            skip=isinstance(self.skip, str) and not self.warm_start,
+            fixed=fixed_weights(network, self.fixed),
+            signs=(lambda net: monotone_signs(net, directions)) if auto else signs,
+            ensemble=self.ensemble,
+            patience=self.n_iter_no_change,
+            n_restarts=self.n_restarts,
+            seed=self._seed(),
+            method=self.method,
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+
+    def _warm_settings(
+        self, settings: FitSettings, data: FitData
+    ) -> tuple[FitSettings, _Warm | None]:
+        """Return the settings of a fit that may go on from an earlier one, and that one."""
+        if not self.warm_start:
+            return settings, None
+        before: _Warm | None = getattr(self, "_warm", None)
+        network = settings.first_network
+        if before is not None:  # it goes on from the same starts
+            settings = replace(settings, seed=before.seed)
+        given = (settings.fixed, settings.signs)
+        constraints = tuple(np.asarray(A) for A in given if A is not None)
+        assert isinstance(data.Y, Targets)
+        rest = network, data.Y.classes, self.alpha, self.scale, self.method, self.n_restarts
+        rows = np.asarray(data.X), data.Y.Y, np.asarray(data.sample_weight)
+        of_data = fingerprint(*rows, *constraints, *rest, settings.seed, self.tol)
+        now = _Warm(of_data, settings.seed, constraints)
+        if before is None:
+            return settings, now
+        if not _alike(constraints, before.constraints):
+            raise ConfigurationError(
+                "warm_start goes on with the weights there are, but fixed or monotonic_cst has "
+                "changed; fit a clone to begin anew"
+            )
+        fits = before.fits
+        if self.model_.network != network or len(fits) != self.n_restarts:
+            raise ConfigurationError(
+                f"warm_start goes on from {len(fits)} starts of a network with layers "
+                f"{list(self.model_.network.layers)}; fit a clone to begin anew with another one"
+            )
+        if of_data != before.of_data:
+            # other rows, or another cost: the weights are a start, the curvature says nothing
+            anew = Termination("max_iter", "other rows, or another tolerance")
+            fits = tuple(fit and replace(fit, memory=None, termination=anew) for fit in fits)
+        return replace(settings, like=self.model_), replace(now, fits=fits)
 
     def _checked(self, X: Any, reset: bool) -> Table:
         """Return X as a table, of a data frame or of numbers."""
@@ -295,7 +341,9 @@ class NetworkEstimator(
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(MOST_SEED))
 
-    def _held_out(self, n: int, strata: Any, seed: int) -> NDArray[np.bool_]:
+    def _held_out(self, n: int, strata: Any, seed: int) -> NDArray[np.bool_] | None:
+        if not self.early_stopping:
+            return None
         if self.warm_start:
             raise ConfigurationError(
                 "early_stopping and warm_start do not go together: with the one training ends by "
@@ -384,30 +432,6 @@ class NetworkEstimator(
     def _of_targets(self) -> dict[str, Any]:
         """Return the fitted attributes that predictions need besides the model."""
         return {name: getattr(self, name) for name in ("classes_", "_one") if hasattr(self, name)}
-
-    def _taken_up(
-        self, network: Network, of_data: str, constraints: Sequence[Array]
-    ) -> dict[str, Any]:
-        """Return how to go on from an earlier fit, or how to begin one that can be gone on from."""
-        before = getattr(self, "_warm", None)
-        if before is None:
-            return {"take_up": ()}
-        known, fits, _, held = before
-        if not _alike(constraints, held):
-            raise ConfigurationError(
-                "warm_start goes on with the weights there are, but fixed or monotonic_cst has "
-                "changed; fit a clone to begin anew"
-            )
-        if self.model_.network != network or len(fits) != self.n_restarts:
-            raise ConfigurationError(
-                f"warm_start goes on from {len(fits)} starts of a network with layers "
-                f"{list(self.model_.network.layers)}; fit a clone to begin anew with another one"
-            )
-        if of_data != known:
-            # other rows, or another cost: the weights are a start, the curvature says nothing
-            anew = Termination("max_iter", "other rows, or another tolerance")
-            fits = tuple(fit and replace(fit, memory=None, termination=anew) for fit in fits)
-        return {"take_up": fits, "like": self.model_}
 
 
 def _alike(some: Sequence[Array], others: Sequence[Array]) -> bool:

@@ -66,7 +66,7 @@ class _Known:
 
 def _of_training(trained: Trained) -> _Known:
     """Return what is known after a training."""
-    model, belief = trained.model, trained.belief
+    model, belief = trained.model, trained.posterior
     assert model.report is not None
     found, said = model.report.evidence, model.report.posterior
     alpha = {} if found is None else dict(zip(found.groups, found.alpha, strict=True))

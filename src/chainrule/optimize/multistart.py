@@ -33,8 +33,8 @@ from chainrule.optimize.starts import Restart, Restarts
 from chainrule.optimize.stopping import Limits, Termination, limits
 
 Progress = Callable[[str], None]
-Watcher = Callable[[int, Array, Iteration], Termination | None]
-Judge = Callable[[Array], float]
+Monitor = Callable[[int, Array, Iteration], Termination | None]
+Criterion = Callable[[Array], float]
 
 UNEXAMINED = "unexamined"
 FORMAT = 3  # of checkpoints; another number for any change of what is in them
@@ -44,30 +44,12 @@ NOTHING = 1e-9  # of the cost there is to explain
 NATS = 1e-2  # of the evidence
 
 
-def minimize_from_starts(
-    objective: Objective,
-    n_restarts: int,
-    seed: int,
-    *,
-    scheme: str = "auto",
-    method: str | Optimizer = "auto",
-    tol: float = 1e-9,
-    max_iter: int | None = None,
-    max_time: float | None = None,
-    progress: Progress | None = None,
-    checkpoint: str | Path | None = None,
-    validation: Validation | None = None,
-    watch: Watcher | None = None,
-    take_up: Sequence[Fit | None] | None = None,
-    criterion: Judge | None = None,
-) -> Restarts:
-    """Minimize from `n_restarts` random starts.
+@dataclass(frozen=True, eq=False)
+class StartOptions:
+    """How starts are drawn, minimized, watched and compared.
 
-    Parameters
+    Attributes
     ----------
-    objective : Objective
-    n_restarts : int
-    seed : int
     scheme : str
         As `Network.initial` takes it.
     method, tol, max_iter
@@ -77,21 +59,52 @@ def minimize_from_starts(
     progress : callable, optional
         Called now and then with a line of text.
     checkpoint : path, optional
-        A file that is written about every second, and that training is taken up from if it
-        is there: starts that had ended are not made again. Levenberg-Marquardt in the
-        native core goes on in the middle of a start, other methods begin that one again;
-        either way the result is the same as if nothing had happened.
+        A file that is written about every second, and from which training resumes if it is there:
+        starts that had ended are not made again. Levenberg-Marquardt in the native core resumes in
+        the middle of a start, other methods begin that one again; either way the result is the same
+        as if nothing had happened.
     validation : Validation, optional
         Rows that decide when to stop each start, and which is the best.
-    watch : callable, optional
-        Called as ``watch(start, theta, iteration)`` at every iteration; a Termination that it
+    monitor : callable, optional
+        Called as ``monitor(start, theta, iteration)`` at every iteration; a Termination that it
         returns ends that start.
-    take_up : sequence of Fit or None, optional
-        The `fits` of an earlier training of this objective: every start goes on where it
-        stopped, by as many iterations as the limits say. An empty sequence begins one that
-        can be taken up later.
+    resume : sequence of Fit or None, optional
+        The `fits` of an earlier training of this objective: every start goes on where it stopped,
+        by as many iterations as the limits say. An empty sequence begins one that can be resumed.
     criterion : callable, optional
         ``criterion(theta)`` is the log evidence at a minimum: the highest is the best.
+    """
+
+    scheme: str = "auto"
+    method: str | Optimizer = "auto"
+    tol: float = 1e-9
+    max_iter: int | None = None
+    max_time: float | None = None
+    progress: Progress | None = None
+    checkpoint: str | Path | None = None
+    validation: Validation | None = None
+    monitor: Monitor | None = None
+    resume: Sequence[Fit | None] | None = None
+    criterion: Criterion | None = None
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether each start has to be seen on its way."""
+        given = (self.validation, self.monitor, self.resume)
+        return any(of is not None for of in given)
+
+
+def minimize_from_starts(
+    objective: Objective, n_restarts: int, seed: int, options: StartOptions | None = None
+) -> Restarts:
+    """Minimize from `n_restarts` random starts.
+
+    Parameters
+    ----------
+    objective : Objective
+    n_restarts : int
+    seed : int
+    options : StartOptions, optional
 
     Raises
     ------
@@ -102,10 +115,12 @@ def minimize_from_starts(
     """
     if n_restarts < 1:
         raise ConfigurationError(f"restarts is {n_restarts}; it must be at least 1")
-    net, rules = objective.net, limits(tol, max_iter, max_time)
+    options = options or StartOptions()
+    net, scheme, checkpoint = objective.net, options.scheme, options.checkpoint
+    rules = limits(options.tol, options.max_iter, options.max_time)
     theta = Starts(net, seed, scheme)
-    chosen = choose(method, objective, net.n_parameters)
-    seen = validation is not None or watch is not None or take_up is not None
+    chosen = choose(options.method, objective, net.n_parameters)
+    seen = options.one_by_one
     fast = native_solvers.possible(chosen.optimizer, objective) and not seen
     way = _together if fast else _one_by_one
     kept = None
@@ -115,10 +130,7 @@ def minimize_from_starts(
         kind = FORMAT, way.__name__, n_restarts, seed, scheme
         kept = Checkpoint(checkpoint, fingerprint(objective.rows.fingerprint, *data, *rest, *kind))
     with one_thread():
-        task = _Task(objective, theta, n_restarts, chosen, rules, progress, kept)
-        return way(
-            replace(task, validation=validation, watch=watch, take_up=take_up, criterion=criterion)
-        )
+        return way(_Task(objective, theta, n_restarts, chosen, rules, kept, options))
 
 
 def stopped_at(objective: Objective, theta: Array, start: Array, why: Termination) -> Restarts:
@@ -145,12 +157,8 @@ class _Task:
     n: int
     chosen: Choice
     rules: Limits
-    progress: Progress | None
     kept: Checkpoint | None
-    validation: Validation | None = None
-    watch: Watcher | None = None
-    take_up: Sequence[Fit | None] | None = None
-    criterion: Judge | None = None
+    options: StartOptions
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -161,16 +169,15 @@ class _Task:
 
     def scores(self, theta: Array, costs: Array) -> Array:
         """Return what is to be lowest, costs or minus the log evidence; NaN where it failed."""
-        if self.criterion is None:
+        criterion = self.options.criterion
+        if criterion is None:
             return costs
-        known = [np.isfinite(cost) for cost in costs]
-        return np.array(
-            [-self.criterion(at) if ok else np.nan for at, ok in zip(theta, known, strict=True)]
-        )
+        pairs = zip(theta, np.isfinite(costs), strict=True)
+        return np.array([-criterion(at) if known else np.nan for at, known in pairs])
 
     def agreeing_with(self, lowest: float) -> float:
         """Return the highest score that agrees with the lowest."""
-        if self.criterion is not None:
+        if self.options.criterion is not None:
             return lowest + NATS
         return lowest + AGREE * abs(lowest) + NOTHING * self.objective.scale
 
@@ -201,8 +208,8 @@ def _together(task: _Task) -> Restarts:
         return sum(map(len, batches))
 
     def pause() -> None:
-        if task.progress is not None:
-            task.progress(f"{made():,} of {task.n:,} starts: {batches[-1].progress()}")
+        if task.options.progress is not None:
+            task.options.progress(f"{made():,} of {task.n:,} starts: {batches[-1].progress()}")
         if task.kept is not None and task.kept.due:
             task.kept.save(batches[-1].snapshot())
 
@@ -263,7 +270,7 @@ def _together(task: _Task) -> Restarts:
             failure, ended.names[r] = error, FAILED
             ended.cost[r] = scores[r] = np.nan
     best, n_agree = _best(task, scores, ended.names, failure, cut_short)
-    evidence = np.full(len(scores), np.nan) if task.criterion is None else -scores
+    evidence = np.full(len(scores), np.nan) if task.options.criterion is None else -scores
     columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations, evidence)
     table = zip(*(column.tolist() for column in columns), strict=True)
     runs = tuple(Restart(*row) for row in table if row[1] != native_solvers.NOT_MADE)
@@ -302,9 +309,9 @@ def _one_by_one(task: _Task) -> Restarts:
             cut_short = task.out_of_time
             break
 
-        rows = None if task.validation is None else Watch(task.validation)
+        rows = None if task.options.validation is None else Watch(task.options.validation)
         theta = objective.admitted(task.starts.take(1)[0])
-        before = task.take_up[r] if task.take_up else None
+        before = task.options.resume[r] if task.options.resume else None
         try:
             if before is None:
                 fit = walked(objective, theta, task.chosen, task.remaining, _teller(task, r, rows))
@@ -334,18 +341,18 @@ def _one_by_one(task: _Task) -> Restarts:
     costs = np.array([run.cost for run in runs])
     ends = np.array([np.full(p, np.nan) if fit is None else fit.theta for fit in fits])
     names = np.array([run.termination for run in runs], dtype=object)
-    if task.validation is not None:
+    if task.options.validation is not None:
         costs = np.array([_lowest_validated(fit) for fit in fits])
         names[names == "early_stopping"] = "converged"
     else:
         costs = task.scores(ends, costs)
-        if task.criterion is not None:
+        if task.options.criterion is not None:
             pairs = zip(runs, costs.tolist(), strict=True)
             runs = tuple(replace(run, log_evidence=-score) for run, score in pairs)
     best, n_agree = _best(task, costs, names, failure, cut_short)
     winner = fits[best]
     assert winner is not None
-    kept_fits = () if task.take_up is None else tuple(fits)
+    kept_fits = () if task.options.resume is None else tuple(fits)
     return Restarts(winner, runs, n_agree, cut_short, len(whole), kept_fits, ends)
 
 
@@ -353,10 +360,10 @@ def _teller(task: _Task, r: int, rows: Watch | None) -> Callback:
     """Return what is to be done at every iteration of start r."""
 
     def tell(theta: Array, row: Iteration) -> Termination | None:
-        if task.progress is not None:
+        if task.options.progress is not None:
             at = f"iteration {row.iteration}, J = {row.cost:.6g}"
-            task.progress(f"start {r + 1} of {task.n}, {at}")
-        ended = None if task.watch is None else task.watch(r, theta, row)
+            task.options.progress(f"start {r + 1} of {task.n}, {at}")
+        ended = None if task.options.monitor is None else task.options.monitor(r, theta, row)
         return ended or (None if rows is None else rows(theta, row))
 
     return tell

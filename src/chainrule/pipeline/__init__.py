@@ -1,6 +1,7 @@
 """From rows to a fitted model, in stages. In reading order:
 
 fit           fit a network to rows: prepare, choose, minimize, posterior, report
+settings      what is asked of a fit: its data, its settings, and its limits
 plan          resolve what the user left open: network size, penalty, noise model
 minimization  minimize from all starts, and compare with the minimum at which the penalty was found
 reporting     write the report of a fit

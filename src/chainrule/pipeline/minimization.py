@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -14,24 +13,52 @@ from chainrule._errors import TrainingError
 from chainrule.bayes import empirical_bayes, model_selection
 from chainrule.bayes.evidence import TOLERANCE
 from chainrule.objectives.objective import Objective
+from chainrule.optimize.early_stopping import Validation
 from chainrule.optimize.methods import choose
 from chainrule.optimize.minimize import CUT_SHORT, descended
-from chainrule.optimize.multistart import minimize_from_starts, stopped_at
+from chainrule.optimize.multistart import (
+    Monitor,
+    StartOptions,
+    minimize_from_starts,
+    stopped_at,
+)
 from chainrule.optimize.saddles import leave_saddles
 from chainrule.optimize.starts import Restarts
 from chainrule.optimize.stopping import Termination, limits
 from chainrule.pipeline.plan import Task
+from chainrule.pipeline.settings import FitControl, FitSettings
 
 ENDED = ("converged", "no_better_than_mean")
 
 
-def minimize_task(task: Task, n: int, seed: int, options: dict[str, Any]) -> Restarts:
+def minimize_task(
+    task: Task, settings: FitSettings, control: FitControl, validation: Validation | None = None
+) -> Restarts:
     """Return the minima from all starts, and which is the best.
 
     That is the minimum of the search for the penalty if no start has come as high, or there was no
     time for better.
     """
     objective, found, began = task.objective, task.found, time.monotonic()
+    seed, monitor = settings.seed, control.monitor
+    # rows that decide when to stop decide which start is the best, too
+    criterion = task.criterion if validation is None else None
+    see: Monitor | None = None
+    if monitor is not None:
+        see = lambda r, theta, row: monitor(r, replace(task.model, theta=theta), row)  # noqa: E731
+    options = StartOptions(
+        settings.scheme,
+        settings.method,
+        settings.tol,
+        settings.max_iter,
+        control.max_time,
+        control.progress,
+        control.checkpoint,
+        validation,
+        see,
+        control.resume,
+        criterion,
+    )
 
     def stopped(name: str) -> Restarts:
         assert found is not None
@@ -42,7 +69,7 @@ def minimize_task(task: Task, n: int, seed: int, options: dict[str, Any]) -> Res
     if task.interrupted:
         return stopped("interrupted")
     try:
-        restarts = minimize_from_starts(objective, n, seed, **options)
+        restarts = minimize_from_starts(objective, settings.n_restarts, seed, options)
     except TrainingError as error:
         if found is None or error.reason != "time_limit":
             raise
@@ -50,12 +77,12 @@ def minimize_task(task: Task, n: int, seed: int, options: dict[str, Any]) -> Res
     late = restarts.best.termination.name == "time_limit"
     if late and found is not None and objective.cost(found.best.theta) < restarts.best.cost:
         return stopped("time_limit")
-    if found is None or "criterion" not in options or restarts.cut_short is not None:
+    if found is None or criterion is None or restarts.cut_short is not None:
         return restarts
-    max_time = options.get("max_time")
+    max_time = control.max_time
     left = None if max_time is None else max_time - (time.monotonic() - began)
     try:
-        return _or_of_search(restarts, objective, found, seed, options["criterion"], left)
+        return _or_of_search(restarts, objective, found, seed, criterion, left)
     except KeyboardInterrupt:
         why = Termination("interrupted", "while the best of the starts was looked for")
         return replace(restarts, cut_short=why)

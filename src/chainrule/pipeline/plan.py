@@ -12,6 +12,7 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import default_alpha, empirical_bayes, model_selection
+from chainrule.bayes.empirical_bayes import EVIDENCE, RULE
 from chainrule.bayes.laplace import Priors
 from chainrule.bayes.priors import priors_of, usual
 from chainrule.bayes.student_t import STUDENT, StudentTNoise, fit_student_t, robust_weights
@@ -21,7 +22,6 @@ from chainrule.model.model import Model
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.saddles import is_saddle
 
-EVIDENCE, RULE = "evidence", "rule"
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
 LEAST_TIME = 1e-3  # seconds
 MOST_ITERATIONS = 300  # of a fit without some of the rows

@@ -1,0 +1,25 @@
+"""Whole fits in one line: what is asked of them is sorted into data, settings and control."""
+
+from dataclasses import fields
+
+from chainrule.optimize.multistart import StartOptions
+from chainrule.optimize.multistart import minimize_from_starts as _minimize
+from chainrule.pipeline import fit
+from chainrule.pipeline.settings import FitControl, FitData, FitSettings
+
+
+def train(X, Y, network, **options):
+    """Fit a network to rows: every option goes where it belongs."""
+
+    def of(record):
+        names = {field.name for field in fields(record)}
+        return {name: options.pop(name) for name in list(options) if name in names}
+
+    settings, control, data = of(FitSettings), of(FitControl), of(FitData)
+    assert not options, options
+    return fit.train(FitData(X, Y, **data), FitSettings(network, **settings), FitControl(**control))
+
+
+def minimize_from_starts(objective, n_restarts, seed, **options):
+    """Minimize from starts."""
+    return _minimize(objective, n_restarts, seed, StartOptions(**options))
