@@ -59,7 +59,7 @@ def test_a_perfect_fit_has_a_scale():
     line = np.linspace(-1, 1, 30)[:, None]
     tails = fit_student_t(Objective(net, line, 2.0 * line), np.array([2.0, 0.0]))
     assert tails.scale[0] > 0.0
-    assert tails.weights == pytest.approx(np.ones(30))
+    assert tails.weights == pytest.approx(np.ones(30), rel=0.02)  # (ν + 1) / ν of the highest ν
 
 
 def test_a_robust_scaling_is_that_of_a_gaussian_and_stays_where_it_is():

@@ -599,7 +599,7 @@ def test_what_a_row_with_heavy_tails_says_is_its_information(degrees):
     assert integrate.trapezoid((degrees + 1) / (degrees + r**2) * density, r) == pytest.approx(
         1, rel=1e-3
     )
-    tails = StudentTNoise(np.ones(1), degrees, np.ones(1), 1.0, np.zeros(1))
+    tails = StudentTNoise(np.ones(1), degrees, np.ones(1), np.zeros(1))
     assert tails.inefficiency == pytest.approx(1.0 / information, rel=1e-3)
 
 
@@ -613,6 +613,40 @@ def test_errors_with_heavy_tails_are_those_of_many_samples(rng):
         of_input = model.report.posterior.sensitivity[model.output_names[0]]
         errors.append(of_input[model.input_names[0]].effect_error)
     assert np.median(errors) == pytest.approx(np.std(slopes), rel=0.3)
+
+
+def test_the_error_of_a_weight_under_heavy_tails_is_that_of_fisher_information(rng):
+    X = rng.uniform(-1, 1, (400, 1))
+    Y = X + 0.1 * rng.standard_t(2.0, (400, 1))
+    model = fit(X, Y, Network([1, 1]), noise="student", alpha=0.0, n_restarts=1).model
+    student = model.report.student
+    nu, sigma = student.degrees, student.scale[0] * model.target_scaling.scale[0]
+    known = np.sqrt((nu + 3) / (nu + 1) / np.sum((X - X.mean()) ** 2)) * sigma
+    slope = model.report.posterior.sensitivity[model.output_names[0]][model.input_names[0]]
+    assert slope.effect_error == pytest.approx(known, rel=0.06)
+
+
+@pytest.mark.in_c
+def test_noise_that_varies_symmetrically_is_found():
+    found = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.uniform(-2, 2, (300, 1))
+        Y = X + (0.2 + np.abs(X)) * rng.standard_normal((300, 1))
+        model = fit(X, Y, Network([1, 1]), noise="varying", n_restarts=1).model
+        found.append(len(model.posterior.noise.precision))
+    assert sum(found) >= 4
+
+
+def test_the_coverage_is_that_of_the_deviations_that_are_reported(rng):
+    X = rng.standard_normal((30, 8))
+    Y = X[:, :1] - X[:, 1:2] + 0.3 * rng.standard_normal((30, 1))
+    trained = fit(X, Y, Network([8, 3, 1]), noise="constant", n_restarts=1)
+    found, posterior = trained.posterior, trained.model.posterior
+    assert found.widening > 1.0
+    deviations = found.widening**-0.5 * posterior.scores
+    held = float(np.mean(deviations <= stats.norm.ppf(0.975)))
+    assert trained.model.report.posterior.leave_one_out.coverage == pytest.approx(held)
 
 
 def test_what_is_far_off_is_found_again_with_the_penalty_that_belongs_to_it():

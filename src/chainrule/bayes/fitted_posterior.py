@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, stats
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
@@ -44,13 +44,14 @@ from chainrule.bayes.priors import priors_of
 from chainrule.bayes.student_t import STUDENT, StudentTNoise
 from chainrule.heart.network import Network
 from chainrule.objectives.objective import Objective
-from chainrule.rows.protocol import Rows
+from chainrule.rows.protocol import Block, Rows
 
 NOISE = ("varying", "constant", STUDENT)
 SIZES_OF_NOISE: tuple[tuple[int, ...], ...] = ((), (3,), (8,))
 FEWEST_FOR_VARYING = 50
 ROUGHLY = 0.05  # of ln s, better than it is known: rounding errors on the way are forgotten
 WORTH = 2.0  # nats that a larger network for the noise has to gain
+SIGNIFICANT = 0.99  # that noise varies, before a network is fitted to it
 LEAST_SQUARE = 1e-6  # of the mean square: residuals of 0 say nothing of a precision without end
 
 
@@ -78,6 +79,9 @@ class FittedPosterior:
         the noise, of a weight of 1.
     share : float
         γ for each number that was learned.
+    widening : float
+        By what variances were multiplied because few numbers determine the noise; the scores of the
+        posterior are in standard deviations before that.
     refits : Refits or None
         Fits without each fold, where first order is not enough for that share.
     first_order : str or None
@@ -95,6 +99,7 @@ class FittedPosterior:
     n_effective: float
     variance: float
     share: float
+    widening: float = 1.0
     refits: FoldRefits | None = None
     first_order: str | None = None
 
@@ -177,10 +182,11 @@ def fit_posterior(
     fit = _Fit(objective, given, known, max_leverage, refits, stands_for)
     posterior, spreads, variance, without = fit.calibrated()
     posterior = replace(posterior, widest=fit.widest(posterior, spreads))
+    widening = 1.0
     if refits is not None and posterior.noise is not None:
-        wider = variance_of_t(float(counts.sum()) * (1.0 - gamma))
-        posterior = posterior.scaled(wider)
-        variance *= wider
+        widening = variance_of_t(float(counts.sum()) * (1.0 - gamma))
+        posterior = posterior.scaled(widening)
+        variance *= widening
     distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
     return FittedPosterior(
         posterior=posterior,
@@ -194,6 +200,7 @@ def fit_posterior(
         n_effective=float(counts @ known[0].rows.leverage),
         variance=variance,
         share=gamma,
+        widening=widening,
         refits=refits,
         first_order=first_order,
     )
@@ -393,10 +400,36 @@ def _precision(rows: Rows, squares: Array, times: Array, seed: int) -> Precision
         theta = empirical_bayes.refine(objective.with_decay(penalty.decay), penalty.best.theta)
         height = penalty.log_evidence(objective, theta)
         if not height > best + WORTH:
-            break
+            if hidden or not _varies(rows, squares, times):
+                break
+            continue  # what is symmetric has no slope
         y_hat = objective.y_hat(theta)
         best, found = height, Precision(net, theta, float(y_hat.min()), float(y_hat.max()))
     return found
+
+
+def _varies(rows: Rows, squares: Array, times: Array) -> bool:
+    """Return whether relative squared residuals, (n,), depend on the squares of the inputs.
+
+    White's test, of which the terms without a slope are asked here (White 1980, Econometrica
+    48:817): n R² of their regression is chi-square.
+    """
+
+    def features(of: Block) -> Array:
+        return np.column_stack([np.ones(len(of.X)), of.X, of.X**2])
+
+    A = rows.map(features)
+    w = times / times.sum()
+    if len(w) <= 2 * A.shape[1]:
+        return False
+    # few large squares would decide by themselves
+    u = np.log(np.maximum(squares, LEAST_SQUARE))
+    root = np.sqrt(w)
+    fitted = A @ np.linalg.lstsq(root[:, None] * A, root * u, rcond=None)[0]
+    mean = float(w @ u)
+    explained = float(w @ (fitted - mean) ** 2) / max(float(w @ (u - mean) ** 2), 1e-300)
+    n = float(times.sum())
+    return n * explained > float(stats.chi2.ppf(SIGNIFICANT, A.shape[1] - 1))
 
 
 def _evidence_of_one_level(total: float, half: float) -> float:

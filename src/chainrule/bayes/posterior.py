@@ -218,9 +218,13 @@ class Posterior:
         tail = stats.t.ppf(0.5 + 0.5 * coverage, max(1, self.n_rows - 1))
         return np.asarray(np.maximum(self.scores.max(axis=0), tail))
 
-    def covered(self, coverage: float) -> float:
-        """Return the share of rows that ± so many Gaussian standard deviations would have held."""
-        return float(np.mean(self.scores <= stats.norm.ppf(0.5 + 0.5 * coverage)))
+    def covered(self, coverage: float, widening: float = 1.0) -> float:
+        """Return the share of rows that ± so many Gaussian standard deviations would have held.
+
+        `widening` is by what the variance was multiplied after the scores had been taken.
+        """
+        most = np.sqrt(widening) * stats.norm.ppf(0.5 + 0.5 * coverage)
+        return float(np.mean(self.scores <= most))
 
 
 def _z(net: Network, theta: Array, X: Array) -> Array:

@@ -48,13 +48,11 @@ class StudentTNoise:
     Attributes
     ----------
     weights : ndarray (n,)
-        What each row counts, 1 for one that is as near as most.
+        What each row counts: (ν + 1) / (ν + r²/σ²), whose mean is 1 for such noise.
     degrees : float
         ν.
     scale : ndarray (K,)
         σ of each target.
-    most : float
-        What most rows would count by the equation, which is 1 here.
     theta : ndarray (p,)
         The minimum whose errors they are of.
     """
@@ -62,7 +60,6 @@ class StudentTNoise:
     weights: Array
     degrees: float
     scale: Array
-    most: float
     theta: Array
 
     @property
@@ -103,13 +100,11 @@ def fit_student_t(
         degrees = _scale_and_degrees((sizes / scale).ravel(), np.repeat(w, len(scale)))[1]
         before = weights
         weights = counted(errors, degrees, scale)
-        most = quantile(weights, 0.75, objective.w)
-        weights = weights / most
         of_theta = theta
         if np.abs(weights - before).max() < SAME:
             break
         theta = empirical_bayes.refine(objective.with_weights(objective.w * weights), theta)
-    return StudentTNoise(weights, degrees, scale, most, of_theta)
+    return StudentTNoise(weights, degrees, scale, of_theta)
 
 
 def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0) -> Array:

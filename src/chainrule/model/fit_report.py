@@ -263,9 +263,9 @@ class StudentReport:
 
     degrees: Positive
     scale: tuple[Positive, ...]
-    most: Positive
     theta: tuple[float, ...]
     rows: tuple[RowWeightReport, ...]
+    most: Positive = 1.0
 
 
 @dataclass(frozen=True)

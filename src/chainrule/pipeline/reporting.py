@@ -110,7 +110,7 @@ def posterior_report(
         share=belief.share,
         leave_one_out=LeaveOneOutReport(
             model.scores_of(without, targets, w * belief.stands_for),
-            known.covered(COVERAGE) if len(known.scores) else None,
+            known.covered(COVERAGE, belief.widening) if len(known.scores) else None,
             # a penalty that was given is not looked for
             None
             if refits is None
@@ -224,7 +224,6 @@ def _student(tails: StudentTNoise, numbers: NDArray[np.intp]) -> StudentReport:
     return StudentReport(
         degrees=tails.degrees,
         scale=tuple(tails.scale.tolist()),
-        most=tails.most,
         theta=tuple(tails.theta.tolist()),
         rows=tuple(
             RowWeightReport(int(numbers[i]) + 1, float(tails.weights[i])) for i in least.tolist()
