@@ -86,7 +86,7 @@ def of_numbers(units, X, y, X_new, y_new):
     known = fitted.model_.report.posterior
     refits = known.leave_one_out.refits
     return [
-        known.share,
+        known.gamma_per_observation,
         0 if refits is None else refits.n_folds,
         error,
         np.log(fitted.loo_scores_["y"]["rmse"] / error),
@@ -165,12 +165,12 @@ def drawn(found):
     """Draw the four numbers against γ's share, a dot for each table."""
     with figure(11, 7) as fig:
         axes = fig.subplots(2, 2)
-        left_out = found["log_loss_left_out"] / found["log_loss"]
+        loo = found["log_loss_left_out"] / found["log_loss"]
         panels = (
             (of_errors, np.exp(found["loo"]), "leave-one-out error / fresh error", (0.85, 1.15)),
             (within, found["within"], "± 1.96 standard deviations hold", (0.92, 0.98)),
             (held, found["held"], "95 % intervals hold", (0.92, 0.98)),
-            (of_log_losses, left_out, "leave-one-out log loss / fresh", (0.9, 1.1)),
+            (of_log_losses, loo, "leave-one-out log loss / fresh", (0.9, 1.1)),
         )
         share = found["share"]
         edges = np.quantile(share, np.linspace(0, 1, 13))

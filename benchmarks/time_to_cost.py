@@ -71,7 +71,7 @@ def standard(A):
 # ---------------------------------------------------------------- the ways
 
 
-class Watch:
+class ValidationMonitor:
     """Ends a training from within: at the goal, or when its time is up."""
 
     def __init__(self, goal):
@@ -84,11 +84,11 @@ class Watch:
             raise TimeUp
 
 
-def watched(train: Callable[[Watch], Any], goal: float) -> tuple[float, bool]:
+def watched(train: Callable[[ValidationMonitor], Any], goal: float) -> tuple[float, bool]:
     """Return the seconds that a training takes and whether it comes to the goal."""
     started, reached = time.perf_counter(), False
     try:
-        train(Watch(goal))
+        train(ValidationMonitor(goal))
     except Reached:
         reached = True
     except TimeUp:
@@ -128,10 +128,10 @@ def by_scikit_learn(objective):
 
             def _loss_grad_lbfgs(self, *args):
                 loss, grad = super()._loss_grad_lbfgs(*args)
-                self.watch(n * loss)
+                self.monitor(n * loss)
                 return loss, grad
 
-        def train(watch):
+        def train(monitor):
             # its defaults would end it at a gradient of 1e-4, or after 200 iterations
             model = Watching(
                 hidden_layer_sizes=(HIDDEN,),
@@ -142,7 +142,7 @@ def by_scikit_learn(objective):
                 max_iter=100_000,
                 max_fun=1_000_000,
             )
-            model.watch = watch
+            model.monitor = monitor
             model.fit(objective.X, y)
 
         return watched(train, goal)
@@ -162,7 +162,7 @@ def by_torch(objective):
         return peer.loss(parameters) + 0.5 * ALPHA * sum((W**2).sum() for W in parameters[::2])
 
     def way(theta, goal):
-        def train(watch):
+        def train(monitor):
             parameters = peer.parameters(theta)
             optimizer = torch.optim.LBFGS(
                 parameters, max_iter=100_000, max_eval=1_000_000, line_search_fn="strong_wolfe"
@@ -172,7 +172,7 @@ def by_torch(objective):
                 optimizer.zero_grad()
                 loss = cost(parameters) / n
                 loss.backward()
-                watch(n * float(loss.detach()))
+                monitor(n * float(loss.detach()))
                 return loss
 
             optimizer.step(closure)
@@ -197,10 +197,10 @@ def by_least_squares(objective):
         return np.vstack([reference.residuals(objective.net, theta, *rows)[1], of_penalty])
 
     def way(theta, goal):
-        def train(watch):
+        def train(monitor):
             def watching(theta):
                 r = residuals(theta)
-                watch(0.5 * float(r @ r))
+                monitor(0.5 * float(r @ r))
                 return r
 
             optimize.least_squares(watching, theta, jacobian, method="lm", max_nfev=100_000)

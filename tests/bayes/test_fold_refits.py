@@ -20,7 +20,7 @@ from chainrule import (
 )
 from chainrule.bayes import empirical_bayes, fitted_posterior, fold_refits
 from chainrule.bayes.calibration import calibrated
-from chainrule.bayes.evidence import Problem
+from chainrule.bayes.evidence import EvidenceProblem
 from chainrule.bayes.fold_refits import folds
 from chainrule.bayes.minimum import NoiseScale
 from chainrule.bayes.priors import priors_of
@@ -108,7 +108,7 @@ def test_first_order_is_too_sure_where_weights_are_many(monkeypatch):
     X, y = table(60, 10, 0, bent)
     model = NetworkRegressor((5,), n_restarts=1).fit(X, y)
     known = model.model_.report.posterior
-    assert known.share > 0.1
+    assert known.gamma_per_observation > 0.1
     assert known.leave_one_out.refits.n_folds == 10
     monkeypatch.setattr(fitted_posterior, "BEARABLE", np.inf)
     first_order = NetworkRegressor((5,), n_restarts=1).fit(X, y)
@@ -212,7 +212,7 @@ def test_a_few_errors_leave_the_posterior_about_as_it_is():
 def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     X, y = table(40, 5, 2)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
-    share = model.model_.report.posterior.share
+    share = model.model_.report.posterior.gamma_per_observation
     assert f"each of 10 folds by a fit to the others, because γ is {share:.0%} of" in summary(
         model.model_
     )
@@ -255,13 +255,13 @@ def test_it_is_as_uncertain_as_its_degrees_of_freedom_say(monkeypatch):
 
     monkeypatch.setattr(fitted_posterior, "variance_of_t", variance_of_t)
     model = NetworkRegressor((3,), n_restarts=1).fit(*table(30, 8, 3)).model_
-    assert freedoms == [pytest.approx(30.0 * (1.0 - model.report.posterior.share))]
+    assert freedoms == [pytest.approx(30.0 * (1.0 - model.report.posterior.gamma_per_observation))]
 
 
 def test_the_fit_and_the_model_say_alike_how_far_a_row_moves_the_weights():
     X, y = table(30, 8, 3)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
-    assert model.model_.report.posterior.share > 0.1
+    assert model.model_.report.posterior.gamma_per_observation > 0.1
     found = diagnostics.of_rows(model.model_, X, y[:, None], np.ones(30))
     assert found.distance == pytest.approx(model.influence_, rel=1e-6)
     assert found.leverage == pytest.approx(model.leverage_, rel=1e-6)
@@ -280,7 +280,7 @@ def test_where_rows_are_few_a_fold_does_not_know_which_columns_matter(monkeypatc
         began.append(logs[:9])
         raise TrainingError("far enough")
 
-    monkeypatch.setattr(Problem, "among", among)
+    monkeypatch.setattr(EvidenceProblem, "among", among)
     with pytest.raises(TrainingError, match="far enough"):
         empirical_bayes.reestimate_hyperparameters(objective, found, 0)
     of_all, begun = np.log(found.best.alpha[:9]), began[0]
@@ -316,7 +316,7 @@ def test_a_fit_without_hidden_layers_is_left_out_exactly():
     X, y = table(30, 8, 3)
     model = NetworkRegressor((), alpha=1.0, noise="constant").fit(X, y)
     known = model.model_.report.posterior
-    assert known.share > 0.1
+    assert known.gamma_per_observation > 0.1
     assert known.leave_one_out.refits is None
     assert known.leave_one_out.first_order is None
 
@@ -349,7 +349,9 @@ def test_the_unit_of_weights_is_of_no_matter_for_classes_either():
     one, many = (
         NetworkClassifier((3,), n_restarts=1).fit(X, c, sample_weight=k * w) for k in (1.0, 1e3)
     )
-    assert many.model_.posterior.share == pytest.approx(one.model_.posterior.share, rel=0.1)
+    assert many.model_.posterior.moderation == pytest.approx(
+        one.model_.posterior.moderation, rel=0.1
+    )
     assert many.predict_proba(X) == pytest.approx(one.predict_proba(X), abs=1e-2)
 
 

@@ -7,7 +7,7 @@ from sklearn.linear_model import BayesianRidge
 
 from chainrule import Network, Objective, minimize
 from chainrule.bayes import evidence
-from chainrule.bayes.evidence import Problem, maximize_evidence
+from chainrule.bayes.evidence import EvidenceProblem, maximize_evidence
 from chainrule.bayes.laplace import Priors, laplace, slope
 from chainrule.bayes.priors import priors_of, usual
 
@@ -115,7 +115,7 @@ def test_the_highest_is_where_bayesian_ridge_finds_it(rng, monkeypatch):
     y = X @ [1.0, 0.5, 0.0, 0.0, -0.3] + 0.7 * rng.standard_normal(80)
     y = y - y.mean()
     net = Network([5, 1])
-    problem = Problem(Objective(net, X, y[:, None]), priors_of(net, (0,) * 5))
+    problem = EvidenceProblem(Objective(net, X, y[:, None]), priors_of(net, (0,) * 5))
     found = maximize_evidence(problem.beginning(net.initial(0)))
     ridge = BayesianRidge(tol=1e-12, max_iter=10_000, lambda_1=0, lambda_2=0, alpha_1=0, alpha_2=0)
     ridge.fit(X, y)
@@ -131,8 +131,8 @@ def test_it_rises_above_where_it_began_and_says_which_inputs_matter(rng):
     y = np.sin(2 * X[:, :1]) + np.cos(2 * X[:, 1:2]) + 0.1 * rng.standard_normal((150, 1))
     objective = Objective(Network([4, 8, 1]), X, (y - y.mean()) / y.std())
     seen = []
-    problem = Problem(objective, priors_of(objective.net))
-    found = maximize_evidence(problem.beginning(objective.net.initial(1)), watch=seen.append)
+    problem = EvidenceProblem(objective, priors_of(objective.net))
+    found = maximize_evidence(problem.beginning(objective.net.initial(1)), monitor=seen.append)
     assert found.converged
     heights = [step.log_evidence for step in seen]
     assert tuple(seen) == found.steps[1:]
@@ -148,7 +148,7 @@ def test_what_is_maximized_has_the_slope_of_its_differences(rng, monkeypatch):
     X = rng.standard_normal((40, 2))
     y = np.sin(2 * X[:, :1]) + 0.2 * rng.standard_normal((40, 1))
     net = Network([2, 3, 1])
-    problem = evidence.Problem(Objective(net, X, y), priors_of(net))
+    problem = evidence.EvidenceProblem(Objective(net, X, y), priors_of(net))
     logs = np.append(np.log(rng.uniform(0.5, 20.0, 4)), 2.0)  # far from usual
     monkeypatch.setitem(evidence.MOST_ITERATIONS, "lm", 10_000)  # on the way they are cut short
     theta = problem.at(logs, net.initial(0)).theta

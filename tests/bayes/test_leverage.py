@@ -6,7 +6,7 @@ import pytest
 from chainrule import Network, Objective, minimize
 from chainrule.bayes.empirical_bayes import refine
 from chainrule.bayes.laplace import inverse_root, laplace
-from chainrule.bayes.leverage import influence, jacobians, votes
+from chainrule.bayes.leverage import hat_matrix, influence, jacobians
 from chainrule.bayes.priors import priors_of
 
 
@@ -44,7 +44,7 @@ def test_of_a_linear_model_it_is_exact(rng, K):
     for i in range(15):
         alone = without(o, i, theta)
         y_hat = o.net.forward(alone, o.rows.X[i : i + 1]).y_hat[0]
-        assert found.z_without[i] == pytest.approx(y_hat, rel=1e-6, abs=1e-7)
+        assert found.z_loo[i] == pytest.approx(y_hat, rel=1e-6, abs=1e-7)
         moved = alone - theta
         assert found.distance[i] == pytest.approx(np.sqrt(moved @ A @ moved), rel=1e-5)
 
@@ -57,7 +57,7 @@ def test_a_row_that_was_seen_twice_is_left_out_once(rng):
     found = influence(o.net, theta, o.rows.reweighted(np.ones(15)), root)
     for i in (0, 9):
         y_hat = o.net.forward(without(o, i, theta), o.rows.X[i : i + 1]).y_hat[0]
-        assert found.z_without[i] == pytest.approx(y_hat, rel=1e-6)
+        assert found.z_loo[i] == pytest.approx(y_hat, rel=1e-6)
 
 
 @pytest.mark.parametrize(("layers", "output"), [([2, 3, 1], "identity"), ([2, 3, 3], "softmax")])
@@ -86,7 +86,7 @@ def test_of_a_network_it_is_close_to_refits(rng):
     theta, root = fitted(o, seed=2)
     found = influence(o.net, theta, o.rows.reweighted(np.ones(40)), root)
     refits = [o.net.forward(without(o, i, theta), X[i : i + 1]).y_hat[0, 0] for i in range(40)]
-    theirs, ours = Y[:, 0] - np.array(refits), (Y - found.z_without)[:, 0]
+    theirs, ours = Y[:, 0] - np.array(refits), (Y - found.z_loo)[:, 0]
     plain = (Y - found.z)[:, 0]
     assert np.corrcoef(theirs, ours)[0, 1] > 0.99
     assert np.std(theirs - ours) < 0.3 * np.std(theirs - plain)
@@ -99,7 +99,7 @@ def test_of_classes_it_is_close_to_refits(rng):
     theta, root = fitted(o)
     found = influence(o.net, theta, o.rows.reweighted(np.ones(60)), root)
     refits = [o.net.forward(without(o, i, theta), X[i : i + 1]).z[2][0, 0] for i in range(60)]
-    ours, theirs = (z - found.z[:, 0] for z in (found.z_without[:, 0], np.array(refits)))
+    ours, theirs = (z - found.z[:, 0] for z in (found.z_loo[:, 0], np.array(refits)))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.99
     assert np.median(np.abs(ours - theirs)) < 0.05 * np.median(np.abs(theirs))
 
@@ -108,14 +108,14 @@ def test_votes_are_what_a_target_does_to_a_prediction(rng):
     o = line(rng)
     theta, root = fitted(o)
     inputs = rng.standard_normal((4, 3))
-    found = votes(o.net, theta, o.rows.X, o.w, root, inputs)[:, 0, :, 0]
+    found = hat_matrix(o.net, theta, o.rows.X, o.w, root, inputs)[:, 0, :, 0]
     before = o.net.forward(theta, inputs).y_hat[:, 0]
     Y = np.array(o.rows.Y)
     Y[3] += 0.5
     after = o.net.forward(fitted(Objective(o.net, o.rows.X, Y, 0.3))[0], inputs).y_hat[:, 0]
     assert found[:, 3] == pytest.approx((after - before) / 0.5, rel=1e-6, abs=1e-8)
     assert found.sum(axis=1) == pytest.approx(np.ones(4))
-    at_home = votes(o.net, theta, o.rows.X, o.w, root, o.rows.X)[:, 0, :, 0]
+    at_home = hat_matrix(o.net, theta, o.rows.X, o.w, root, o.rows.X)[:, 0, :, 0]
     leverage = influence(o.net, theta, o.rows.reweighted(o.w), root).leverage
     assert np.diag(at_home) == pytest.approx(leverage)
 
@@ -126,7 +126,7 @@ def test_votes_of_a_network_are_close_to_refits(rng):
     o = Objective(Network([1, 3, 1]), X, Y, 0.01)
     theta, root = fitted(o, seed=1)
     inputs = np.array([[-1.0], [0.3]])
-    found = votes(o.net, theta, o.rows.X, o.w, root, inputs)[:, 0, :, 0]
+    found = hat_matrix(o.net, theta, o.rows.X, o.w, root, inputs)[:, 0, :, 0]
     differences = []
     for i in range(30):
         up = Y.copy()

@@ -10,7 +10,7 @@ from chainrule.bayes import loo as module
 from chainrule.bayes.fitted_posterior import Given, fit_posterior
 from chainrule.bayes.laplace import inverse_root
 from chainrule.bayes.leverage import influence
-from chainrule.bayes.loo import left_out, sample
+from chainrule.bayes.loo import loo, sample
 from trainings import train
 
 ALPHA = 1e-6
@@ -31,18 +31,18 @@ def test_what_a_fit_without_a_row_says(through_all_rows):
     once, root = np.ones(60), inverse_root(objective, theta)
     first = influence(objective.net, theta, objective.rows.reweighted(once), root)
     rows = np.argsort(-first.leverage)[:3]
-    found = left_out(objective, theta, once, root, first, rows)
+    found = loo(objective, theta, once, root, first, rows)
     for i in rows:
         keep = np.arange(60) != i
         fewer = Objective(objective.net, objective.rows.X[keep], objective.rows.Y[keep], ALPHA)
         again = empirical_bayes.refine(fewer, theta, module.MOST_ITERATIONS)
         said = objective.net.forward(again, objective.rows.X[i : i + 1]).y_hat[0]
-        assert found.z_without[i] == pytest.approx(said, rel=2e-2)
+        assert found.z_loo[i] == pytest.approx(said, rel=2e-2)
         moved = again - theta
         A = objective.evaluate(theta, 2).H
         assert found.distance[i] == pytest.approx(np.sqrt(moved @ A @ moved), rel=2e-2)
     others = np.setdiff1d(np.arange(60), rows)
-    assert np.array_equal(found.z_without[others], first.z_without[others])
+    assert np.array_equal(found.z_loo[others], first.z_loo[others])
     assert np.array_equal(found.distance[others], first.distance[others])
 
 
@@ -94,8 +94,8 @@ def test_the_only_row_cannot_be_left_out(through_all_rows):
     objective, theta = through_all_rows
     one = objective.with_rows(objective.rows.take(slice(0, 1)))
     first = influence(one.net, theta, one.rows, inverse_root(objective, theta))
-    found = left_out(one, theta, np.ones(1), inverse_root(objective, theta), first, np.array([0]))
-    assert found.z_without == pytest.approx(first.z_without)
+    found = loo(one, theta, np.ones(1), inverse_root(objective, theta), first, np.array([0]))
+    assert found.z_loo == pytest.approx(first.z_loo)
 
 
 def test_scores_are_those_of_the_rows_that_stand_for_others(monkeypatch):

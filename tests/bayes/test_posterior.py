@@ -105,7 +105,7 @@ def test_far_is_beyond_the_range_or_less_certain_than_any_row():
 def test_minima_that_disagree_make_classes_less_sure():
     z = np.array([[[2.0]], [[-1.0]]])
     S = np.array([[[[0.5]]], [[[0.3]]]])
-    mean, spread = Spread(z, S).together()
+    mean, spread = Spread(z, S).joint()
     assert mean == pytest.approx(np.array([[0.5]]))
     assert spread == pytest.approx(np.array([[[0.4 + 1.5**2]]]))  # within, and between
     net = Network([1, 1], output="sigmoid")

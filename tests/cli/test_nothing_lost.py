@@ -189,7 +189,7 @@ def test_a_resumed_fit_has_the_bits_of_one_that_was_never_stopped(
     options = "--target", "y", "--method", method, "--restarts", 4, "--alpha", 0.1
     whole, resumed, kept = tmp_path / "whole.json", tmp_path / "resumed.json", tmp_path / "c.npz"
     run("fit", folder, *options, "--out", whole)
-    made, real = 0, multistart.walked
+    made, real = 0, multistart.run_with_callback
 
     def stopped(*arguments, **more):
         nonlocal made

@@ -476,7 +476,7 @@ def test_monotone_whatever_is_predicted(task):
     grid = np.column_stack([np.linspace(-2, 2, 100), np.zeros((100, 2))])
     if task == "classes":
         c = NetworkClassifier(**SMALL, alpha=0.1, monotonic_cst=[1, 0, 0]).fit(X, s > 0)
-        assert c.model_.posterior.share == 0.0  # what makes less sure need not be monotone
+        assert c.model_.posterior.moderation == 0.0  # what makes less sure need not be monotone
         found = c.predict_proba(grid)[:, 1]
     else:
         options = {"output_activation": "exp"} if task == "counts" else {}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from chainrule import Network, Objective
-from chainrule.optimize.early_stopping import Validation, Watch
+from chainrule.optimize.early_stopping import Validation, ValidationMonitor
 from chainrule.optimize.history import Iteration
 
 
@@ -11,14 +11,14 @@ def stops_after(costs, patience=3):
     """Return at which iteration a row of validation costs ends training, and the best one."""
     # y = w x with one row: the cost of weight w is half its square
     objective = Objective(Network([1, 1], bias=False), [[1.0], [0.0]], [[0.0], [0.0]])
-    watch = Watch(Validation(objective, patience))
+    monitor = ValidationMonitor(Validation(objective, patience))
     for i, cost in enumerate(costs):
         theta = np.array([np.sqrt(2 * cost * objective.scale)])
         row = Iteration(i, 0.0, 0.0, 0.0, 0.0, i, 0.0)
         cost_there = objective.cost(theta)
         assert abs(cost_there - cost * objective.scale) < 1e-12
-        if watch(theta, row) is not None:
-            return i, round(float(watch.best[0] ** 2 / 2 / objective.scale), 9)
+        if monitor(theta, row) is not None:
+            return i, round(float(monitor.best[0] ** 2 / 2 / objective.scale), 9)
     return None
 
 

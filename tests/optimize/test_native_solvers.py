@@ -50,7 +50,9 @@ def walk(objective, theta, method, monkeypatch, in_python, steps=STEPS, memory=N
         if in_python:
             patch.setattr(native_solvers, "possible", lambda *_: False)
         chosen = choose(method, objective, len(theta))
-        return module.walked(objective, theta, chosen, limits(1e-13, steps, None), None, memory)
+        return module.run_with_callback(
+            objective, theta, chosen, limits(1e-13, steps, None), None, memory
+        )
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -110,7 +112,7 @@ def test_a_callback_sees_every_iteration_and_ends_the_run(method):
         return Termination("stopped", "enough") if row.iteration == 4 else None
 
     chosen = choose(method, objective, len(theta))
-    fit = module.walked(objective, theta, chosen, limits(1e-9, None, None), callback)
+    fit = module.run_with_callback(objective, theta, chosen, limits(1e-9, None, None), callback)
     assert fit.termination.name == "stopped"
     assert [row.iteration for _, row in seen] == [0, 1, 2, 3, 4]
     assert [row.cost for _, row in seen] == fit.history.cost.tolist()
@@ -122,7 +124,7 @@ def test_a_callback_sees_every_iteration_and_ends_the_run(method):
 def test_limits_of_time_and_interrupts_end_a_run_with_a_callback():
     objective, theta = problem("numbers", 0)
     chosen = choose("lm", objective, len(theta))
-    fit = module.walked(
+    fit = module.run_with_callback(
         objective, theta, chosen, limits(1e-15, None, 0.03), lambda *_: time.sleep(0.02)
     )
     assert fit.termination.name == "time_limit"
@@ -131,14 +133,14 @@ def test_limits_of_time_and_interrupts_end_a_run_with_a_callback():
         if row.iteration == 3:
             raise KeyboardInterrupt
 
-    fit = module.walked(objective, theta, chosen, limits(1e-15, None, None), interrupt)
+    fit = module.run_with_callback(objective, theta, chosen, limits(1e-15, None, None), interrupt)
     assert fit.termination.name == "interrupted"
 
     def stop(_, row):
         if row.iteration == 3:
             raise StopIteration
 
-    fit = module.walked(objective, theta, chosen, limits(1e-15, None, None), stop)
+    fit = module.run_with_callback(objective, theta, chosen, limits(1e-15, None, None), stop)
     assert fit.termination.name == "interrupted"
     assert fit.n_iterations == 3
 

@@ -349,7 +349,7 @@ def test_the_noise_to_begin_with_is_the_most_probable(rng, monkeypatch):
     monkeypatch.setattr(evidence, "GRID", 1e-9)
     X, Y = wave(rng, n=60, noise=0.1)
     o = Objective(Network([2, 4, 1]), X, Y)
-    point = evidence.Problem(o, priors_of(o.net)).beginning(o.net.initial(0))
+    point = evidence.EvidenceProblem(o, priors_of(o.net)).beginning(o.net.initial(0))
     beta, usual = np.exp(point.logs[-1]), point.problem.usual[-1]
     error = float(np.sum((Y - o.net.forward(point.theta, X).y_hat) ** 2))
     of_prior = (point.logs[-1] - usual) / 0.5**2
@@ -415,7 +415,7 @@ def test_an_interrupt_before_anything_is_found_is_one(rng, monkeypatch):
         raise TrainingError("nothing yet")
 
     interrupting(monkeypatch, {1})
-    monkeypatch.setattr(evidence.Problem, "beginning", never)
+    monkeypatch.setattr(evidence.EvidenceProblem, "beginning", never)
     with pytest.raises(KeyboardInterrupt):
         fit(*wave(rng), Network([2, 4, 1]))
 
@@ -713,7 +713,7 @@ def test_mirror_images_of_a_minimum_are_counted(rng, hidden, bias, signs, turns)
         signs = np.zeros(net.n_parameters)
         signs[:2] = 1.0
     objective = Objective(net, X, Y - Y.mean(), 0.1, signs=signs)
-    size = model_selection._tried(objective, 2, priors_of(net), 0, 1.0, {})
+    size = model_selection._trial(objective, 2, priors_of(net), 0, 1.0, {})
     ways = math.factorial(size.differ) * (2**size.differ if turns else 1)
     counted = size.log_evidence - size.penalty.best.log_evidence
     assert counted == pytest.approx(math.log(ways))
@@ -754,17 +754,17 @@ def test_a_linear_start_of_a_skip_layer_is_the_linear_function(rng):
         Network([3, 4, 3, 2], skip=True),
         Network([3, 4, 2]),
     ):
-        problem = evidence.Problem(Objective(net, X, Y), priors_of(net))
+        problem = evidence.EvidenceProblem(Objective(net, X, Y), priors_of(net))
         _, theta = linear_start(problem)
         line = Network([3, 2])
-        of_line = evidence.Problem(Objective(line, X, Y), priors_of(line))
+        of_line = evidence.EvidenceProblem(Objective(line, X, Y), priors_of(line))
         found = evidence.maximize_evidence(of_line.beginning(np.zeros(8)))
         said, least = (n.forward(t, X).y_hat for n, t in ((net, theta), (line, found.theta)))
         assert said == pytest.approx(
             least, rel=0.05 * (not net.skip), abs=1e-6 if net.skip else 0.05
         )
     deep = Network([3, 4, 3, 2])
-    assert linear_start(evidence.Problem(Objective(deep, X, Y), priors_of(deep))) is None
+    assert linear_start(evidence.EvidenceProblem(Objective(deep, X, Y), priors_of(deep))) is None
 
 
 def test_the_evidence_with_a_skip_layer_is_hardly_below_that_without(rng):
@@ -811,7 +811,7 @@ def test_sizes_are_compared_once_where_only_a_skip_layer_was_tried(rng, monkeypa
 def test_silent_units_are_held_only_as_far_as_it_is_known_to_be_needed(rng):
     X, Y = rng.standard_normal((80, 3)), rng.standard_normal((80, 2))
     net = Network([3, 4, 3, 2], skip=True)  # whose exact Hessian takes too long
-    problem = evidence.Problem(Objective(net, X, Y), priors_of(net))
+    problem = evidence.EvidenceProblem(Objective(net, X, Y), priors_of(net))
     logs, _ = linear_start(problem)
     rest = [k for k, name in enumerate(problem.priors.names) if not name.startswith("input")]
     assert logs[rest] == pytest.approx(problem.usual[rest] + evidence.STRONGER)

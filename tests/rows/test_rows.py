@@ -48,7 +48,7 @@ def test_costs_and_all_their_derivatives_are_those_of_rows_in_memory(seed):
     assert free[0] == free[1]
     root = inverse_root(one, theta)
     found = [influence(net, theta, o.rows, root) for o in (one, other)]
-    for name in ("leverage", "max_leverage", "z", "S", "z_without", "distance"):
+    for name in ("leverage", "max_leverage", "z", "S", "z_loo", "distance"):
         here, there = (getattr(of, name) for of in found)
         assert here == pytest.approx(there, rel=1e-9, abs=1e-12)
 

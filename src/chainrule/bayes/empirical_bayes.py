@@ -25,8 +25,8 @@ from chainrule._errors import TrainingError
 from chainrule.bayes.evidence import (
     TOLERANCE,
     Evidence,
+    EvidenceProblem,
     Point,
-    Problem,
     Step,
     maximize_evidence,
 )
@@ -113,7 +113,7 @@ class Penalty:
         now = _in_rows(objective, self.row_weight_unit).with_decay(
             self.decay / self.row_weight_unit
         )
-        n_numbers = Problem(now, self.priors).n_numbers
+        n_numbers = EvidenceProblem(now, self.priors).n_numbers
         try:
             known = laplace(now, theta, self.priors, self.best.beta, n_numbers)
         except linalg.LinAlgError:
@@ -176,7 +176,7 @@ def estimate_hyperparameters(
             return INTERRUPTED
         return "time_limit" if time.monotonic() > until else None
 
-    problem = Problem(sample, priors, until)
+    problem = EvidenceProblem(sample, priors, until)
     many = weights_are_many(sample)
     linear = linear_start(problem) if many else None
     nested = [*smaller, *([] if linear is None else [linear])]
@@ -195,14 +195,14 @@ def estimate_hyperparameters(
             return None
 
     def ended(r: int) -> Evidence:
-        def watch(step: Step) -> None:
+        def monitor(step: Step) -> None:
             if progress is not None:
                 found = f"log evidence {step.log_evidence:.6g} nats"
                 progress(
                     f"priors, climb {r + 1} of {len(points)}: {found}, γ = {step.n_effective:.1f}"
                 )
 
-        return maximize_evidence(points[r], watch=watch, halt=halt)
+        return maximize_evidence(points[r], monitor=monitor, halt=halt)
 
     with one_thread():
         n = len(starts) + n_levels + len(nested)
@@ -261,7 +261,7 @@ def reestimate_hyperparameters(
     TrainingError
         If it was not found.
     """
-    problem = Problem(_in_rows(objective, found.row_weight_unit), found.priors, until)
+    problem = EvidenceProblem(_in_rows(objective, found.row_weight_unit), found.priors, until)
     start = objective.admitted(Starts(objective.net, seed, scheme).take(1))[0]
     best = found.best
     logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))

@@ -54,7 +54,7 @@ ENDS = {
 }
 
 Halt = Callable[[], str | None]
-Watcher = Callable[["Step"], None]
+Monitor = Callable[["Step"], None]
 
 
 @dataclass(frozen=True)
@@ -117,21 +117,25 @@ class Evidence:
 
 
 def maximize_evidence(
-    at: Point, *, watch: Watcher | None = None, halt: Halt | None = None, nats: float | None = None
+    at: Point,
+    *,
+    monitor: Monitor | None = None,
+    halt: Halt | None = None,
+    nats: float | None = None,
 ) -> Evidence:
     """Maximize the evidence from a point.
 
     Parameters
     ----------
     at : Point
-    watch : callable, optional
-        Called as ``watch(step)`` after every step.
+    monitor : callable, optional
+        Called as ``monitor(step)`` after every step.
     halt : callable, optional
         Asked before every step; what it returns is why it ends there.
     nats : float, optional
         For each weight that the data determine, what is not worth another step.
     """
-    climb = _Ascent(at, watch, halt, nats)
+    climb = _Ascent(at, monitor, halt, nats)
     ended = climb.run()
     best, priors = climb.at, at.problem.priors
     alpha, beta = at.problem.split(best.logs)
@@ -143,7 +147,7 @@ def maximize_evidence(
 class Point:
     """Ln α and ln β, the minimum of the cost that belongs to them, and what is known there."""
 
-    problem: Problem
+    problem: EvidenceProblem
     logs: Array
     objective: Objective
     theta: Array
@@ -178,7 +182,7 @@ class Point:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class EvidenceProblem:
     """The log evidence as a function of ln α and ln β.
 
     Attributes
@@ -328,7 +332,7 @@ class _Ascent:
     """
 
     at: Point
-    watch: Watcher | None
+    monitor: Monitor | None
     halt: Halt | None
     nats: float | None
     n: int = 0
@@ -357,8 +361,8 @@ class _Ascent:
             B = _updated(B, there.logs - self.at.logs, self.at.slope - there.slope)
             self.at, fresh, again = there, False, False
             self.steps.append(self._step())
-            if self.watch is not None:
-                self.watch(self.steps[-1])
+            if self.monitor is not None:
+                self.monitor(self.steps[-1])
             small = small + 1 if gained < little(self.at.laplace, self.nats) else 0
             short = short + 1 if trials > 2 else 0
             if small == STEPS:

@@ -71,13 +71,13 @@ class FittedPosterior:
     one_by_one : ndarray (n, K)
         The same by a fit without this row only, and near the fit with it: see `influence`.
     stands_for : ndarray (n,)
-        For how many rows each of these stands: see `left_out`.
+        For how many rows each of these stands: see `loo`.
     distance : ndarray (n,)
         How far the weights move without the row, in standard deviations of what is known of them.
     n_effective, variance : float
         γ of the best minimum; and what its covariance (G + D)⁻¹ was multiplied by: the variance of
         the noise, of a weight of 1.
-    share : float
+    gamma_per_observation : float
         γ for each number that was learned.
     widening : float
         By what variances were multiplied because few numbers determine the noise; the scores of the
@@ -98,7 +98,7 @@ class FittedPosterior:
     distance: Array
     n_effective: float
     variance: float
-    share: float
+    gamma_per_observation: float
     widening: float = 1.0
     refits: FoldRefits | None = None
     first_order: str | None = None
@@ -199,7 +199,7 @@ def fit_posterior(
         distance=distance,
         n_effective=float(counts @ known[0].rows.leverage),
         variance=variance,
-        share=gamma,
+        gamma_per_observation=gamma,
         widening=widening,
         refits=refits,
         first_order=first_order,
@@ -299,20 +299,19 @@ class _Fit:
             return _Spreads(fitted, self.refits.of)
         # what is less certain without the row: by as much of what is known as it has said itself
         left = np.maximum(1.0 - self.max_leverage, LEAST_LEFT)
-        z_without = np.array([at.rows.z_without for at in self.known])
-        return _Spreads(fitted, Spread(z_without, S / left[:, None, None]))
+        z_loo = np.array([at.rows.z_loo for at in self.known])
+        return _Spreads(fitted, Spread(z_loo, S / left[:, None, None]))
 
     def _of_classes(
         self, posterior: Posterior, spreads: _Spreads
     ) -> tuple[Posterior, _Spreads, float, Array]:
         """Find the moderation of probabilities."""
         objective, net = self.objective, self.objective.net
-        z, S = spreads.without.together()
+        z, S = spreads.without.joint()
         # what is less certain need not rise where the network must
-        bounded = objective.bounded
-        share = 0.0 if bounded else _share(net, z, S, objective.targets, self.times)
-        without = net.pair.y_hat(moderated(net, z, S, share))
-        return replace(posterior, share=share), spreads, self.variance, without
+        s = 0.0 if objective.bounded else _moderation(net, z, S, objective.targets, self.times)
+        without = net.pair.y_hat(moderated(net, z, S, s))
+        return replace(posterior, moderation=s), spreads, self.variance, without
 
     def _of_numbers(
         self, posterior: Posterior, spreads: _Spreads
@@ -353,14 +352,14 @@ class _Fit:
 
 
 def _one_by_one(net: Network, known: Sequence[Minimum]) -> Array:
-    return np.asarray(np.mean([net.pair.y_hat(at.rows.z_without) for at in known], axis=0))
+    return np.asarray(np.mean([net.pair.y_hat(at.rows.z_loo) for at in known], axis=0))
 
 
-def _share(net: Network, z: Array, S: Array, Y: Array, times: Array) -> float:
+def _moderation(net: Network, z: Array, S: Array, Y: Array, times: Array) -> float:
     """Return s with which rows are most probable by fits without them: see `calibration`."""
 
-    def of_rows(share: float) -> float:
-        return float(times @ net.pair.cost(moderated(net, z, S, share), Y))
+    def of_rows(s: float) -> float:
+        return float(times @ net.pair.cost(moderated(net, z, S, s), Y))
 
     def cost(log: float) -> float:
         return of_rows(np.exp(log)) + 0.5 * (log / PRIOR_SD) ** 2

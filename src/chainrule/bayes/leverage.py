@@ -46,7 +46,7 @@ class RowInfluence:
         The leverage, where there is one output.
     z, S : ndarray (n, K), (n, K, K)
         At the output, before its function, and how far the row can move it.
-    z_without : ndarray (n, K)
+    z_loo : ndarray (n, K)
         The same of a fit without this row.
     distance : ndarray (n,)
         How far the weights move without this row: √(Δθᵀ A Δθ), where A is in the unit of the cost.
@@ -56,7 +56,7 @@ class RowInfluence:
     max_leverage: Array
     z: Array
     S: Array
-    z_without: Array
+    z_loo: Array
     distance: Array
 
 
@@ -115,9 +115,9 @@ def _of_rows(
     B = _square_root(v[:, None, None] * net.pair.curvature(z, Y))
     values, vectors = np.linalg.eigh(B @ S @ B)  # those of v Λ S, which is not symmetric
     u = further * v[:, None] * _left(B @ vectors, values, S, net.pair.delta(z, Y))
-    z_without = z + (S @ u[:, :, None])[:, :, 0]
+    z_loo = z + (S @ u[:, :, None])[:, :, 0]
     distance = np.sqrt(np.einsum("nk,nkl,nl->n", u, S, u).clip(0.0))
-    return values.sum(axis=1), values[:, -1], z, S, z_without, distance
+    return values.sum(axis=1), values[:, -1], z, S, z_loo, distance
 
 
 def _square_root(A: Array) -> Array:
@@ -136,7 +136,7 @@ def _left(turn: Array, values: Array, S: Array, delta: Array) -> Array:
     return np.asarray(delta + (turn @ (inside / left[:, :, None]))[:, :, 0])
 
 
-def votes(net: Network, theta: Array, X: Array, w: Array, root: Array, inputs: Array) -> Array:
+def hat_matrix(net: Network, theta: Array, X: Array, w: Array, root: Array, inputs: Array) -> Array:
     """Return how far each prediction follows each number that was learned, (m, K, n, K).
 
     For a squared loss with the identity: entry [j, k, i, l] is dŷ_k(x_j)/dy_il.

@@ -11,7 +11,7 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
-from chainrule.bayes.evidence import STRONGER, Problem, maximize_evidence
+from chainrule.bayes.evidence import STRONGER, EvidenceProblem, maximize_evidence
 from chainrule.bayes.laplace import Priors
 from chainrule.heart.network import Network
 from chainrule.objectives.objective import Objective
@@ -23,7 +23,7 @@ MOST_TIMES = 4  # that silent units are held more strongly, each by e^4
 NEARLY_LINEAR = 0.1  # what enters a unit that stands for a linear function
 
 
-def linear_start(problem: Problem) -> tuple[Array, Array] | None:
+def linear_start(problem: EvidenceProblem) -> tuple[Array, Array] | None:
     """Return ln α and ln β, and weights, with which a network says what the best linear one does.
 
     A skip layer is linear. Without one the first units, one for each output, are as good as linear
@@ -39,7 +39,7 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     used, inside = np.unique(groups, return_inverse=True)
     names = tuple(problem.priors.names[k] for k in used)
     priors = Priors(names, np.append(np.repeat(inside, K), [-1] * K))
-    of_line = Problem(Objective.on(o.rows, line), priors, problem.until)
+    of_line = EvidenceProblem(Objective.on(o.rows, line), priors, problem.until)
     try:
         found = maximize_evidence(of_line.beginning(np.zeros(line.n_parameters)))
     except (TrainingError, linalg.LinAlgError):
@@ -65,7 +65,7 @@ def linear_start(problem: Problem) -> tuple[Array, Array] | None:
     return _held(problem, logs, theta, np.setdiff1d(rest, nonzero)), theta
 
 
-def _held(problem: Problem, logs: Array, theta: Array, groups: NDArray[np.intp]) -> Array:
+def _held(problem: EvidenceProblem, logs: Array, theta: Array, groups: NDArray[np.intp]) -> Array:
     """Return ln α and ln β with priors of silent units so strong that 0 is a minimum for them.
 
     Two layers of zeros have no slope, but the cost may fall where both move; Gauss-Newton, which

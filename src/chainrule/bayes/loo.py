@@ -63,7 +63,7 @@ def sample(objective: Objective, max_leverage: Array, minima: int = 1) -> Sample
     return Sample(rows, stands_for)
 
 
-def left_out(
+def loo(
     objective: Objective,
     theta: Array,
     v: Array,
@@ -85,7 +85,7 @@ def left_out(
     rows : ndarray of int
     """
     net = objective.net
-    z_without, distance = found.z_without.copy(), found.distance.copy()
+    z_loo, distance = found.z_loo.copy(), found.distance.copy()
     method = "lbfgs" if empirical_bayes.is_costly(objective) and not objective.bounded else "auto"
     for i in rows:
         w = objective.w.copy()
@@ -94,9 +94,9 @@ def left_out(
             continue
         without = empirical_bayes.refine(objective.with_weights(w), theta, MOST_ITERATIONS, method)
         row = objective.rows.take(slice(i, i + 1))
-        z_without[i] = z_of(net, without, row)[0]
+        z_loo[i] = z_of(net, without, row)[0]
         distance[i] = np.linalg.norm(_solved(root, without - theta))
-    return replace(found, z_without=z_without, distance=distance)
+    return replace(found, z_loo=z_loo, distance=distance)
 
 
 def _solved(root: Array, step: Array) -> Array:

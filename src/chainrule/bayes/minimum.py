@@ -12,7 +12,7 @@ from chainrule._contracts import Array
 from chainrule.bayes.default_alpha import LEAST_SHARE
 from chainrule.bayes.laplace import inverse_root
 from chainrule.bayes.leverage import RowInfluence, influence
-from chainrule.bayes.loo import left_out
+from chainrule.bayes.loo import loo
 from chainrule.objectives.objective import Objective
 
 ROUNDED = 1e-3  # of a leverage
@@ -29,7 +29,7 @@ class Minimum:
 
     def without(self, objective: Objective, unit_weight: Array, rows: NDArray[np.intp]) -> Minimum:
         """Return it with fits without each of some rows."""
-        found = left_out(objective, self.theta, unit_weight, self.root, self.rows, rows)
+        found = loo(objective, self.theta, unit_weight, self.root, self.rows, rows)
         return replace(self, rows=found)
 
 

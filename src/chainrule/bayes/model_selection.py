@@ -125,7 +125,7 @@ def select_architecture(
     def attempt(objective: Objective, hidden: int) -> Size:
         left = None if max_time is None else max(until - time.monotonic(), 0.0)
         options: dict[str, Any] = {"scheme": scheme, "max_time": left}
-        return _tried(objective, hidden, priors_of(objective), seed, row_weight_unit, options)
+        return _trial(objective, hidden, priors_of(objective), seed, row_weight_unit, options)
 
     for hidden in SIZES:
         objective = objective_of(hidden)
@@ -175,7 +175,7 @@ def select_architecture(
     return SelectionPath(chosen, tuple(tried), ended)
 
 
-def _tried(
+def _trial(
     objective: Objective,
     hidden: int,
     priors: Priors,

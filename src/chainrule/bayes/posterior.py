@@ -94,7 +94,7 @@ class Spread:
     def __getitem__(self, rows: slice) -> Spread:
         return Spread(self.z[:, rows], self.S[:, rows])
 
-    def together(self) -> tuple[Array, Array]:
+    def joint(self) -> tuple[Array, Array]:
         """Return the mean of z over minima, (n, K), and its covariance, (n, K, K)."""
         mean = self.z.mean(axis=0)
         off = self.z - mean
@@ -124,7 +124,7 @@ class Posterior:
         Of each input, in the scale of the network.
     widest : float
         How uncertain the most uncertain row was without itself: see `uncertainty`.
-    share : float
+    moderation : float
         s, of classes.
     """
 
@@ -136,7 +136,7 @@ class Posterior:
     lowest: Array
     highest: Array
     widest: float
-    share: float = 1.0
+    moderation: float = 1.0
 
     def __len__(self) -> int:
         return len(self.theta)
@@ -156,9 +156,9 @@ class Posterior:
 
     def z(self, net: Network, X: Array, of: Spread | None = None) -> Array:
         """Return the z of all minima together, moderated by what is not known, (n, K)."""
-        if self.share == 0.0:
+        if self.moderation == 0.0:
             return np.asarray(np.mean([_z(net, theta, X) for theta in self.theta], axis=0))
-        return moderated(net, *(of or self.spread(net, X)).together(), self.share)
+        return moderated(net, *(of or self.spread(net, X)).joint(), self.moderation)
 
     def outputs(self, net: Network, X: Array, of: Spread | None = None) -> Array:
         """Return what all minima together predict, (n, K): numbers, or probabilities."""
@@ -197,7 +197,7 @@ class Posterior:
         if net.loss != "cross_entropy":
             of_y_hat, noise = self.variances(net, X, of)
             return np.asarray((of_y_hat / np.maximum(noise, np.finfo(np.float64).tiny)).sum(axis=1))
-        _, S = (of or self.spread(net, X)).together()
+        _, S = (of or self.spread(net, X)).joint()
         return np.asarray(np.einsum("nkk->n", _centred(net, S)))
 
     def is_far(self, net: Network, X: Array) -> NDArray[np.bool_]:
@@ -231,7 +231,7 @@ def _z(net: Network, theta: Array, X: Array) -> Array:
     return np.asarray(net.forward(theta, X).z[net.n_layers])
 
 
-def moderated(net: Network, z: Array, S: Array, share: float) -> Array:
+def moderated(net: Network, z: Array, S: Array, moderation: float) -> Array:
     """Return log odds that allow for s times their variance, (n, K).
 
     Of a softmax what counts are differences: their variance is about that of z around the mean of
@@ -241,7 +241,7 @@ def moderated(net: Network, z: Array, S: Array, share: float) -> Array:
     if net.output == "softmax":
         z = z - z.mean(axis=1, keepdims=True)
         variance = variance * 2.0 * net.layers[-1] / (net.layers[-1] - 1.0)
-    return np.asarray(z / np.sqrt(1.0 + share * np.pi / 8.0 * variance))
+    return np.asarray(z / np.sqrt(1.0 + moderation * np.pi / 8.0 * variance))
 
 
 def _centred(net: Network, S: Array) -> Array:

@@ -16,8 +16,8 @@ from chainrule._errors import ConfigurationError, DataError
 from chainrule.cli._output import note, tell
 from chainrule.heart.network import row_weights
 from chainrule.tables.cells import cut
+from chainrule.tables.column_warnings import of_classes, thousands
 from chainrule.tables.dates import ORDERS
-from chainrule.tables.doubts import of_classes, thousands
 from chainrule.tables.encoding import RULES, ColumnType, find_types
 from chainrule.tables.table import Table, listed
 from chainrule.tables.targets import TASKS, Targets, read_targets

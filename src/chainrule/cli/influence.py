@@ -102,7 +102,7 @@ def command(
         here = int(np.searchsorted(counts, row - 1))
         k = one_of(trained.target_names, target, "target")
         w = w * diagnostics.counts_of_tails(trained, X, Y)
-        votes = diagnostics.votes(trained, X[here : here + 1], X, w)[0, k, :, k]
+        votes = diagnostics.hat_matrix(trained, X[here : here + 1], X, w)[0, k, :, k]
         name = trained.target_names[k]
         columns = {
             "row": row,

@@ -20,8 +20,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.estimators.callbacks import CallbackSupportMixin, Tasks, has_callbacks
+from chainrule.estimators.diagnostics import DiagnosticsMixin
 from chainrule.estimators.given import free_name, numbered, require_present, require_whole
-from chainrule.estimators.insight import InsightMixin
 from chainrule.estimators.parameters import require_parameters
 from chainrule.heart.network import Network, row_weights
 from chainrule.kernels import native
@@ -58,7 +58,7 @@ class _Warm:
 
 
 class NetworkEstimator(
-    InsightMixin,
+    DiagnosticsMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
@@ -373,11 +373,11 @@ class NetworkEstimator(
         return int(share) if share.isdecimal() and int(share) else 1
 
     def _watcher(self, tasks: Tasks, X: Any, y: Any) -> Any:
-        def watch(start: int, model: Model, row: Iteration) -> Termination | None:
+        def monitor(start: int, model: Model, row: Iteration) -> Termination | None:
             stop = tasks.after(start, {"model_": model, **self._of_targets()}, X=X, y=y)
             return Termination("stopped", f"iteration {row.iteration}") if stop else None
 
-        return watch
+        return monitor
 
     # ------------------------------------------------------------ what is kept
 

@@ -12,7 +12,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 from chainrule.bayes import leverage
 from chainrule.bayes.leverage import unit_weights
-from chainrule.bayes.loo import left_out, sample
+from chainrule.bayes.loo import loo, sample
 from chainrule.bayes.posterior import Posterior
 from chainrule.bayes.student_t import counted, inefficiency
 from chainrule.model import sensitivity
@@ -33,7 +33,7 @@ def derivatives(model: Model, X: Array) -> Array:
     that allow for what is not known have no short formula: theirs are differences.
     """
     known = model.posterior
-    plain = known is None or (known.share == 0.0 and len(known) == 1)
+    plain = known is None or (known.moderation == 0.0 and len(known) == 1)
     if known is not None and model.network.loss == "cross_entropy" and not plain:
         return _of_probabilities(model, known, X)
     thetas = [model.theta] if model.posterior is None else list(model.posterior.theta)
@@ -67,7 +67,7 @@ def _inverse(scale: Array) -> Array:
     return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 1.0 / LARGEST)
 
 
-def votes(model: Model, X: Array, learned: Array, w: Array) -> Array:
+def hat_matrix(model: Model, X: Array, learned: Array, w: Array) -> Array:
     """Return dŷ/dy of inputs X with respect to the targets of rows that were learned.
 
     Of a squared loss, (m, outputs, n, outputs), in users' units.
@@ -80,7 +80,7 @@ def votes(model: Model, X: Array, learned: Array, w: Array) -> Array:
         )
     root, variance = model.known().roots[0], _variance(model)
     A, B = (model.input_scaling.transform(of) for of in (learned, X))
-    found = leverage.votes(net, model.theta, A, w / variance, root, B)
+    found = leverage.hat_matrix(net, model.theta, A, w / variance, root, B)
     scale = model.target_scaling.scale
     return np.asarray(found * scale[:, None, None] / scale)
 
@@ -159,8 +159,8 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
         rows = objective.rows.reweighted(unit_weight_now)
         found = leverage.influence(net, model.theta, rows, given, further)
         max_leverage = sample(objective, found.max_leverage).rows
-        found = left_out(objective, model.theta, unit_weight_now, given, found, max_leverage)
-        without = model.target_scaling.inverse(net.pair.y_hat(found.z_without))
+        found = loo(objective, model.theta, unit_weight_now, given, found, max_leverage)
+        without = model.target_scaling.inverse(net.pair.y_hat(found.z_loo))
     require_predictable(found.leverage, found.distance, without, what="influence")
     gamma = float(w / unit_weight @ found.leverage)
     decides = found.max_leverage > leverage.REFIT_ABOVE

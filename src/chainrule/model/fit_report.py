@@ -362,7 +362,7 @@ class PosteriorReport:
         How many weights the rows determine.
     variance : float
         What the inverse of the curvature is multiplied by: that of the noise of a row of weight 1.
-    share : float
+    gamma_per_observation : float
         γ for each number that was learned.
     leave_one_out : LeaveOneOutReport
     sensitivity : dict
@@ -377,7 +377,7 @@ class PosteriorReport:
     leave_one_out: Annotated[LeaveOneOutReport, INLINED]
     sensitivity: Annotated[Sensitivities, Key("relevance")]
     influence: Annotated[InfluenceReport, INLINED]
-    share: Share = 0.0
+    gamma_per_observation: Annotated[Share, Key("share")] = 0.0
     outliers: Annotated[tuple[OutlierReport, ...], Key("far_off")] = ()
 
 

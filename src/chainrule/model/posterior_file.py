@@ -41,7 +41,7 @@ def posterior_as_dict(posterior: Posterior) -> dict[str, Any]:
         "lowest": posterior.lowest.tolist(),
         "highest": posterior.highest.tolist(),
         "widest": posterior.widest,
-        "share": posterior.share,
+        "share": posterior.moderation,
     }
 
 
@@ -76,9 +76,9 @@ def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
     lowest, highest = (numbers(spec[name], (d,), name) for name in ("lowest", "highest"))
     if np.any(lowest > highest) or np.any(np.abs([lowest, highest]) > _LARGEST):
         raise ValueError("the range of an input is none")
-    share = number(spec["share"], "share")
-    if share < 0.0:
-        raise ValueError(f"share is {share}, and has to be at least 0")
+    moderation = number(spec["share"], "share")
+    if moderation < 0.0:
+        raise ValueError(f"share is {moderation}, and has to be at least 0")
     return Posterior(
         np.array([theta, *others]),
         np.array(roots),
@@ -88,7 +88,7 @@ def posterior_from(content: Any, net: Network, theta: Array) -> Posterior:
         lowest,
         highest,
         number(spec["widest"], "widest"),
-        share,
+        moderation,
     )
 
 

@@ -40,7 +40,7 @@ class Validation:
 
 
 @dataclass(eq=False)
-class Watch:
+class ValidationMonitor:
     """One start under validation: called at every iteration."""
 
     validation: Validation

@@ -24,7 +24,7 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule.optimize.damping import GOOD_ENOUGH, NielsenDamping
 from chainrule.optimize.problem import Problem
-from chainrule.optimize.steps import Model, Normal, Orthogonal, Wide
+from chainrule.optimize.steps import Normal, Orthogonal, QuadraticModel, Wide
 
 SLOW = 1e-3  # a relative reduction below which Gauss-Newton has little left to give
 SLOW_STEPS = 2  # of that kind in a row, and Newton's method takes over
@@ -52,7 +52,7 @@ class Memory:
     damping: NielsenDamping
     slow: int
     exact: bool
-    model: Model | None
+    model: QuadraticModel | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class LevenbergMarquardt:
         J, g = problem.evaluate(theta)
         if memory is None:
             model = _gauss_newton(problem, theta)
-            damping = NielsenDamping.start(model.size, model.caution)
+            damping = NielsenDamping.start(model.size, model.first_damping)
             slow, exact = 0, False
         else:
             damping, slow = memory.damping, memory.slow
@@ -118,7 +118,9 @@ class LevenbergMarquardt:
             model, exact = self._next(problem, theta, g, memory)
         return None
 
-    def _next(self, problem: Problem, theta: Array, g: Array, at: Memory) -> tuple[Model, bool]:
+    def _next(
+        self, problem: Problem, theta: Array, g: Array, at: Memory
+    ) -> tuple[QuadraticModel, bool]:
         """Return the model at a point that was just taken, and whether it is exact."""
         soon = self.polish and (at.exact or at.slow >= SLOW_STEPS)
         H = problem.hessian(theta, at.exact or at.slow >= MANY_SLOW_STEPS) if soon else None
@@ -127,7 +129,9 @@ class LevenbergMarquardt:
         return _gauss_newton(problem, theta, at.model), False
 
 
-def _gauss_newton(problem: Problem, theta: Array, before: Model | None = None) -> Model:
+def _gauss_newton(
+    problem: Problem, theta: Array, before: QuadraticModel | None = None
+) -> QuadraticModel:
     residuals = problem.residuals(theta)
     if residuals is None:
         _, g, H = problem.gauss_newton(theta)

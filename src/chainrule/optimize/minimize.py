@@ -229,7 +229,7 @@ def _minimize(
     chosen = choose(method, objective, len(theta))
     if callback is None:
         return finish(objective, descended(objective, theta, chosen, rules), chosen)
-    return walked(objective, theta, chosen, rules, callback)
+    return run_with_callback(objective, theta, chosen, rules, callback)
 
 
 def descended(
@@ -246,7 +246,7 @@ def descended(
     return recorder
 
 
-def walked(
+def run_with_callback(
     objective: ObjectiveProtocol,
     theta: Array,
     chosen: Choice,
@@ -363,10 +363,10 @@ def _run(
     optimizer: Optimizer, recorder: Recorder, theta: Array, memory: Any
 ) -> tuple[Termination, Any]:
     """Let the optimizer walk; name what ended it, and return what it has learned."""
-    taken_up = () if memory is None else (memory,)
+    resumed = () if memory is None else (memory,)
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # no step is taken that is not finite
-            memory = optimizer.run(recorder, theta, *taken_up)
+            memory = optimizer.run(recorder, theta, *resumed)
     except KeyboardInterrupt:
         return Termination("interrupted", f"iteration {recorder.n_iterations}"), None
     if recorder.termination is not None:

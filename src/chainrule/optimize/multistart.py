@@ -21,11 +21,11 @@ from chainrule.heart.initialisation import Starts
 from chainrule.objectives.objective import Objective
 from chainrule.optimize import native_solvers
 from chainrule.optimize.checkpoint import Checkpoint, fingerprint
-from chainrule.optimize.early_stopping import Validation, Watch
+from chainrule.optimize.early_stopping import Validation, ValidationMonitor
 from chainrule.optimize.history import Iteration
 from chainrule.optimize.idle_units import idle_units_of_rows
 from chainrule.optimize.methods import Choice, choose
-from chainrule.optimize.minimize import CUT_SHORT, Fit, finish, walked
+from chainrule.optimize.minimize import CUT_SHORT, Fit, finish, run_with_callback
 from chainrule.optimize.problem import Optimizer
 from chainrule.optimize.recorder import Callback, Recorder
 from chainrule.optimize.saved_starts import FAILED, packed, unpacked
@@ -122,7 +122,7 @@ def minimize_from_starts(
     chosen = choose(options.method, objective, net.n_parameters)
     seen = options.one_by_one
     fast = native_solvers.possible(chosen.optimizer, objective) and not seen
-    way = _together if fast else _one_by_one
+    way = _all_at_once if fast else _one_by_one
     kept = None
     if checkpoint is not None:
         data = [objective.decay, objective.admitted(np.zeros(net.n_parameters))]
@@ -200,7 +200,7 @@ class _Task:
 # ---------------------------------------------------------------- all at once, in the native core
 
 
-def _together(task: _Task) -> Restarts:
+def _all_at_once(task: _Task) -> Restarts:
     batches: list[native_solvers.Runs] = []
     size = task.n if task.kept is not None else BATCH
 
@@ -309,12 +309,16 @@ def _one_by_one(task: _Task) -> Restarts:
             cut_short = task.out_of_time
             break
 
-        rows = None if task.options.validation is None else Watch(task.options.validation)
+        rows = (
+            None if task.options.validation is None else ValidationMonitor(task.options.validation)
+        )
         theta = objective.admitted(task.starts.take(1)[0])
         before = task.options.resume[r] if task.options.resume else None
         try:
             if before is None:
-                fit = walked(objective, theta, task.chosen, task.remaining, _teller(task, r, rows))
+                fit = run_with_callback(
+                    objective, theta, task.chosen, task.remaining, _teller(task, r, rows)
+                )
             else:
                 fit = _further(task, before, _teller(task, r, rows))
             fit = fit if rows is None else rows.finish(fit, objective)
@@ -356,7 +360,7 @@ def _one_by_one(task: _Task) -> Restarts:
     return Restarts(winner, runs, n_agree, cut_short, len(whole), kept_fits, ends)
 
 
-def _teller(task: _Task, r: int, rows: Watch | None) -> Callback:
+def _teller(task: _Task, r: int, rows: ValidationMonitor | None) -> Callback:
     """Return what is to be done at every iteration of start r."""
 
     def tell(theta: Array, row: Iteration) -> Termination | None:
@@ -374,7 +378,9 @@ def _further(task: _Task, fit: Fit, tell: Callback) -> Fit:
     if fit.termination.name not in ("max_iter", "time_limit"):
         return fit  # it had come to its end
     try:
-        more = walked(task.objective, fit.theta, task.chosen, task.remaining, tell, fit.memory)
+        more = run_with_callback(
+            task.objective, fit.theta, task.chosen, task.remaining, tell, fit.memory
+        )
     except TrainingError:
         return fit  # there is nothing lower: it stays as good as it was
     return replace(

@@ -21,11 +21,11 @@ CAUTION = 100.0
 KEPT = 0.5  # of the norm that a column had
 
 
-class Model(Protocol):
+class QuadraticModel(Protocol):
     """A quadratic model of the cost around a point."""
 
     @property
-    def caution(self) -> float:
+    def first_damping(self) -> float:
         """The first damping, relative to `size`."""
 
     @property
@@ -45,7 +45,7 @@ class Normal:
 
     g: Array
     H: Array
-    caution = FIRST
+    first_damping = FIRST
 
     @property
     def size(self) -> float:
@@ -84,7 +84,7 @@ class Wide:
     residuals: Residuals
     theta: Array
     g: Array
-    caution = FIRST
+    first_damping = FIRST
 
     @property
     def size(self) -> float:
@@ -122,10 +122,10 @@ class Orthogonal:
 
     residuals: Residuals
     C: Array
-    caution = CAUTION
+    first_damping = CAUTION
 
     @classmethod
-    def following(cls, before: Model | None, residuals: Residuals) -> Orthogonal:
+    def following(cls, before: QuadraticModel | None, residuals: Residuals) -> Orthogonal:
         """Return the model of these residuals, in the units of the one before if there is one."""
         norms = np.linalg.norm(residuals.A, axis=0)
         norms = np.maximum(norms, KEPT * before.C) if isinstance(before, Orthogonal) else norms

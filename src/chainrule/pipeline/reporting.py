@@ -107,7 +107,7 @@ def posterior_report(
     return PosteriorReport(
         gamma=belief.n_effective,
         variance=belief.variance,
-        share=belief.share,
+        gamma_per_observation=belief.gamma_per_observation,
         leave_one_out=LeaveOneOutReport(
             model.scores_of(without, targets, w * belief.stands_for),
             known.covered(COVERAGE, belief.widening) if len(known.scores) else None,

@@ -88,17 +88,17 @@ def skip_line(heights: SkipReport) -> str:
     return f"skip layer   log evidence, mirror images counted: {each}"
 
 
-def left_out_lines(known: PosteriorReport, n_rows: int, model: Model) -> Iterator[str]:
+def loo_lines(known: PosteriorReport, n_rows: int, model: Model) -> Iterator[str]:
     """Return how rows were left out, where first order is not enough, and what is too sure."""
-    share = f"γ is {known.share:.0%} of the number of targets"
-    left_out = known.leave_one_out
-    if left_out.first_order is not None:
+    share = f"γ is {known.gamma_per_observation:.0%} of the number of targets"
+    loo = known.leave_one_out
+    if loo.first_order is not None:
         yield f"             by first order, which is too optimistic here: {share}, and"
-        yield f"             {left_out.first_order}; {TOO_SURE['first order']}"
-    if left_out.refits is None:
+        yield f"             {loo.first_order}; {TOO_SURE['first order']}"
+    if loo.refits is None:
         return
-    how = ", its penalty looked for anew" if left_out.refits.anew else ""
-    folds = f"{left_out.refits.n_folds} folds by a fit to the others"
+    how = ", its penalty looked for anew" if loo.refits.anew else ""
+    folds = f"{loo.refits.n_folds} folds by a fit to the others"
     yield f"             each of {folds}{how}, because {share}"
     if model.classes:
         yield f"             {TOO_SURE['classes']}"

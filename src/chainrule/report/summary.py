@@ -17,7 +17,7 @@ from chainrule.optimize.stopping import Termination
 from chainrule.report.knowledge import (
     evidence_lines,
     known_lines,
-    left_out_lines,
+    loo_lines,
     size_lines,
     skip_line,
     tails_lines,
@@ -130,7 +130,7 @@ def _training_lines(model: Model, report: FitReport, p: int) -> Iterable[str]:
     yield from score_lines(report.fitted)
     if report.posterior is not None:
         yield from score_lines(report.posterior.leave_one_out.scores, "left out")
-        yield from left_out_lines(report.posterior, rows, model)
+        yield from loo_lines(report.posterior, rows, model)
     each = alpha if isinstance(alpha, tuple) else (alpha,)
     shown = f"alpha = {', '.join(f'{a:g}' for a in each)}" if len(each) <= 10 else "its penalty"
     yield (

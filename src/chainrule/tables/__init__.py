@@ -9,7 +9,7 @@ cells          what a cell of text says besides numbers and dates: nothing, yes 
 number_format  decimal marks and marks of thousands
 dates          dates as people write them, and which of day and month comes first
 date_columns   the style in which the dates of a column are written
-doubts         warnings about what else a column may mean
+column_warnings         warnings about what else a column may mean
 frames         tables from data frames of any library that narwhals knows
 encoding       how the columns of a table become the inputs of a network; it belongs to the model
 targets        what is to be predicted: numbers, or one of several classes

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.tables import cells, dates
+from chainrule.tables.column_warnings import NO_MISSING, doubts
 from chainrule.tables.date_columns import style_of
-from chainrule.tables.doubts import NO_MISSING, doubts
 from chainrule.tables.number_format import advice
 from chainrule.tables.table import EXACT, KINDS, Column, Table, listed
 from chainrule.tables.text import Text

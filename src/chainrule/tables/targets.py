@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.tables import cells
-from chainrule.tables.doubts import NO_MISSING, missing_words
+from chainrule.tables.column_warnings import NO_MISSING, missing_words
 from chainrule.tables.encoding import as_words, codes, find_types, kind_of
 from chainrule.tables.number_format import advice
 from chainrule.tables.table import EXACT, Table, listed

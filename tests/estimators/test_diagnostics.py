@@ -272,7 +272,9 @@ def test_derivatives_of_probabilities_are_those_of_probabilities():
     rng = np.random.default_rng(5)
     A = rng.standard_normal((50, 2))
     model = NetworkClassifier(**SMALL).fit(A, A[:, 0] + rng.standard_normal(50) > 0)
-    assert model.model_.posterior.share > 0.0  # so that they are not those of the network alone
+    assert (
+        model.model_.posterior.moderation > 0.0
+    )  # so that they are not those of the network alone
     found = model.derivatives(A[:5])
     for j in range(2):
         step = 1e-5 * np.eye(2)[j]
@@ -412,7 +414,7 @@ def test_derivatives_of_classes_that_predict_together():
         hidden_layer_sizes=(4,), alpha=0.01, n_restarts=3, ensemble=3, monotonic_cst=[1, 0]
     ).fit(A, y)
     posterior = model.model_.posterior
-    assert (len(posterior), posterior.share) == (3, 0.0)
+    assert (len(posterior), posterior.gamma_per_observation) == (3, 0.0)
     found = model.derivatives(A[:8])
     for j in range(2):
         step = 1e-5 * np.eye(2)[j]

@@ -24,7 +24,7 @@ MOST_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
+class _Diagnostics:
     """What is known after training; empty or None where it is not.
 
     Attributes
@@ -64,7 +64,7 @@ class _Known:
     relevance: dict[str, dict[str, dict[str, float]]]
 
 
-def _of_training(trained: Trained) -> _Known:
+def _of_training(trained: Trained) -> _Diagnostics:
     """Return what is known after a training."""
     model, belief = trained.model, trained.posterior
     assert model.report is not None
@@ -72,11 +72,11 @@ def _of_training(trained: Trained) -> _Known:
     alpha = {} if found is None else dict(zip(found.groups, found.alpha, strict=True))
     height = None if found is None else found.log_evidence
     if belief is None or said is None:
-        return _Known(height, alpha, None, None, [], [], None, None, None, None, {}, {})
+        return _Diagnostics(height, alpha, None, None, [], [], None, None, None, None, {}, {})
     known = belief.posterior
     W, b = diagnostics.errors_of_weights(model)
     scale = model.target_scaling.scale
-    return _Known(
+    return _Diagnostics(
         height,
         alpha,
         belief.n_effective,
@@ -92,7 +92,7 @@ def _of_training(trained: Trained) -> _Known:
     )
 
 
-class InsightMixin:
+class DiagnosticsMixin:
     """What regressor and classifier know of weights, rows and inputs."""
 
     model_: Model
@@ -143,7 +143,7 @@ class InsightMixin:
             require_finite(Y, "y")
         weights = row_weights(sample_weight, len(inputs))
         weights = weights * diagnostics.counts_of_tails(self.model_, inputs, Y)
-        found = diagnostics.votes(self.model_, self._inputs(X), inputs, weights)
+        found = diagnostics.hat_matrix(self.model_, self._inputs(X), inputs, weights)
         return found[:, 0, :, 0] if found.shape[1] == 1 else found
 
     def is_far(self, X: Any) -> NDArray[np.bool_]:
