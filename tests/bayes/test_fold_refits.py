@@ -213,18 +213,16 @@ def test_the_summary_says_how_rows_were_left_out(monkeypatch):
     X, y = table(40, 5, 2)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)
     share = model.model_.report.posterior.gamma_per_observation
-    assert f"each of 10 folds by a fit to the others, because γ is {share:.0%} of" in summary(
-        model.model_
-    )
+    assert f"10-fold refits, because γ is {share:.0%} of" in summary(model.model_)
     assert "about 7% larger" not in summary(model.model_)
     wide = NetworkRegressor((2,), n_restarts=1).fit(*table(30, 10, 2))
-    assert "± 1.96 standard deviations hold 93%, or 89%" in summary(wide.model_)
+    assert "hold 93%; with 50 rows of 50 columns 89%" in summary(wide.model_)
     X, y = table(40, 5, 2)
     classes = NetworkClassifier((3,), n_restarts=1).fit(X, y > 0)
-    assert "log loss of fresh rows may be about 4% larger" in summary(classes.model_)
+    assert "log loss of new rows may be about 2% larger" in summary(classes.model_)
     monkeypatch.setattr(fold_refits, "FAR_BEYOND", 0.0)
     anew = NetworkRegressor((3,), n_restarts=1).fit(X, y)
-    assert "10 folds by a fit to the others, its penalty looked for anew, because γ is" in summary(
+    assert "10-fold refits, each with a new search for its penalty, because γ is" in summary(
         anew.model_
     )
 
@@ -295,8 +293,8 @@ def test_where_rows_are_few_a_fold_does_not_know_which_columns_matter(monkeypatc
 def test_what_is_too_sure_is_named_with_its_size(monkeypatch):
     few = NetworkRegressor((2,), alpha=0.3).fit(*table(8, 2, 0))
     assert few.model_.report.posterior.leave_one_out.first_order.startswith("fewer than 10 rows")
-    assert "by first order, which is too optimistic here: γ is" in summary(few.model_)
-    assert "fresh errors may be 10 to 40% larger" in summary(few.model_)
+    assert "first-order leave-one-out, too optimistic here: γ is" in summary(few.model_)
+    assert "errors on new rows may be up to 30% larger" in summary(few.model_)
     # and so where time is up
     monkeypatch.setattr(fitted_posterior, "refit_folds", lambda *_, **__: None)
     late = NetworkRegressor((3,), n_restarts=1).fit(*table(40, 5, 2))

@@ -39,7 +39,7 @@ def test_fit_prints_a_summary_and_writes_the_model(run, scores, tmp_path):
     assert "score  target, number" in done.err
     assert "2 → 3 tanh → 1 identity   13 weights, squared loss" in done.out
     assert "of 10 starts agree on the lowest cost" in done.out
-    assert "point        minimum: relative gradient" in done.out
+    assert "point        local minimum: relative gradient" in done.out
     assert "fewer than 10 rows per weight" in done.out
     assert done.out.splitlines()[-1] == f"wrote {tmp_path / 'm.json'}"
     assert load_model(tmp_path / "m.json").input_names == ("sleep", "study")

@@ -67,7 +67,7 @@ def test_classes_have_no_intervals_and_say_so(run, table, tmp_path):
     assert done.code == 2
     assert "learns probabilities: how sure it is, they say themselves" in done.err
     shown = run("show", path).out
-    assert "left out     kind: accuracy" in shown
+    assert "unseen rows  kind: accuracy" in shown
     best = json.loads(run("best", path, "--target", "p(kind=b)", "--json").out)
     assert 0 < best["prediction"] < 1
     assert best["std"] is None
@@ -79,13 +79,13 @@ def test_classes_have_no_intervals_and_say_so(run, table, tmp_path):
 def test_the_page_says_what_is_known(run, fitted):
     shown = run("show", fitted).out
     for words in (
-        "left out     y: rmse",
+        "unseen rows  y: rmse",
         "evidence     ",
         "priors ",
         "noise        y: standard deviation",
-        "coverage     ± 1.96 standard deviations would have held",
-        "inputs say   mean d y / d input ± error, of a word",
-        "rows say     leverage",
+        "coverage     leave-one-out coverage of ± 1.96 standard deviations:",
+        "sensitivity  average partial effect on y ± standard error, of a word",
+        "influence    leverage",
     ):
         assert words in shown
     training = json.loads(run("show", fitted, "--json").out)["training"]
@@ -288,8 +288,8 @@ def test_what_is_not_known_is_said(run, table, tmp_path):
     options = ("--max-iter", 1, "--alpha", 0.1, "--allow-unconverged", "--out", out)
     assert run("fit", table, "--target", "y", *options).code == 0
     page = run("show", out).out
-    assert "not known    how sure it is: training was stopped before it came to a minimum" in page
-    assert "±" not in page
+    assert "posterior    none: training was stopped before it came to a minimum" in page
+    assert "± standard error" not in page
     done = json.loads(run("fit", table, "--target", "y", "--json", *options).out)
     assert done["no_posterior"] == "training was stopped before it came to a minimum"
 

@@ -198,10 +198,10 @@ def test_a_resumed_fit_has_the_bits_of_one_that_was_never_stopped(
             raise KeyboardInterrupt
         return real(*arguments, **more)
 
-    monkeypatch.setattr(multistart, "walked", stopped)
+    monkeypatch.setattr(multistart, "run_with_callback", stopped)
     cut = run("fit", folder, *options, "--out", resumed, "--checkpoint", kept)
     assert cut.code == (130 if made else 0)
-    monkeypatch.setattr(multistart, "walked", real)
+    monkeypatch.setattr(multistart, "run_with_callback", real)
     for _ in range(2):  # in the middle, and when it had ended
         done = run("fit", folder, *options, "--out", resumed, "--checkpoint", kept)
         assert done.code == 0, done.err

@@ -414,7 +414,7 @@ def test_derivatives_of_classes_that_predict_together():
         hidden_layer_sizes=(4,), alpha=0.01, n_restarts=3, ensemble=3, monotonic_cst=[1, 0]
     ).fit(A, y)
     posterior = model.model_.posterior
-    assert (len(posterior), posterior.gamma_per_observation) == (3, 0.0)
+    assert (len(posterior), posterior.moderation) == (3, 0.0)
     found = model.derivatives(A[:8])
     for j in range(2):
         step = 1e-5 * np.eye(2)[j]

@@ -2,8 +2,8 @@
 
 The evidence is maximized from several levels of penalty and noise, from the best linear function
 and from the first few starts. The penalty of the highest is the one from which every start is then
-minimized, as with any other. How high the evidence is at each of their minima says which of them is
-the best: not the lowest cost, which rewards weights that are known too well to be likely.
+minimized. Minima are ranked by evidence, not by cost: the cost omits the Occam factor, the volume
+of the posterior.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def why_no_evidence(objective: Objective, row_weight_unit: float = 1.0) -> str |
 
 
 @dataclass(frozen=True, eq=False)
-class Penalty:
+class EvidenceResult:
     """What the evidence says about all weights, and how well it says it.
 
     Attributes
@@ -132,7 +132,7 @@ def estimate_hyperparameters(
     smaller: Sequence[tuple[Array, Array]] = (),
     max_time: float | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Penalty:
+) -> EvidenceResult:
     """Return the penalty for which the evidence is highest.
 
     Parameters
@@ -223,18 +223,18 @@ def estimate_hyperparameters(
     if interrupted.is_set():
         best = replace(best, ended=INTERRUPTED)
     noisy = objective.net.loss == "squared"
-    return Penalty(priors, best, row_weight_unit, len(found), len(sample.w), noisy)
+    return EvidenceResult(priors, best, row_weight_unit, len(found), len(sample.w), noisy)
 
 
 def reestimate_hyperparameters(
     objective: Objective,
-    found: Penalty,
+    found: EvidenceResult,
     seed: int,
     *,
     scheme: str = "auto",
     anew: bool = False,
     until: float = np.inf,
-) -> Penalty:
+) -> EvidenceResult:
     """Return the penalty for which the evidence of fewer rows is highest.
 
     The weights begin at a start that has not seen the other rows. Nor do α of columns know them
@@ -246,13 +246,13 @@ def reestimate_hyperparameters(
     ----------
     objective : Objective
         Of these rows.
-    found : Penalty
+    found : EvidenceResult
         Of all rows.
     seed, scheme
         Of the start, as `estimate_hyperparameters` takes them.
     anew : bool
-        Whether α and β begin not only where they are highest for all rows, but also above and below
-        what is usual.
+        Whether the search begins not only where all rows have ended, but also at the usual α and β,
+        and above them.
     until : float
         By the monotonic clock, when the search ends where it is.
 

@@ -1,9 +1,8 @@
 """Refit without each fold of the rows where first-order leave-one-out is too optimistic.
 
-To first order a fit without a row stays near the one with it. But where the data determine as many
-weights as there are a few rows for each, the fit without it may find another minimum, and another
-penalty: what first order says is then too sure. There every fold of the rows is predicted by a fit
-that has not seen it, from a start that has not seen it either.
+First-order leave-one-out assumes that the refit stays near the full fit. With few rows per
+effective parameter it may reach another minimum and another penalty, and the approximation is too
+optimistic. Then each fold is predicted by a refit without it, whose weights start without it too.
 """
 
 from __future__ import annotations

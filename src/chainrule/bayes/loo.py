@@ -1,8 +1,7 @@
 """Refit without a row where its leverage is too high for first-order leave-one-out.
 
-To first order what a row has done to its own prediction is h; where that is nearly all, what
-others say is not to be had from it, and is asked of a fit without the row instead. Where there are
-many such rows some of them are asked, and stand for the others.
+First order divides by 1 - h and is inaccurate as h nears 1; these rows are refitted. If there are
+many, an evenly spaced sample stands for all.
 """
 
 from __future__ import annotations

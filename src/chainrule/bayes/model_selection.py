@@ -43,7 +43,7 @@ class Size:
         In nats, mirror images counted.
     idle : tuple of str
         Units that do nothing, or what another one does.
-    penalty : Penalty or None
+    penalty : EvidenceResult or None
         For which that is the evidence, None if it was not found.
     """
 
@@ -52,7 +52,7 @@ class Size:
     weights: int
     log_evidence: float
     idle: tuple[str, ...]
-    penalty: empirical_bayes.Penalty | None = field(default=None, repr=False)
+    penalty: empirical_bayes.EvidenceResult | None = field(default=None, repr=False)
 
 
 ENDS = {

@@ -9,9 +9,9 @@ arXiv:2008.08400):
               (MacKay 1992, Neural Computation 4:720, with s = 1)
 
 The Gaussian is too wide for classes that are easy to tell apart, and too narrow where weights are
-many; s is what the rows say, each seen by a fit without it. And how wide an interval has to be is
-not taken from a Gaussian either but counted: of these rows, so many errors were at most so many
-standard deviations (Vovk et al. 2005, Algorithmic Learning in a Random World; leaving one out).
+many; s is calibrated on leave-one-out predictions. The width of an interval is not that of a
+Gaussian either but the leave-one-out quantile of the errors in standard deviations: a normalized
+jackknife.
 """
 
 from __future__ import annotations

@@ -151,6 +151,7 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "dates", "weight", "
     is_flag=True,
     help="Write the model and exit 0 even if training did not converge.",
 )
+@click.option("--full", is_flag=True, help="Print long lists of scalings and weights too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     table: str,
@@ -243,7 +244,7 @@ def command(
     with interrupts_wait() as waiting:
         path = _saved(model, out, kept)
     if out != "-":
-        _report(trained, path, as_json)
+        _report(trained, path, as_json, options["full"])
     if cut_short is not None:
         note(trained.restarts.why_cut_short(options["restarts"]))
     if model.report is not None and model.report.outliers and options["noise"] != STUDENT:
@@ -301,11 +302,11 @@ def _saved(model: Model, out: str, kept: bool) -> str:
     return elsewhere
 
 
-def _report(trained: Trained, path: str, as_json: bool) -> None:
+def _report(trained: Trained, path: str, as_json: bool, full: bool) -> None:
     if as_json:
         say_json(_document(trained, path))
         return
-    say(summary(trained.model))
+    say(summary(trained.model, full))
     say(f"wrote {path}")
 
 

@@ -57,10 +57,11 @@ def command(
 ) -> None:
     """Show which rows of TABLE have made MODEL what it is; TABLE is what it was fitted to.
 
-    Leverage is how far the target of a row decides its own prediction, of several targets or
-    classes the sum; a row that decides one of them beyond 0.7 decides by itself. A vote is how far
-    a prediction rises, about, if the target of a row had been higher by 1; the votes of all rows
-    add up to 1 where nothing holds the output's bias.
+    Leverage is how much the target of a row determines its own prediction, from 0 to 1 for each
+    target or class; above 0.7 the row alone determines it. The weight shift is how far the weights
+    move without the row, in posterior standard deviations. A vote is the derivative of a prediction
+    by the target of a row, an element of the hat matrix; the votes of all rows add up to 1 where
+    nothing holds the output's bias.
     """
     trained, data = model_and_table(model, table, written)
     weight = _weight(trained, data, model) if weight is None else weight
@@ -136,7 +137,7 @@ def _row_lines(
 ) -> list[str]:
     lines = [
         f"leverages add up to γ = {found.gamma:.2f}",
-        f"{'row':>6} {'leverage':>9} {'moves the weights by':>22} {'target':>12} {'by others':>12}",
+        f"{'row':>6} {'leverage':>9} {'weight shift':>22} {'target':>12} {'without it':>12}",
     ]
     for i in order:
         target, without = said_of_row(model, Y[i].tolist(), found.without[i].tolist())

@@ -93,7 +93,7 @@ def minimize_task(
 def _or_of_search(
     restarts: Restarts,
     objective: Objective,
-    found: empirical_bayes.Penalty,
+    found: empirical_bayes.EvidenceResult,
     seed: int,
     criterion: Callable[[Array], float],
     max_time: float | None,

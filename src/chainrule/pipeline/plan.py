@@ -48,7 +48,7 @@ class Task:
     alpha : float, sequence of float or ndarray (p,)
     variance : float or None
         Of the noise that goes with a penalty by rule.
-    found : Penalty or None
+    found : EvidenceResult or None
         By the evidence.
     reason : str or None
         Why a penalty by rule is what it is.
@@ -67,7 +67,7 @@ class Task:
     row_weight_unit: float
     alpha: Any = 0.0
     variance: float | None = None
-    found: empirical_bayes.Penalty | None = None
+    found: empirical_bayes.EvidenceResult | None = None
     reason: str | None = None
     sizes: model_selection.SelectionPath | None = None
     tails: StudentTNoise | None = None
@@ -372,7 +372,7 @@ def _by_evidence(now: Task, search: Search, **given: Any) -> Task:
     return _with(replace(now, interrupted=found.interrupted), found)
 
 
-def _with(now: Task, found: empirical_bayes.Penalty) -> Task:
+def _with(now: Task, found: empirical_bayes.EvidenceResult) -> Task:
     objective = now.objective.with_decay(found.decay)
     return replace(now, alpha=found.decay, found=found, objective=objective)
 

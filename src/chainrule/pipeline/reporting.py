@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._records import to_json
 from chainrule._strict_json import SMALLEST
-from chainrule.bayes.empirical_bayes import Penalty
+from chainrule.bayes.empirical_bayes import EvidenceResult
 from chainrule.bayes.fitted_posterior import FittedPosterior
 from chainrule.bayes.leverage import REFIT_ABOVE
 from chainrule.bayes.model_selection import SelectionPath
@@ -189,7 +189,7 @@ def _certificate(of: Certificate) -> CertificateReport:
     )
 
 
-def _evidence(task: Task, found: Penalty, theta: Array) -> EvidenceReport:
+def _evidence(task: Task, found: EvidenceResult, theta: Array) -> EvidenceReport:
     priors, best = found.priors, found.best
     return EvidenceReport(
         groups=priors.names,

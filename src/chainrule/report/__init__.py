@@ -1,5 +1,6 @@
 """What people read about a model. In reading order:
 
+answer          the answer in plain words, with which a summary begins
 summary         one page about a trained model: what it is, how good it is, how it came about
 knowledge       the part of the summary that is about the posterior
 trace_json      the trace: one forward and backward pass with every number, as plain data

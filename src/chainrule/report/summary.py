@@ -1,7 +1,8 @@
-"""One page about a trained model: what it is, how good it is, how it came about."""
+"""One page about a fitted model: how good it is, what it is, and how it was fitted."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ from chainrule.model.model import Model
 from chainrule.model.scores import NumberScores, Scores
 from chainrule.optimize.starts import agreement
 from chainrule.optimize.stopping import Termination
+from chainrule.report.answer import answer
 from chainrule.report.knowledge import (
     evidence_lines,
     known_lines,
@@ -29,6 +31,10 @@ ROWS_PER_WEIGHT = 10
 MOST_COLUMNS = 40
 MOST_CLASSES = 12
 WIDEST_NAME = 30  # characters
+WIDEST_LINE = 96
+MOST_SHORT_COLUMNS, MOST_SHORT_WEIGHTS = 12, 20
+LONG = "--full and `chainrule show` list them"
+POINTS = {"minimum": "local minimum", "saddle": "saddle point", "not_stationary": "not stationary"}
 
 
 def termination_of(model: Model) -> Termination | None:
@@ -36,13 +42,19 @@ def termination_of(model: Model) -> Termination | None:
     return None if model.report is None else model.report.optimizer.termination
 
 
-def summary(model: Model) -> str:
-    """Return the page as text."""
-    return page(_lines(model))
+def summary(model: Model, full: bool = True) -> str:
+    """Return the page as text: the answer in plain words, then the sections.
+
+    Unless it is to be full, long lists of scalings and weights are left out.
+    """
+    return page(_lines(model, full))
 
 
-def _lines(model: Model) -> Iterable[str]:
+def _lines(model: Model, full: bool) -> Iterable[str]:
     net, report = model.network, model.report
+    if report is not None:
+        yield from textwrap.wrap(answer(model), WIDEST_LINE)
+        yield ""
     functions = [*(net.functions[l].name for l in range(2, net.n_layers)), net.output]
     widths = [str(net.layers[0])] + [
         f"{width} {f}" for width, f in zip(net.layers[1:], functions, strict=True)
@@ -53,7 +65,11 @@ def _lines(model: Model) -> Iterable[str]:
         + ("" if net.bias else ", no biases")
         + (", with a skip layer" if net.skip else "")
     )
-    yield from _input_lines(model)
+    if full or len(model.columns) <= MOST_SHORT_COLUMNS:
+        yield from _input_lines(model)
+    else:
+        kind = model.input_scaling.kind
+        yield f"inputs       {len(model.columns)} columns, {kind} scaling; {LONG}"
     yield from _target_lines(model)
     if report is not None:
         yield from _training_lines(model, report, p)
@@ -68,7 +84,10 @@ def _lines(model: Model) -> Iterable[str]:
         if report.posterior is not None:
             yield from known_lines(model, report.posterior)
         if report.no_posterior is not None:
-            yield f"not known    how sure it is: {report.no_posterior}"
+            yield f"posterior    none: {report.no_posterior}"
+    if not full and p > MOST_SHORT_WEIGHTS:
+        yield f"weights      {p}; {LONG}"
+        return
     W, b = net.weights(model.theta)
     errors = errors_of_weights(model)
     for l in W:
@@ -124,12 +143,12 @@ def _training_lines(model: Model, report: FitReport, p: int) -> Iterable[str]:
     yield f"data         {rows} rows, {rows / p:.2g} per weight"
     if rows < ROWS_PER_WEIGHT * p:
         yield (
-            f"             fewer than {ROWS_PER_WEIGHT} rows per weight: it may fit the noise; "
-            "judge it on rows it has not seen"
+            f"             fewer than {ROWS_PER_WEIGHT} rows per weight: the fitted scores are "
+            "too optimistic, trust those of rows it has not seen"
         )
     yield from score_lines(report.fitted)
     if report.posterior is not None:
-        yield from score_lines(report.posterior.leave_one_out.scores, "left out")
+        yield from score_lines(report.posterior.leave_one_out.scores, "unseen rows")
         yield from loo_lines(report.posterior, rows, model)
     each = alpha if isinstance(alpha, tuple) else (alpha,)
     shown = f"alpha = {', '.join(f'{a:g}' for a in each)}" if len(each) <= 10 else "its penalty"
@@ -171,12 +190,12 @@ def _certificate_lines(certificate: CertificateReport) -> Iterable[str]:
         f"{words} {number:.1e}"
         for number, words in (
             (certificate.relative_gradient, "relative gradient"),
-            (certificate.decrement, "a Newton step would gain"),
-            (certificate.lowest_eigenvalue, "lowest curvature"),
+            (certificate.decrement, "Newton decrement"),
+            (certificate.lowest_eigenvalue, "smallest eigenvalue of the Hessian"),
         )
         if number is not None
     )
-    yield f"point        {certificate.kind}: {numbers}"
+    yield f"point        {POINTS.get(certificate.kind, certificate.kind)}: {numbers}"
     for unit in certificate.units:
         yield f"             {unit}"
 

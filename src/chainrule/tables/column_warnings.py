@@ -25,7 +25,7 @@ ONE_DECIMAL, TWO_DECIMALS_AND_ZERO = "^[0-9]{1,3}[.][0-9]$", "^[0-9]{1,3}[.][1-9
 VERSION = "^[0-9]{1,3}[.][0-9]{1,2}$"
 
 
-def doubts(column: Column, kind: str, said: bool) -> list[str]:
+def warnings_of(column: Column, kind: str, said: bool) -> list[str]:
     """Return what may not be meant: codes that are read as numbers, words that mark nothing."""
     name, text = cells.quoted(column.name), column.values
     if isinstance(text, Text) and kind in ("category", "yes/no"):
@@ -163,6 +163,6 @@ def _counts_rows(text: Text) -> bool:
 
 
 def of_classes(column: Column) -> list[str]:
-    """Return the doubts about a target of classes."""
+    """Return the warnings about a target of classes."""
     text, what = column.values, f"target {cells.quoted(column.name)}"
     return look_alikes(text, what) if isinstance(text, Text) else []

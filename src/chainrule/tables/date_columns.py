@@ -93,9 +93,9 @@ def _no_dates(table: Table, column: Column, found: dates.Found) -> str:
             f"{place}: {cell} is not a date that can be read; write dates as {dates.ISO}, or take "
             f"the column as categories (--category {cells.option(name)}), or leave it out (--drop)"
         )
-    alone = dates.admitted(Text.of([found.wrong]))
-    if alone.styles and not alone.wrong:
-        mixed = " or ".join(style.written for style in alone.styles)
+    by_itself = dates.admitted(Text.of([found.wrong]))
+    if by_itself.styles and not by_itself.wrong:
+        mixed = " or ".join(style.written for style in by_itself.styles)
         return (
             f"{place}: {cell} is a date written as {mixed}, and most of the column is written as "
             f"{found.styles[0].written}; write all of them as {dates.ISO}"

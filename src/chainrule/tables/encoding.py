@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.tables import cells, dates
-from chainrule.tables.column_warnings import NO_MISSING, doubts
+from chainrule.tables.column_warnings import NO_MISSING, warnings_of
 from chainrule.tables.date_columns import style_of
 from chainrule.tables.number_format import advice
 from chainrule.tables.table import EXACT, KINDS, Column, Table, listed
@@ -215,7 +215,7 @@ def find_types(
         else:
             known, remark = _known(column, kind, table, order_of, found)
             types.append(_learned(known, table, missing, weights))
-            remarks += remark + doubts(column, kind, asked.get(name) is not None)
+            remarks += remark + warnings_of(column, kind, asked.get(name) is not None)
     if texts:
         raise DataError(_only_text(table, texts))
     return tuple(types), tuple(remarks)
