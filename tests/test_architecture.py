@@ -209,6 +209,34 @@ def test_each_folder_opens_with_a_map_of_its_files(folder):
     assert sorted(listed) == sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
 
 
+# scikit-learn takes every parameter of an estimator by its name, and a command every option
+MAY_TAKE_MORE = {"NetworkRegressor.__init__", "NetworkClassifier.__init__", "command"}
+MOST_PARAMETERS, MOST_LINES = 8, 60
+
+
+def functions(tree, inside=""):
+    for node in ast.iter_child_nodes(tree):
+        name = f"{inside}{getattr(node, 'name', '')}"
+        if isinstance(node, ast.FunctionDef):
+            yield name, node
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield from functions(node, f"{name}.")
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_functions_fit_on_a_screen_and_take_few_parameters(module):
+    for name, node in functions(MODULES[module]):
+        given = node.args
+        taken = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        taken = [arg for arg in taken if arg is not None and arg.arg not in ("self", "cls")]
+        assert len(taken) <= MOST_PARAMETERS or name in MAY_TAKE_MORE, f"{name} takes {len(taken)}"
+        first = node.body[0]
+        is_docstring = ast.get_docstring(node) is not None
+        documented = first.end_lineno - first.lineno + 1 if is_docstring else 0
+        length = node.end_lineno - node.lineno + 1 - documented
+        assert length <= MOST_LINES, f"{name} has {length} lines without its docstring"
+
+
 def test_everything_public_is_documented():
     for module, tree in MODULES.items():
         if module == "chainrule._contracts":  # whose protocols speak for themselves

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import chainrule
 from chainrule._records import to_json
 from chainrule.cli import run
 from chainrule.cli._run import COMMANDS
+from chainrule.model.fit_report import FitOptions
 from chainrule.optimize.stopping import SENTENCES
 from chainrule.tables.reading import MOST_CELLS
 
@@ -142,6 +144,7 @@ def test_what_is_known_of_a_model_is_documented_as_it_is_written(noisy_rows):
     for options in ({"hidden_layer_sizes": "auto", "noise": "student"}, {"alpha": "rule"}):
         regressor = chainrule.NetworkRegressor(**options).fit(X, Y[:, 0])
         written |= to_json(regressor.model_.report)
+    written["asked"] = {field.name: None for field in fields(FitOptions)}  # of the command line
     table = (ROOT / "docs" / "model-file.md").read_text().split("| of `training` |")[1]
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.M)
     assert {name for name, _ in rows} - {"no_posterior"} <= set(written)

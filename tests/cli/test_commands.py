@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -334,3 +335,38 @@ def test_demo_tells_its_story(run, tmp_path):
     ):  # fmt: skip
         assert phrase in done.out
     assert "Note" not in done.err
+
+
+def test_a_fit_like_another_is_the_same_to_the_last_bit(run, scores, tmp_path):
+    first, again, other = (tmp_path / name for name in ("a.json", "b.json", "c.json"))
+    options = "--target", "score", "--hidden", "2", "--alpha", "rule", "--restarts", 2, "--seed", 3
+    assert run("fit", scores, *options, "--out", first).code == 0
+    assert run("fit", scores, "--like", first, "--out", again).code == 0
+    assert again.read_bytes() == first.read_bytes()
+    assert run("fit", scores, "--like", first, "--seed", 4, "--out", other).code == 0
+    plan = run("show", other, "--plan").out
+    assert "2 hidden units, as asked" in plan
+    assert "penalty      by rule" in plan
+    assert "starts       2, seed 4" in plan
+    assert run("fit", scores, "--out", other).code == 2  # nobody says what to predict
+    fixture = Path(__file__).parents[1] / "fixtures" / "model-v4-folds.json"
+    refused = run("fit", scores, "--like", fixture, "--out", other)
+    assert (refused.code, "does not say how it was asked for" in refused.err) == (2, True)
+
+
+def test_long_lists_are_printed_in_full_only_if_asked_for(run, tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 14))
+    names = [f"x{k}" for k in range(14)]
+    path, out = tmp_path / "t.csv", tmp_path / "m.json"
+    rows = np.column_stack([X, X[:, 0] + 0.1 * rng.standard_normal(40)])
+    np.savetxt(path, rows, "%.6f", ",", header=",".join([*names, "y"]), comments="")
+    options = "--target", "y", "--alpha", 1, "--restarts", 1, "--out", out
+    short = run("fit", path, *options).out
+    assert short.startswith("Predicts y to about ±")
+    assert "inputs       14 columns, standard scaling; --full and `chainrule show`" in short
+    assert "unit 1" not in short
+    full = run("fit", path, *options, "--full").out
+    assert "unit 1" in full
+    assert "x13" in full
+    assert run("show", out).out in full

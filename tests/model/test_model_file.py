@@ -111,9 +111,9 @@ def test_foreign_files_are_refused(content):
 
 
 def test_newer_versions_are_refused_clearly(model):
-    newer = dump_model(model).replace(b'"version": 4', b'"version": 5')
+    newer = dump_model(model).replace(b'"version": 5', b'"version": 6')
     with pytest.raises(
-        ModelFileError, match=r"m\.json has format version 5; this chainrule reads 1 to 4"
+        ModelFileError, match=r"m\.json has format version 6; this chainrule reads 1 to 5"
     ):
         parse_model(newer, "m.json")
 
@@ -421,7 +421,7 @@ def test_any_letters_are_a_name(known, word):
 
 def test_version_zero_never_was(model):
     with pytest.raises(ModelFileError, match="has format version 0"):
-        parse_model(dump_model(model).replace(b'"version": 4', b'"version": 0'))
+        parse_model(dump_model(model).replace(b'"version": 5', b'"version": 0'))
 
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

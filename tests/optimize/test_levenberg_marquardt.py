@@ -336,13 +336,13 @@ def test_only_what_may_be_the_best_is_examined(objective):
 def test_of_starts_that_agree_one_is_looked_at(objective, monkeypatch):
     looked_at = 0
 
-    def counted(*arguments, **options):
+    def counting(*arguments, **options):
         nonlocal looked_at
         looked_at += 1
         return finish(*arguments, **options)
 
     finish = restarting.finish
-    monkeypatch.setattr(restarting, "finish", counted)
+    monkeypatch.setattr(restarting, "finish", counting)
     monkeypatch.setattr(Starts, "take", lambda self, n: np.tile(objective.net.initial(0), (n, 1)))
     restarts = minimize_from_starts(objective, 6, 0, method="broyden")
     assert restarts.n_agree == 6

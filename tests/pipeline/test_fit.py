@@ -20,6 +20,7 @@ from chainrule.bayes import (
     evidence,
     fitted_posterior,
     model_selection,
+    varying_noise,
 )
 from chainrule.bayes.fitted_posterior import Given, fit_posterior
 from chainrule.bayes.laplace import inverse_root, laplace
@@ -27,7 +28,7 @@ from chainrule.bayes.linear_start import linear_start
 from chainrule.bayes.posterior import moderated
 from chainrule.bayes.priors import priors_of
 from chainrule.bayes.student_t import StudentTNoise
-from chainrule.kernels import native
+from chainrule.kernels import native, parallel
 from chainrule.model.diagnostics import counts_of_tails, of_rows
 from chainrule.model.fit_report import GrowthReport
 from chainrule.report.summary import summary
@@ -365,7 +366,7 @@ def test_the_evidence_of_one_level_is_that_of_a_network_that_sees_nothing(rng):
     priors = priors_of(net)
     theta = empirical_bayes.refine(objective.with_decay(priors.spread(np.ones(1))), np.zeros(2))
     known = laplace(objective, theta, priors, 1.0, 0.0)
-    level = fitted_posterior._evidence_of_one_level(0.5 * rows @ squares, 0.5 * rows.sum())
+    level = varying_noise._evidence_of_one_level(0.5 * rows @ squares, 0.5 * rows.sum())
     assert known.log_evidence == pytest.approx(level)
 
 
@@ -387,7 +388,7 @@ def interrupting(monkeypatch, times):
         if next(calls) in times:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(empirical_bayes, "wait", wait)
+    monkeypatch.setattr(parallel, "wait", wait)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ laplace           Laplace approximation of the evidence, and its exact gradient
 evidence          maximize the evidence over the hyperparameters, from one starting point
 empirical_bayes   estimate the hyperparameters from several starts
 linear_start      start the search for the evidence at a smaller network inside the larger one
-model_selection   the number of hidden units by the evidence
+model_selection   the number of hidden units by the evidence, mirror images counted
 default_alpha     default penalty, for problems where the evidence is not available
 student_t         noise with heavy tails: rows with large residuals count less
 minimum           one minimum with its covariance, leverages and noise variance
@@ -13,6 +13,7 @@ leverage          the hat matrix: leverage of rows, and first-order leave-one-ou
 loo               refit without a row where its leverage is too high for first-order leave-one-out
 fold_refits       refit without each fold where first-order leave-one-out is too optimistic
 calibration       calibrate noise variance and covariance on held-out errors
-posterior         the posterior of weights and noise, and the uncertainty of predictions
+posterior         posterior predictive: moderated probabilities, intervals and their multiplier
+varying_noise     noise that varies from row to row: a network for its precision
 fitted_posterior  all of it together, from the fitted minima
 """

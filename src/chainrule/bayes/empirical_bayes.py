@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import TypeVar
 
 import numpy as np
 from scipy import linalg
@@ -34,7 +31,7 @@ from chainrule.bayes.laplace import Priors, laplace
 from chainrule.bayes.linear_start import linear_start
 from chainrule.heart.initialisation import Starts
 from chainrule.heart.network import Network
-from chainrule.kernels import native
+from chainrule.kernels.parallel import in_parallel
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.methods import choose
 from chainrule.optimize.minimize import descended
@@ -57,9 +54,6 @@ LEVELS = ((1.0, 0.3), (2.0, 0.5))
 SMALLER = 0.5  # of the starting weights there
 ROWS_PER_COLUMN = 4  # below which α of all rows tells a fit without some of them what to look for
 COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
-
-
-T = TypeVar("T")
 
 
 def why_no_evidence(objective: Objective, row_weight_unit: float = 1.0) -> str | None:
@@ -121,38 +115,51 @@ class EvidenceResult:
         return known.log_evidence
 
 
+@dataclass(frozen=True, eq=False)
+class SearchOptions:
+    """How the hyperparameters are looked for.
+
+    Attributes
+    ----------
+    scheme : str
+        Of the starts, as `minimize_from_starts` takes it.
+    n_rows : int, optional
+        On about how many rows, if there are more; as many as `rows_enough` says if left out.
+    max_time : float, optional
+        Seconds after which what has been found is taken.
+    progress : callable, optional
+        Called now and then with a line of text.
+    """
+
+    scheme: str = "auto"
+    n_rows: int | None = None
+    max_time: float | None = None
+    progress: Callable[[str], None] | None = None
+
+
 def estimate_hyperparameters(
     objective: Objective,
     priors: Priors,
     seed: int,
     row_weight_unit: float = 1.0,
-    *,
-    scheme: str = "auto",
-    n_rows: int | None = None,
+    options: SearchOptions | None = None,
     smaller: Sequence[tuple[Array, Array]] = (),
-    max_time: float | None = None,
-    progress: Callable[[str], None] | None = None,
 ) -> EvidenceResult:
-    """Return the penalty for which the evidence is highest.
+    """Return the hyperparameters for which the evidence is highest.
 
     Parameters
     ----------
     objective : Objective
         With any penalty: it is not looked at.
     priors : Priors
-    seed, scheme
-        Of the starts, as `minimize_from_starts` takes them.
+    seed : int
+        Of the starts.
     row_weight_unit : float
-        The weight that counts as one row: see `penalty`.
-    n_rows : int, optional
-        On about how many rows, if there are more; as many as `rows_enough` says if left out.
+        The weight that counts as one row: see `default_alpha`.
+    options : SearchOptions, optional
     smaller : sequence of tuple
         Of smaller networks ln α and ln β, and their weights as those of this one: the search begins
         there too.
-    max_time : float, optional
-        Seconds after which what has been found is taken.
-    progress : callable, optional
-        Called now and then with a line of text.
 
     Raises
     ------
@@ -161,69 +168,101 @@ def estimate_hyperparameters(
     KeyboardInterrupt
         At a Ctrl-C before anything was found; later it ends the search, and what was found is kept.
     """
-    until = np.inf if max_time is None else time.monotonic() + max_time
-    p, K = objective.net.n_parameters, objective.net.layers[-1]
-    enough = rows_enough(objective.net) if n_rows is None else n_rows
+    options = options or SearchOptions()
+    enough = rows_enough(objective.net) if options.n_rows is None else options.n_rows
     sample = _on_rows(_in_rows(objective, row_weight_unit), enough, seed)
-    costly = len(sample.w) * K * p * p > COSTLY
-    starts = objective.admitted(
-        Starts(objective.net, seed, scheme).take(1 if costly else BEGINNINGS)
-    )
-    interrupted = Event()
-
-    def halt() -> str | None:
-        if interrupted.is_set():
-            return INTERRUPTED
-        return "time_limit" if time.monotonic() > until else None
-
-    problem = EvidenceProblem(sample, priors, until)
-    many = weights_are_many(sample)
-    linear = linear_start(problem) if many else None
-    nested = [*smaller, *([] if linear is None else [linear])]
-    n_levels = len(LEVELS) if many else 0
-
-    def begun(r: int) -> Point | None:
-        try:
-            if halt() and r:
-                return None
-            if r < len(starts):
-                return problem.beginning(starts[r])
-            if r < len(starts) + n_levels:
-                return problem.above(sample.admitted(SMALLER * starts[0]), *LEVELS[r - len(starts)])
-            return problem.among(*nested[r - len(starts) - n_levels])
-        except TrainingError:
-            return None
-
-    def ended(r: int) -> Evidence:
-        def monitor(step: Step) -> None:
-            if progress is not None:
-                found = f"log evidence {step.log_evidence:.6g} nats"
-                progress(
-                    f"priors, climb {r + 1} of {len(points)}: {found}, γ = {step.n_effective:.1f}"
-                )
-
-        return maximize_evidence(points[r], monitor=monitor, halt=halt)
-
     with one_thread():
-        n = len(starts) + n_levels + len(nested)
-        begun_at = in_parallel(begun, n, interrupted)
-        points = [of for of in begun_at[len(starts) :] if of is not None]
-        points += _distinct(begun_at[: len(starts)])[:CLIMBS]
-        if costly:
-            points = _distinct(points)[:1]
-        if not points and interrupted.is_set():
+        search = _Search.of(sample, priors, seed, options, smaller)
+        points = search.points()
+        if not points and search.interrupted.is_set():
             raise KeyboardInterrupt
         if not points:
             raise TrainingError(
                 "the evidence was not found: the curvature of the cost is not positive at any "
                 'minimum; give alpha as a number, or "rule"'
             )
-        found = in_parallel(ended, len(points), interrupted)
+        found = search.maximized(points)
     best = _rounded(_best(found))
-    if interrupted.is_set():
+    if search.interrupted.is_set():
         best = replace(best, ended=INTERRUPTED)
     noisy = objective.net.loss == "squared"
     return EvidenceResult(priors, best, row_weight_unit, len(found), len(sample.w), noisy)
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Where the evidence is maximized from: random starts, levels of α and β, smaller networks."""
+
+    problem: EvidenceProblem
+    starts: Array
+    levels: Sequence[tuple[float, float]]
+    nested: Sequence[tuple[Array, Array]]
+    costly: bool
+    until: float
+    progress: Callable[[str], None] | None
+    interrupted: Event = field(default_factory=Event)
+
+    @classmethod
+    def of(
+        cls,
+        sample: Objective,
+        priors: Priors,
+        seed: int,
+        options: SearchOptions,
+        smaller: Sequence[tuple[Array, Array]],
+    ) -> _Search:
+        until = np.inf if options.max_time is None else time.monotonic() + options.max_time
+        p, K = sample.net.n_parameters, sample.net.layers[-1]
+        costly = len(sample.w) * K * p * p > COSTLY
+        scheme = Starts(sample.net, seed, options.scheme)
+        starts = sample.admitted(scheme.take(1 if costly else BEGINNINGS))
+        problem, many = EvidenceProblem(sample, priors, until), weights_are_many(sample)
+        linear = linear_start(problem) if many else None
+        nested = [*smaller, *([] if linear is None else [linear])]
+        levels = LEVELS if many else ()
+        return cls(problem, starts, levels, nested, costly, until, options.progress)
+
+    def halt(self) -> str | None:
+        """Return why the search has to end, if it has to."""
+        if self.interrupted.is_set():
+            return INTERRUPTED
+        return "time_limit" if time.monotonic() > self.until else None
+
+    def points(self) -> list[Point]:
+        """Return the points from which the evidence is maximized, the distinct ones of starts."""
+        n_starts = len(self.starts)
+        n = n_starts + len(self.levels) + len(self.nested)
+        found = in_parallel(self._point, n, self.interrupted)
+        points = [of for of in found[n_starts:] if of is not None]
+        points += _distinct(found[:n_starts])[:CLIMBS]
+        return _distinct(points)[:1] if self.costly else points
+
+    def maximized(self, points: Sequence[Point]) -> list[Evidence]:
+        """Return where the evidence is highest near each point."""
+
+        def maximize(r: int) -> Evidence:
+            def monitor(step: Step) -> None:
+                if self.progress is not None:
+                    found = f"log evidence {step.log_evidence:.6g} nats, γ = {step.n_effective:.1f}"
+                    self.progress(f"priors, start {r + 1} of {len(points)}: {found}")
+
+            return maximize_evidence(points[r], monitor=monitor, halt=self.halt)
+
+        return in_parallel(maximize, len(points), self.interrupted)
+
+    def _point(self, r: int) -> Point | None:
+        n, problem = len(self.starts), self.problem
+        try:
+            if self.halt() and r:
+                return None
+            if r < n:
+                return problem.beginning(self.starts[r])
+            if r < n + len(self.levels):
+                start = problem.objective.admitted(SMALLER * self.starts[0])
+                return problem.above(start, *self.levels[r - n])
+            return problem.among(*self.nested[r - n - len(self.levels)])
+        except TrainingError:
+            return None
 
 
 def reestimate_hyperparameters(
@@ -336,18 +375,6 @@ def _best(found: Sequence[Evidence]) -> Evidence:
     enough = max(heights) - ALIKE
     alike = [e for e, height in zip(found, heights, strict=True) if height >= enough]
     return next((e for e in alike if e.laplace.gamma.sum() > GONE), alike[0])
-
-
-def in_parallel(work: Callable[[int], T], n: int, interrupted: Event) -> list[T]:
-    """Return what work makes of 0, 1, ..., n-1, on threads; at Ctrl-C what it has made of them."""
-    threads = native.threads() if native.build() else 1
-    with native.at_most(max(1, threads // n)), ThreadPoolExecutor(min(n, threads)) as pool:
-        tasks = [pool.submit(copy_context().run, work, r) for r in range(n)]
-        try:
-            wait(tasks)
-        except KeyboardInterrupt:
-            interrupted.set()
-    return [task.result() for task in tasks]
 
 
 def _rounded(found: Evidence) -> Evidence:

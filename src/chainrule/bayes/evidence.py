@@ -1,9 +1,9 @@
 """Maximize the evidence over the hyperparameters, from one starting point.
 
-ln p(y | α, β) of `statistics.evidence` is maximized over ln α of every group of weights and ln β,
+ln p(y | α, β) of `laplace` is maximized over ln α of every group of weights and ln β,
 each time at the minimum of the cost that belongs to them, by BFGS with its exact slope.
 
-What is usual is known before any data: α as the rule of `penalty` has it, to within a factor of e
+What is usual is known before any data: α as `default_alpha` has it, to within a factor of e
 below it and of e⁴ above, so that a column which does not matter can go; and a noise of a tenth of
 the variance, to within a factor of e³. Few rows say little more than that; many are not held by it.
 """
@@ -257,7 +257,7 @@ class EvidenceProblem:
     def beginning(self, theta: Array) -> Point:
         """Return the point with the usual α, and the noise that is left by it.
 
-        The noise is what is unexplained, over the numbers not used up: see `penalty`.
+        The noise is what is unexplained, over the numbers not used up: see `default_alpha`.
 
         Raises
         ------

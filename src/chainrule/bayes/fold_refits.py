@@ -18,9 +18,10 @@ from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
-from chainrule.bayes.empirical_bayes import in_parallel, is_costly
+from chainrule.bayes.empirical_bayes import is_costly
 from chainrule.bayes.minimum import Minimum, NoiseScale, minimum_at, root_of
 from chainrule.bayes.posterior import Spread, spread_of_rows
+from chainrule.kernels.parallel import in_parallel
 from chainrule.objectives.objective import Objective
 from chainrule.rows.protocol import Rows
 

@@ -9,9 +9,8 @@ change places in H! ways, and where f is odd, or a sigmoid, each can change its 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from scipy import special
@@ -19,6 +18,7 @@ from scipy import special
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import empirical_bayes
+from chainrule.bayes.empirical_bayes import SearchOptions
 from chainrule.bayes.laplace import Priors
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.idle_units import Unit, idle_units_of_rows
@@ -91,10 +91,7 @@ def select_architecture(
     priors_of: Callable[[Objective], Priors],
     seed: int,
     row_weight_unit: float = 1.0,
-    *,
-    scheme: str = "auto",
-    max_time: float | None = None,
-    progress: Callable[[str], None] | None = None,
+    options: SearchOptions | None = None,
 ) -> SelectionPath:
     """Return the number of hidden units that the evidence is highest for.
 
@@ -104,29 +101,29 @@ def select_architecture(
         ``objective_of(hidden)``: the cost of a network of that size, with any penalty.
     priors_of : callable
         ``priors_of(objective)``: which of its weights share a prior.
-    seed, scheme
-        Of the starts, as `minimize_from_starts` takes them.
+    seed : int
+        Of the starts.
     row_weight_unit : float
-        The weight that counts as one row: see `penalty`.
-    max_time : float, optional
-        Seconds after which no larger size is tried.
-    progress : callable, optional
-        Called now and then with a line of text.
+        The weight that counts as one row: see `default_alpha`.
+    options : SearchOptions, optional
+        After its time no larger size is tried.
 
     Raises
     ------
     ConfigurationError
-        If the evidence cannot be had.
+        If the evidence is not available.
     """
+    options = options or SearchOptions()
+    max_time, progress = options.max_time, options.progress
     until = np.inf if max_time is None else time.monotonic() + max_time
-    tried: list[Size] = []
-    worse, ended = 0, "largest"
 
     def attempt(objective: Objective, hidden: int) -> Size:
         left = None if max_time is None else max(until - time.monotonic(), 0.0)
-        options: dict[str, Any] = {"scheme": scheme, "max_time": left}
-        return _trial(objective, hidden, priors_of(objective), seed, row_weight_unit, options)
+        of_size = SearchOptions(options.scheme, MOST_ROWS, left)
+        return _trial(objective, hidden, priors_of(objective), seed, row_weight_unit, of_size)
 
+    tried: list[Size] = []
+    ended = "largest"
     for hidden in SIZES:
         objective = objective_of(hidden)
         if (reason := empirical_bayes.why_no_evidence(objective, row_weight_unit)) and not tried:
@@ -142,31 +139,24 @@ def select_architecture(
         if progress is not None:
             progress(f"{hidden} hidden units")
         try:
-            size = attempt(objective, hidden)
+            tried.append(attempt(objective, hidden))
         except KeyboardInterrupt:
             if not tried:
                 raise
             ended = empirical_bayes.INTERRUPTED
             break
-        # a linear function may be better than few units, and worse than many
-        best = max((one.log_evidence for one in tried if one.hidden), default=-np.inf)
-        tried.append(size)
-        worse = 0 if size.log_evidence > best + NATS or not hidden else worse + 1
-        if size.penalty is not None and size.penalty.interrupted:
+        if tried[-1].penalty is not None and tried[-1].penalty.interrupted:
             ended = empirical_bayes.INTERRUPTED
             break
-        if worse == PATIENCE:
+        if _sizes_without_gain(tried) == PATIENCE:
             ended = "settled"
             break
     best = max(size.log_evidence for size in tried)
     chosen = next(size for size in tried if size.log_evidence >= best - NATS)
-    # units that do nothing are taken away, if the evidence has no objection
+    # units that do nothing are taken away, if the evidence agrees
     smaller, known = chosen.differ, {size.hidden for size in tried}
-    if (
-        1 <= smaller < chosen.hidden
-        and smaller not in known
-        and ended != empirical_bayes.INTERRUPTED
-    ):
+    may_shrink = 1 <= smaller < chosen.hidden and smaller not in known
+    if may_shrink and ended != empirical_bayes.INTERRUPTED:
         size = attempt(objective_of(smaller), smaller)
         tried.append(size)
         chosen = size if size.log_evidence > chosen.log_evidence - NATS else chosen
@@ -175,18 +165,28 @@ def select_architecture(
     return SelectionPath(chosen, tuple(tried), ended)
 
 
+def _sizes_without_gain(tried: Sequence[Size]) -> int:
+    """Return how many of the last sizes have gained nothing that counts."""
+    worse = 0
+    for k, size in enumerate(tried):
+        # a linear function may be better than few units, and worse than many
+        best = max((one.log_evidence for one in tried[:k] if one.hidden), default=-np.inf)
+        worse = 0 if size.log_evidence > best + NATS or not size.hidden else worse + 1
+    return worse
+
+
 def _trial(
     objective: Objective,
     hidden: int,
     priors: Priors,
     seed: int,
     row_weight_unit: float,
-    options: dict[str, Any],
+    options: SearchOptions,
 ) -> Size:
     net = objective.net
     try:
         found = empirical_bayes.estimate_hyperparameters(
-            objective, priors, seed, row_weight_unit, n_rows=MOST_ROWS, **options
+            objective, priors, seed, row_weight_unit, options
         )
     except TrainingError:
         return Size(hidden, hidden, net.n_parameters, -np.inf, ())

@@ -49,7 +49,7 @@ def priors_of(
 
 
 def usual(objective: Objective, priors: Priors) -> Array:
-    """Return α for each group as the rule of `penalty` has it, (groups,)."""
+    """Return α for each group as `default_alpha` has it, (groups,)."""
     net = objective.net
     of_inputs, of_targets = (of.variance for of in objective.rows.moments)
     widest = of_targets if net.loss == "squared" else np.full(net.layers[-1], LOG_ODDS**2)

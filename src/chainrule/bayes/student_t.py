@@ -84,7 +84,7 @@ def fit_student_t(
         Of a squared loss, with its penalty.
     theta : ndarray (p,)
     row_weight_unit : float
-        The weight that counts as one row: see `penalty`.
+        The weight that counts as one row: see `default_alpha`.
     """
     weights, w = np.ones(len(objective.w)), objective.w / row_weight_unit
     degrees = MOST_DEGREES
@@ -99,7 +99,7 @@ def fit_student_t(
         scale = np.maximum(scale, least)
         degrees = _scale_and_degrees((sizes / scale).ravel(), np.repeat(w, len(scale)))[1]
         before = weights
-        weights = counted(errors, degrees, scale)
+        weights = student_t_weights(errors, degrees, scale)
         of_theta = theta
         if np.abs(weights - before).max() < SAME:
             break
@@ -121,7 +121,7 @@ def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0
     seed : int
         Of the starts.
     row_weight_unit : float
-        The weight that counts as one row: see `penalty`.
+        The weight that counts as one row: see `default_alpha`.
     """
     net, Y, w = objective.net, objective.targets, objective.w / row_weight_unit
     scaling = fit_robust_scaling(Y, w)
@@ -136,7 +136,7 @@ def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0
     for theta in objective.admitted(Starts(net, seed).take(FIRST_STARTS)):
         errors, scale = Y - scaling.center, of_targets
         for _ in range(FIRST_ROUNDS):
-            weights = counted(errors, FIRST_DEGREES, scale)
+            weights = student_t_weights(errors, FIRST_DEGREES, scale)
             now = objective.with_weights(objective.w * weights).with_decay(
                 row_weight_unit * penalty
             )
@@ -146,7 +146,7 @@ def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0
             scale = np.maximum(TO_DEVIATION * np.array(size), FIRST_SCALE * of_targets)
             if np.abs(np.log(scale / before)).max() < SAME_SCALE:
                 break
-        weights = counted(errors, FIRST_DEGREES, scale)
+        weights = student_t_weights(errors, FIRST_DEGREES, scale)
         # minus the logarithm of t's density, and of what is usual for the weights
         tails = -0.5 * (FIRST_DEGREES + len(scale)) * float(w @ np.log(weights))
         cost = tails + float(w.sum() * np.log(scale).sum() + 0.5 * penalty @ theta**2 / noise)
@@ -211,7 +211,7 @@ def inefficiency(degrees: float) -> float:
     return (degrees + 3.0) / (degrees + 1.0)
 
 
-def counted(errors: Array, degrees: float, scale: Array) -> Array:
+def student_t_weights(errors: Array, degrees: float, scale: Array) -> Array:
     """Return what rows count with errors (n, K): (ν + K) / (ν + Σ (r/σ)²)."""
     squares = np.sum((errors / scale) ** 2, axis=1)
     return np.asarray((degrees + len(scale)) / (degrees + squares))

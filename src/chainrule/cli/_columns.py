@@ -30,7 +30,6 @@ OPTIONS = (
         "--target",
         "targets",
         multiple=True,
-        required=True,
         help="Column to predict; may be given several times.",
     ),
     click.option(
@@ -93,27 +92,34 @@ WEIGHT = click.option(
 
 
 def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which columns are what: what `columns_of` takes, but `weight`."""
+    """Add the options that say which columns are what: those of `ColumnOptions`, but `weight`."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
 
 
-def columns_of(
-    data: Table,
-    targets: tuple[str, ...],
-    task: str,
-    drop: tuple[str, ...],
-    number: tuple[str, ...],
-    category: tuple[str, ...],
-    dates: tuple[str, ...],
-    weight: str | None,
-    missing: str,
-) -> Chosen:
+@dataclass(frozen=True)
+class ColumnOptions:
+    """What was said of the columns, by the names of the options."""
+
+    targets: tuple[str, ...]
+    task: str
+    drop: tuple[str, ...]
+    number: tuple[str, ...]
+    category: tuple[str, ...]
+    dates: tuple[str, ...]
+    missing: str
+    weight: str | None = None
+
+
+def columns_of(data: Table, said: ColumnOptions) -> Chosen:
     """Find out what the columns hold, and show it."""
-    orders = _orders(dates)
-    special = [*targets, *drop, *([weight] if weight is not None else [])]
-    named = [*special, *number, *category, *filter(None, orders)]
+    targets, weight = said.targets, said.weight
+    if not targets:
+        raise click.UsageError("Missing option '--target'.")
+    orders = _orders(said.dates)
+    special = [*targets, *said.drop, *([weight] if weight is not None else [])]
+    named = [*special, *said.number, *said.category, *filter(None, orders)]
     data.require(named)
     _require_different(named)
     inputs = [name for name in data.names if name not in special]
@@ -123,11 +129,11 @@ def columns_of(
     counts = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
     if weights is not None and not weights.all():
         data, weights = data.rows(counts), weights[counts]
-    kinds = dict.fromkeys(number, "number") | dict.fromkeys(category, "category")
+    kinds = dict.fromkeys(said.number, "number") | dict.fromkeys(said.category, "category")
     types, remarks = find_types(
-        data, inputs, kinds=kinds, orders=orders, missing=missing, weights=weights
+        data, inputs, kinds=kinds, orders=orders, missing=said.missing, weights=weights
     )
-    target = read_targets(data, targets, task)
+    target = read_targets(data, targets, said.task)
     _tell(data, types, target, targets, weight)
     for remark in remarks:
         note(f"{data.source}: {remark}")

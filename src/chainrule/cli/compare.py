@@ -9,7 +9,7 @@ import click
 from chainrule._errors import ConfigurationError
 from chainrule.bayes.empirical_bayes import EVIDENCE
 from chainrule.bayes.fitted_posterior import NOISE
-from chainrule.cli._columns import column_options, columns_of
+from chainrule.cli._columns import ColumnOptions, column_options, columns_of
 from chainrule.cli._input import reading_options, table_from
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.cli.fit import activations_of, alphas_of, widths_of
@@ -47,40 +47,17 @@ WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accur
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(
-    table: str,
-    hidden: str,
-    alpha: str,
-    restarts: int,
-    ensemble: int,
-    noise: str,
-    activation: str,
-    skip: bool | None,
-    folds: int | None,
-    seed: int,
-    as_json: bool,
-    written: Format,
-    **columns: Any,
+    table: str, folds: int | None, seed: int, as_json: bool, written: Format, **given: Any
 ) -> None:
     """Cross-validate a network on TABLE, and others on the same rows.
 
     The others are the mean, linear or logistic regression, scikit-learn's networks and its
     gradient boosting, as they come; its networks get standardized columns.
     """
-    if ensemble > restarts:
-        raise ConfigurationError(
-            f"--ensemble is {ensemble}, and there are only {restarts} starts; give as many "
-            "--restarts, or a smaller ensemble"
-        )
-    options = {
-        "hidden_layer_sizes": "auto" if hidden == "auto" else widths_of(hidden),
-        "activation": activations_of(activation, 1 if hidden == "auto" else len(widths_of(hidden))),
-        "skip": "auto" if skip is None else skip,
-        "alpha": alphas_of(alpha),
-        "n_restarts": restarts,
-        "ensemble": ensemble,
-    }
+    hidden, noise = given.pop("hidden"), given.pop("noise")
+    options = _options(hidden, given)
     data = table_from(table, written)
-    chosen = columns_of(data, **columns, weight=None)
+    chosen = columns_of(data, ColumnOptions(**given))
     if not chosen.target.classes:
         options["noise"] = noise
     elif noise != NOISE[0]:
@@ -119,6 +96,27 @@ def _page(comparison: Comparison, hidden: str) -> str:
         )
         lines.append(f"{result.name:<20}{cells}{result.seconds:>12.3g}")
     return "\n".join([*lines, comparison.verdict])
+
+
+def _options(hidden: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of the estimators, taken out of what was given."""
+    restarts, ensemble, skip = given.pop("restarts"), given.pop("ensemble"), given.pop("skip")
+    if ensemble > restarts:
+        raise ConfigurationError(
+            f"--ensemble is {ensemble}, and there are only {restarts} starts; give as many "
+            "--restarts, or a smaller ensemble"
+        )
+    auto = hidden == "auto"
+    return {
+        "hidden_layer_sizes": "auto" if auto else widths_of(hidden),
+        "activation": activations_of(
+            given.pop("activation"), 1 if auto else len(widths_of(hidden))
+        ),
+        "skip": "auto" if skip is None else skip,
+        "alpha": alphas_of(given.pop("alpha")),
+        "n_restarts": restarts,
+        "ensemble": ensemble,
+    }
 
 
 def _document(comparison: Comparison) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from chainrule._errors import ConfigurationError, WriteError
 from chainrule._files import keep_aside, open_descriptor
@@ -17,8 +18,9 @@ from chainrule._records import to_json
 from chainrule.bayes.empirical_bayes import EVIDENCE, RULE
 from chainrule.bayes.fitted_posterior import NOISE
 from chainrule.bayes.student_t import STUDENT
-from chainrule.cli._columns import WEIGHT, column_options, columns_of
+from chainrule.cli._columns import WEIGHT, Chosen, ColumnOptions, column_options, columns_of
 from chainrule.cli._input import (
+    model_from,
     reading_options,
     require_free,
     require_model_or_nothing,
@@ -29,6 +31,7 @@ from chainrule.heart.activations import ACTIVATIONS
 from chainrule.heart.initialisation import SCHEMES
 from chainrule.heart.network import Network
 from chainrule.heart.outputs import CANONICAL_LOSS, OUTPUTS
+from chainrule.model.fit_report import FitOptions
 from chainrule.model.model import Model
 from chainrule.model.model_file import dump_model, save_model
 from chainrule.optimize.checkpoint import require_checkpoint
@@ -42,8 +45,6 @@ from chainrule.tables.encoding import encode, input_names
 from chainrule.tables.reading import Format
 from chainrule.tables.scaling import KINDS
 from chainrule.tables.targets import layer_for
-
-COLUMNS = ("targets", "task", "drop", "number", "category", "dates", "weight", "missing")
 
 
 @click.command(name="fit")
@@ -151,21 +152,22 @@ COLUMNS = ("targets", "task", "drop", "number", "category", "dates", "weight", "
     is_flag=True,
     help="Write the model and exit 0 even if training did not converge.",
 )
+@click.option(
+    "--like",
+    help="A model whose options are taken where none are given here: the same table gives the same "
+    "model.",
+)
 @click.option("--full", is_flag=True, help="Print long lists of scalings and weights too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     table: str,
     out: str,
-    hidden: str,
-    activation: str,
-    output_name: str | None,
-    loss: str | None,
-    bias: bool,
-    skip: bool | None,
+    like: str | None,
+    full: bool,
     as_json: bool,
     allow_unconverged: bool,
     written: Format,
-    **options: Any,
+    **given: Any,
 ) -> int:
     """Fit a network to TABLE and write the model.
 
@@ -177,86 +179,113 @@ def command(
     if out == "-" and as_json:
         raise ConfigurationError("--out - writes the model to stdout, so --json has no place there")
     out = "-" if out != "-" and open_descriptor(out) == 1 else out
-    _require_free(out, table, options["checkpoint"])
-    alphas = alphas_of(options["alpha"])
-    columns = {name: options.pop(name) for name in COLUMNS}
+    max_time, checkpoint = given.pop("max_time"), given.pop("checkpoint")
+    _require_free(out, table, checkpoint)
+    asked = _asked(given, like)
+    alphas_of(asked.alpha)
     data = table_from(table, written)
-    if columns["task"] == "auto" and (output_name, loss) != (None, None):
-        columns["task"] = "as_given"
-    chosen = columns_of(data, **columns)
-    data, target, names = chosen.data, chosen.target, chosen.target_names
-    default, units = "identity", len(names)
-    if target.classes:
-        default, units = layer_for(target.classes)
-        if output_name not in (None, default):
+    task = "as_given" if asked.task == "auto" and (asked.output_name or asked.loss) else asked.task
+    columns = {of.name: getattr(asked, of.name) for of in fields(ColumnOptions)}
+    chosen = columns_of(data, ColumnOptions(**{**columns, "task": task}))
+    settings = _settings(asked, chosen)
+    auto = asked.hidden == "auto"
+    n_weights = settings.first_network.n_parameters
+    what = "the size of a network" if auto else f"{n_weights} weights"
+    with Progress(f"fitting {what} to {len(chosen.data)} rows") as progress:
+        rows = FitData(
+            encode(chosen.types, chosen.data).X,
+            chosen.target,
+            chosen.target_names,
+            columns=chosen.types,
+            sample_weight=chosen.weights,
+            row_numbers=chosen.numbers,
+        )
+        trained = train(rows, settings, FitControl(max_time, progress.update, checkpoint))
+    trained = replace(trained, model=_noted(trained.model, asked, written))
+    interrupted = trained.restarts.interrupted
+    kept = not interrupted and (trained.fit.converged or allow_unconverged)
+    with interrupts_wait() as waiting:
+        path = _saved(trained.model, out, kept)
+    if out != "-":
+        _report(trained, path, as_json, full)
+    _tell_end(trained, asked, "the model" if out == "-" else out, None if kept else path)
+    if waiting.interrupted:
+        note(f"interrupted after {path} was written")
+    return 130 if interrupted or waiting.interrupted else 0 if kept else 1
+
+
+def _asked(given: dict[str, Any], like: str | None) -> FitOptions:
+    """Return the options that were given, and those of a model for the others."""
+    if like is None:
+        return FitOptions(**given)
+    model = model_from(like)
+    asked = None if model.report is None else model.report.plan.asked
+    if asked is None:
+        raise ConfigurationError(
+            f"--like {like}: this model does not say how it was asked for; give one that this "
+            "version of 'chainrule fit' has written"
+        )
+    source = click.get_current_context().get_parameter_source
+    said = {name: value for name, value in given.items() if source(name) != ParameterSource.DEFAULT}
+    return replace(asked, **said)
+
+
+def _settings(asked: FitOptions, chosen: Chosen) -> FitSettings:
+    """Return the settings of the fit by the names of the pipeline."""
+    output, units = "identity", len(chosen.target_names)
+    if chosen.target.classes:
+        output, units = layer_for(chosen.target.classes)
+        if asked.output_name not in (None, output):
             raise ConfigurationError(
-                f"--output is {output_name!r}, and these classes are learned with {default!r}; "
-                "leave it out, or say --task regression if they are numbers"
+                f"--output is {asked.output_name!r}, and these classes are learned with "
+                f"{output!r}; leave it out, or say --task regression if they are numbers"
             )
     n_inputs = len(input_names(chosen.types))
 
     def network_of(widths: list[int]) -> Network:
         return Network(
             [n_inputs, *widths, units],
-            hidden=activations_of(activation, len(widths)),
-            output=output_name or default,
-            loss=loss,
-            bias=bias,
-            skip=bool(skip),
+            hidden=activations_of(asked.activation, len(widths)),
+            output=asked.output_name or output,
+            loss=asked.loss,
+            bias=asked.bias,
+            skip=bool(asked.skip),
         )
 
-    auto = hidden == "auto"
-    network = network_of([1] if auto else widths_of(hidden))
-    X = encode(chosen.types, data).X
-    what = "the size of a network" if auto else f"{network.n_parameters} weights"
-    with Progress(f"fitting {what} to {len(data)} rows") as progress:
-        trained = train(
-            FitData(
-                X,
-                target,
-                names,
-                columns=chosen.types,
-                sample_weight=chosen.weights,
-                row_numbers=chosen.numbers,
-            ),
-            FitSettings(
-                (lambda width: network_of([width])) if auto else network,
-                scale=options["scale"],
-                alpha=alphas,
-                noise=options["noise"],
-                skip=skip is None,
-                ensemble=options["ensemble"],
-                n_restarts=options["restarts"],
-                seed=options["seed"],
-                scheme=options["init"],
-                method=options["method"],
-                max_iter=options["max_iter"],
-            ),
-            FitControl(options["max_time"], progress.update, options["checkpoint"]),
-        )
-    cut_short = trained.restarts.cut_short
-    interrupted = trained.restarts.interrupted
-    kept = not interrupted and (trained.fit.converged or allow_unconverged)
-    model = replace(
-        trained.model, missing=written.missing or Missing(), weight_name=columns["weight"]
+    auto = asked.hidden == "auto"
+    return FitSettings(
+        (lambda width: network_of([width])) if auto else network_of(widths_of(asked.hidden)),
+        scale=asked.scale,
+        alpha=alphas_of(asked.alpha),
+        noise=asked.noise,
+        skip=asked.skip is None,
+        ensemble=asked.ensemble,
+        n_restarts=asked.restarts,
+        seed=asked.seed,
+        scheme=asked.init,
+        method=asked.method,
+        max_iter=asked.max_iter,
     )
-    trained = replace(trained, model=model)
-    with interrupts_wait() as waiting:
-        path = _saved(model, out, kept)
-    if out != "-":
-        _report(trained, path, as_json, options["full"])
-    if cut_short is not None:
-        note(trained.restarts.why_cut_short(options["restarts"]))
-    if model.report is not None and model.report.outliers and options["noise"] != STUDENT:
-        note(f"{outlier_line(model.report.outliers)}. Check these rows, or use --noise student")
+
+
+def _noted(model: Model, asked: FitOptions, written: Format) -> Model:
+    """Return a model that says how it was asked for, and how its table was read."""
+    report = model.report and replace(model.report, plan=replace(model.report.plan, asked=asked))
+    missing = written.missing or Missing()
+    return replace(model, report=report, missing=missing, weight_name=asked.weight)
+
+
+def _tell_end(trained: Trained, asked: FitOptions, out: str, aside: str | None) -> None:
+    """Say what was not as it should be; `aside` is where weights are that were not asked for."""
+    report = trained.model.report
+    if trained.restarts.cut_short is not None:
+        note(trained.restarts.why_cut_short(asked.restarts))
+    if report is not None and report.outliers and asked.noise != STUDENT:
+        note(f"{outlier_line(report.outliers)}. Check these rows, or use --noise student")
     if not trained.fit.converged:
         note(f"training did not converge: {trained.fit.termination}")
-    if not kept:
-        where = "the model" if out == "-" else out
-        note(f"{where} was not written, the weights are in {path}; --allow-unconverged writes it")
-    if waiting.interrupted:
-        note(f"interrupted after {path} was written")
-    return 130 if interrupted or waiting.interrupted else 0 if kept else 1
+    if aside is not None:
+        note(f"{out} was not written, the weights are in {aside}; --allow-unconverged writes it")
 
 
 def _require_free(out: str, table: str, checkpoint: str | None) -> None:

@@ -79,14 +79,8 @@ def command(
         if target is not None:
             raise ConfigurationError("--target says of which target votes are; give --row too")
         found = diagnostics.of_rows(trained, X, Y, w)
-        known = trained.report and trained.report.posterior
-        gamma = known.gamma if known else found.gamma
-        if n == learned and abs(found.gamma - gamma) > SAME * gamma:
-            note(
-                f"these are not the rows that {model} was fitted to: their leverages add up to "
-                f"{found.gamma:.2f}, and not to γ = {gamma:.2f}; shown is what they would say"
-                f"{WEIGHTED * (weight is None)}"
-            )
+        if n == learned:
+            _tell_other_rows(trained, found, model, weight)
         order = np.argsort(-found.distance, kind="stable")
         columns: dict[str, Any] = {
             "row": (counts + 1).tolist(),
@@ -116,6 +110,20 @@ def command(
         say_json(columns)
     else:
         say(page(lines))
+
+
+def _tell_other_rows(
+    trained: Model, found: diagnostics.OfRows, source: str, weight: str | None
+) -> None:
+    """Say so if rows cannot be those that were fitted."""
+    known = trained.report and trained.report.posterior
+    gamma = known.gamma if known else found.gamma
+    if abs(found.gamma - gamma) > SAME * gamma:
+        note(
+            f"these are not the rows that {source} was fitted to: their leverages add up to "
+            f"{found.gamma:.2f}, and not to γ = {gamma:.2f}; shown is what they would say"
+            f"{WEIGHTED * (weight is None)}"
+        )
 
 
 def _weight(model: Model, data: Table, source: str) -> str | None:

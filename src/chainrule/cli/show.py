@@ -9,15 +9,20 @@ from chainrule._records import to_json
 from chainrule.cli._input import model_from
 from chainrule.cli._output import say, say_json
 from chainrule.model.diagnostics import errors_of_weights
+from chainrule.report.plan import plan
 from chainrule.report.summary import summary, termination_of
 
 
 @click.command(name="show")
 @click.argument("model")
+@click.option("--plan", "as_plan", is_flag=True, help="Print what was chosen in the fit, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def command(model: str, as_json: bool) -> None:
+def command(model: str, as_plan: bool, as_json: bool) -> None:
     """Print a summary of MODEL: network, scaling, training, weights."""
     trained = model_from(model)
+    if as_plan and not as_json:
+        say(plan(trained))
+        return
     if not as_json:
         say(summary(trained))
         return

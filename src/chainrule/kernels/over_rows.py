@@ -71,7 +71,7 @@ def hessian_product(net: Network, theta: Array, v: Array, rows: Rows) -> Array:
 def slope_of_log_determinant(
     net: Network, theta: Array, rows: Rows, beta: float, inverse: Array
 ) -> Array:
-    """Return d(½ ln |A|)/dθ, (p,), of all rows: see `statistics.determinant`."""
+    """Return d(½ ln |A|)/dθ, (p,), of all rows: see `kernels.determinant`."""
     size = max(1, NUMBERS_AT_ONCE // determinant.numbers_of_row(net))
 
     def of(part: tuple[Block, slice]) -> Array:

@@ -3,7 +3,7 @@
 model           a fitted network with everything it needs to predict in users' units
 fit_report      what a fit reports: one typed record
 scores          scores of predictions: errors in the unit of the target, or accuracy and log loss
-sensitivity     exact derivatives of predictions by inputs, and their averages over rows
+sensitivity     derivatives by inputs, average partial effects and their standard errors
 diagnostics     diagnostics of a fitted model in users' units: sensitivity, leverage, influence
 optimum         find the input for which the prediction is highest
 model_file      models as files: readable JSON, exact floats, a checksum over every byte

@@ -14,7 +14,7 @@ from chainrule.bayes import leverage
 from chainrule.bayes.leverage import unit_weights
 from chainrule.bayes.loo import loo, sample
 from chainrule.bayes.posterior import Posterior
-from chainrule.bayes.student_t import counted, inefficiency
+from chainrule.bayes.student_t import inefficiency, student_t_weights
 from chainrule.model import sensitivity
 from chainrule.model.fit_report import Sensitivities, SensitivityReport, StudentReport
 from chainrule.model.model import Model, require_predictable
@@ -106,7 +106,7 @@ def counts_of_tails(model: Model, X: Array, Y: Array | None) -> Array:
         )
     A, B = model.input_scaling.transform(X), model.target_scaling.transform(Y)
     errors = model.network.forward(np.array(student.theta), A).y_hat - B
-    return counted(errors, student.degrees, np.array(student.scale)) / student.most
+    return student_t_weights(errors, student.degrees, np.array(student.scale)) / student.most
 
 
 def _student(model: Model) -> StudentReport | None:
@@ -158,8 +158,8 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
     with np.errstate(all="ignore"):  # what is not finite is refused
         rows = objective.rows.reweighted(unit_weight_now)
         found = leverage.influence(net, model.theta, rows, given, further)
-        max_leverage = sample(objective, found.max_leverage).rows
-        found = loo(objective, model.theta, unit_weight_now, given, found, max_leverage)
+        again = sample(objective, found.max_leverage).rows
+        found = loo(objective, model.theta, unit_weight_now, given, found, again)
         without = model.target_scaling.inverse(net.pair.y_hat(found.z_loo))
     require_predictable(found.leverage, found.distance, without, what="influence")
     gamma = float(w / unit_weight @ found.leverage)

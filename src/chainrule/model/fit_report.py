@@ -56,11 +56,42 @@ class DataReport:
 
 
 @dataclass(frozen=True)
-class PlanReport:
-    """What was given, or decided before the cost was minimized.
+class FitOptions:
+    """The options of `chainrule fit`, as they were given or left at their defaults."""
+
+    targets: tuple[str, ...]
+    hidden: str
+    activation: str
+    output_name: str | None
+    loss: str | None
+    bias: bool
+    skip: bool | None
+    scale: str
+    alpha: str
+    method: str
+    restarts: int
+    ensemble: int
+    noise: str
+    seed: int
+    init: str
+    max_iter: int | None
+    task: str
+    drop: tuple[str, ...]
+    number: tuple[str, ...]
+    category: tuple[str, ...]
+    dates: tuple[str, ...]
+    weight: str | None
+    missing: str
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What was asked of a fit, and what was resolved before the cost was minimized.
 
     Attributes
     ----------
+    asked : FitOptions or None
+        Of the command line, which `--like` takes again.
     alpha : float or tuple of float
         The penalty: one, or one for each layer or each weight.
     alpha_reason : str or None
@@ -74,6 +105,7 @@ class PlanReport:
     seed: int
     alpha_reason: Annotated[str | None, ABSENT] = None
     signs: Annotated[tuple[int, ...] | None, _signs, ABSENT] = None
+    asked: Annotated[FitOptions | None, ABSENT] = None
 
 
 @dataclass(frozen=True)
@@ -388,7 +420,7 @@ class FitReport:
     Attributes
     ----------
     data : DataReport
-    plan : PlanReport
+    plan : FitPlan
     optimizer : OptimizerReport
     selection : SelectionReport
     certificate : CertificateReport or None
@@ -404,7 +436,7 @@ class FitReport:
     """
 
     data: Annotated[DataReport, INLINED]
-    plan: Annotated[PlanReport, INLINED]
+    plan: Annotated[FitPlan, INLINED]
     optimizer: Annotated[OptimizerReport, INLINED]
     selection: Annotated[SelectionReport, INLINED]
     certificate: Annotated[CertificateReport | None, ABSENT] = None

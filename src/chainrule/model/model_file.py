@@ -49,7 +49,7 @@ from chainrule.tables.scaling import Scaling
 from chainrule.tables.table import KINDS
 from chainrule.tables.targets import Label
 
-VERSION = 4
+VERSION = 5
 _ZEROS = "0" * 64
 _HEADER = re.compile(
     rb'\A\{\n "format": "chainrule-model",\n "version": ([0-9]{1,9}),\n'

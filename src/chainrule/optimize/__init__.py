@@ -5,9 +5,9 @@ problem              the interface between an optimizer and its problem
 recorder             one run of an optimizer: count, record, stop
 levenberg_marquardt  Levenberg-Marquardt, polished by Newton's method near the end
 steps                the damped step: minimize gᵀs + ½ sᵀHs + ½ λ ‖s‖², in the cheapest way
-damping              damping of Newton and Gauss-Newton steps
+damping              damping of Levenberg-Marquardt steps
 broyden              self-scaled Broyden, a quasi-Newton method
-line_search          line search: the step length along a descent direction
+line_search          line search: a step length that satisfies the Wolfe conditions
 scipy_               BFGS and L-BFGS-B as SciPy has them, stopped by our rules
 descent              plain gradient descent: θ ← θ - step · dJ/dθ
 methods              choose the optimizer from the size of the problem
@@ -16,12 +16,12 @@ history              the iterations of a run, in the same columns for every meth
 native_solvers       the same two methods from many starting points at once, in C++
 early_stopping       early stopping: end a run when the cost of validation rows no longer falls
 saddles              saddle points that Gauss-Newton takes for minima, and descent from them
-curvature            second derivatives: exact where that is cheap, else by differences
+curvature            the Hessian and its smallest eigenvalue, exact or by differences
 certificate          convergence certificate: is this point a local minimum, to rounding?
 convergence          examine the claim that a run has converged
 idle_units           hidden units that are dead, saturated, or duplicates of another unit
-multistart           minimize from several starting points, and keep the best minimum
-starts               results of several starts: how each ended, and how many agree with the best
+multistart           minimize from several starting points, compare them, count how many agree
+starts               records of how each start ended, and their words
 saved_starts         finished starts as the arrays of a checkpoint, and back
 checkpoint           a file of what has been found so far
 """

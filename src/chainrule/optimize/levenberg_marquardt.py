@@ -44,7 +44,7 @@ class Memory:
         Slow steps in a row.
     exact : bool
         Whether the exact Hessian had taken over.
-    model : Model or None
+    model : QuadraticModel or None
         The one that led here; the native core has none.
     """
 

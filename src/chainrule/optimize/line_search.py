@@ -57,7 +57,7 @@ class WolfeSearch:
         alpha = first
         for _ in range(self.most_trials):
             here = Point(alpha, *phi(alpha))
-            if self._good(here, start):
+            if self._satisfies_wolfe(here, start):
                 return alpha
             if self._too_high(here, start) or here.value >= below.value:
                 above = here
@@ -76,7 +76,7 @@ class WolfeSearch:
     def _too_high(self, here: Point, start: Point) -> bool:
         return not here.value <= start.value + self.decrease * here.alpha * start.slope
 
-    def _good(self, here: Point, start: Point) -> bool:
+    def _satisfies_wolfe(self, here: Point, start: Point) -> bool:
         if not self._too_high(here, start):
             return abs(here.slope) <= -self.curvature * start.slope
         level = abs(here.value - start.value) <= ROUNDING * abs(start.value)

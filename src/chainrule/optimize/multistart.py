@@ -201,40 +201,8 @@ class _Task:
 
 
 def _all_at_once(task: _Task) -> Restarts:
-    batches: list[native_solvers.Runs] = []
+    batches, cut_short = _batches(task)
     size = task.n if task.kept is not None else BATCH
-
-    def made() -> int:
-        return sum(map(len, batches))
-
-    def pause() -> None:
-        if task.options.progress is not None:
-            task.options.progress(f"{made():,} of {task.n:,} starts: {batches[-1].progress()}")
-        if task.kept is not None and task.kept.due:
-            task.kept.save(batches[-1].snapshot())
-
-    cut_short = None
-    try:
-        while cut_short is None and made() < task.n and not (batches and task.time_is_up):
-            theta = task.objective.admitted(task.starts.take(min(size, task.n - made())))
-            batch = native_solvers.Runs(
-                task.objective, theta, task.remaining, task.chosen.optimizer
-            )
-            batches.append(batch)
-            saved = None if task.kept is None else task.kept.load()
-            if saved is not None:
-                batch.restore(saved)
-            cut_short = batch.walk(pause)
-            if cut_short is not None and cut_short.name == "time_limit":
-                cut_short = task.out_of_time
-            if task.kept is not None:
-                task.kept.save(batch.snapshot())
-    except KeyboardInterrupt:  # between two batches
-        if not batches:
-            raise
-        cut_short = Termination("interrupted", "between two of them")
-    if cut_short is None and made() < task.n:
-        cut_short = task.out_of_time
     ended = native_solvers.joined([batch.ended() for batch in batches])
 
     def fit_of(r: int, units: bool = False) -> Fit:
@@ -277,6 +245,45 @@ def _all_at_once(task: _Task) -> Restarts:
     winner = _with_units(task.objective, examined[best]) if best in examined else fit_of(best, True)
     n_ended = sum(batch.n_ended for batch in batches)
     return Restarts(winner, runs, n_agree, cut_short, n_ended, theta=theta)
+
+
+def _batches(task: _Task) -> tuple[list[native_solvers.Runs], Termination | None]:
+    """Let all starts walk to their ends, in batches; return what cut them short, if anything."""
+    batches: list[native_solvers.Runs] = []
+    size = task.n if task.kept is not None else BATCH
+
+    def made() -> int:
+        return sum(map(len, batches))
+
+    def pause() -> None:
+        if task.options.progress is not None:
+            task.options.progress(f"{made():,} of {task.n:,} starts: {batches[-1].progress()}")
+        if task.kept is not None and task.kept.due:
+            task.kept.save(batches[-1].snapshot())
+
+    cut_short = None
+    try:
+        while cut_short is None and made() < task.n and not (batches and task.time_is_up):
+            theta = task.objective.admitted(task.starts.take(min(size, task.n - made())))
+            batch = native_solvers.Runs(
+                task.objective, theta, task.remaining, task.chosen.optimizer
+            )
+            batches.append(batch)
+            saved = None if task.kept is None else task.kept.load()
+            if saved is not None:
+                batch.restore(saved)
+            cut_short = batch.walk(pause)
+            if cut_short is not None and cut_short.name == "time_limit":
+                cut_short = task.out_of_time
+            if task.kept is not None:
+                task.kept.save(batch.snapshot())
+    except KeyboardInterrupt:  # between two batches
+        if not batches:
+            raise
+        cut_short = Termination("interrupted", "between two of them")
+    if cut_short is None and made() < task.n:
+        cut_short = task.out_of_time
+    return batches, cut_short
 
 
 def _ranked(task: _Task, is_doubtful: NDArray[np.bool_], scores: Array) -> list[int]:

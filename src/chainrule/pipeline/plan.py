@@ -12,7 +12,7 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import default_alpha, empirical_bayes, model_selection
-from chainrule.bayes.empirical_bayes import EVIDENCE, RULE
+from chainrule.bayes.empirical_bayes import EVIDENCE, RULE, SearchOptions
 from chainrule.bayes.laplace import Priors
 from chainrule.bayes.priors import priors_of, usual
 from chainrule.bayes.student_t import STUDENT, StudentTNoise, fit_student_t, robust_weights
@@ -44,7 +44,7 @@ class Task:
         Of the network that was chosen, without weights; its targets scaled by their noise.
     objective : Objective
     row_weight_unit : float
-        The weight that counts as one row: see `penalty`.
+        The weight that counts as one row: see `default_alpha`.
     alpha : float, sequence of float or ndarray (p,)
     variance : float or None
         Of the noise that goes with a penalty by rule.
@@ -52,9 +52,9 @@ class Task:
         By the evidence.
     reason : str or None
         Why a penalty by rule is what it is.
-    sizes : Grown or None
+    sizes : SelectionPath or None
         Of which the size was chosen.
-    tails : HeavyTails or None
+    tails : StudentTNoise or None
     skip : tuple of float or None
         The log evidence without and with a skip layer, mirror images counted, by which the network
         was chosen.
@@ -173,10 +173,10 @@ class Search:
         return max(self.max_time - (time.monotonic() - self.began), LEAST_TIME)
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> SearchOptions:
         """What those who look need to know: the rest of the time is for what comes after."""
         left = None if self.left is None or self.lasting else SHARE_OF_TIME * self.left
-        return {"scheme": self.scheme, "max_time": left, "progress": self.progress}
+        return SearchOptions(self.scheme, None, left, self.progress)
 
 
 def resolve_task(
@@ -191,7 +191,7 @@ def resolve_task(
 
     Parameters
     ----------
-    start : Penalized
+    start : Task
         The model and the cost without what is to be found.
     alpha : float, sequence of float, "evidence" or "rule"
     search : Search
@@ -285,7 +285,7 @@ def _of_best_size(
         lambda of: _priors(start.model, of.net),
         search.seed,
         start.row_weight_unit,
-        **search.options,
+        search.options,
     )
     objective = sizes(found.chosen.hidden)
     theta = np.zeros(objective.net.n_parameters)
@@ -363,11 +363,17 @@ def _with_alpha(now: Task, alpha: Alpha, search: Search) -> Task:
     )
 
 
-def _by_evidence(now: Task, search: Search, **given: Any) -> Task:
+def _by_evidence(
+    now: Task,
+    search: Search,
+    n_rows: int | None = None,
+    smaller: Sequence[tuple[Array, Array]] = (),
+) -> Task:
+    """Return the cost with the penalty of the highest evidence: see `estimate_hyperparameters`."""
     priors = _priors(now.model, now.objective.net)
-    options = search.options | given
+    options = replace(search.options, n_rows=n_rows)
     found = empirical_bayes.estimate_hyperparameters(
-        now.objective, priors, search.seed, now.row_weight_unit, **options
+        now.objective, priors, search.seed, now.row_weight_unit, options, smaller
     )
     return _with(replace(now, interrupted=found.interrupted), found)
 

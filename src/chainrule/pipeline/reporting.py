@@ -20,6 +20,7 @@ from chainrule.model.fit_report import (
     CertificateReport,
     DataReport,
     EvidenceReport,
+    FitPlan,
     FitReport,
     GrowthReport,
     HistoryReport,
@@ -28,7 +29,6 @@ from chainrule.model.fit_report import (
     LeaveOneOutReport,
     OptimizerReport,
     OutlierReport,
-    PlanReport,
     PosteriorReport,
     RefitReport,
     RowWeightReport,
@@ -63,7 +63,7 @@ def report_of(task: Task, restarts: Restarts, seed: int, numbers: NDArray[np.int
     signs = objective.signs
     return FitReport(
         DataReport(len(objective.w), objective.baseline),
-        PlanReport(
+        FitPlan(
             _plain(task.alpha),
             int(seed),
             task.reason,
