@@ -52,6 +52,11 @@ def test_the_session_with_a_table(tmp_path, monkeypatch):
             assert run(shlex.split(command)) == 0
 
 
+def test_the_examples_of_how_to_add_things_run():
+    code = "\n".join(blocks("python", (ROOT / "CONTRIBUTING.md").read_text()))
+    exec(compile(code, "CONTRIBUTING.md", "exec"), {"__name__": "contributing"})
+
+
 def test_the_session_of_a_scientist(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "science.md").read_text()

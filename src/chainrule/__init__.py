@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chainrule.heart.outputs import Loss
     from chainrule.model.model import Model
     from chainrule.model.model_file import load_model, save_model
+    from chainrule.objectives.least_squares import LeastSquares
     from chainrule.objectives.objective import Objective
     from chainrule.optimize.minimize import Fit, minimize
 
@@ -36,6 +37,7 @@ __all__ = [
     "DataError",
     "Fit",
     "GradientCheck",
+    "LeastSquares",
     "Loss",
     "Model",
     "ModelFileError",
@@ -54,6 +56,7 @@ _LATER = {
     "Activation": "chainrule.heart.activations",
     "Fit": "chainrule.optimize.minimize",
     "GradientCheck": "chainrule.heart.gradient_check",
+    "LeastSquares": "chainrule.objectives.least_squares",
     "Loss": "chainrule.heart.outputs",
     "Model": "chainrule.model.model",
     "Network": "chainrule.heart.network",
