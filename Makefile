@@ -31,10 +31,15 @@ check: $(READY)
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 
+# what depends on the kernel, once more on NumPy's
+IN_NUMPY := $(addprefix tests/,heart kernels objectives optimize rows bayes model pipeline estimators) \
+  tests/cli/test_commands.py
+
 test: check
 	@$(PYTHON) -m pytest -n 2
-	@CHAINRULE_KERNEL=reference $(PYTHON) -m pytest -n 2 --deselect tests/optimize/test_native.py \
-	  --ignore tests/test_without_compiler.py --ignore tests/estimators/test_battery.py
+	@CHAINRULE_KERNEL=reference $(PYTHON) -m pytest -n 2 $(IN_NUMPY) \
+	  --ignore tests/optimize/test_native.py --ignore tests/optimize/test_native_solvers.py \
+	  --ignore tests/estimators/test_battery.py --ignore tests/estimators/test_units.py
 
 # the peers; R's nnet comes from Debian (r-base-core, r-cran-nnet)
 bench: $(READY)

@@ -36,6 +36,12 @@ Network network(const std::vector<std::ptrdiff_t>& layers, const std::vector<int
     net.output = Output(output);
     net.bias = bias;
     net.skip = skip;
+    constexpr std::ptrdiff_t WIDEST = std::ptrdiff_t(1) << 24;
+    for (std::ptrdiff_t width : layers)
+        if (width < 1 || width > WIDEST) throw std::invalid_argument("a layer has no such width");
+    for (int f : hidden)
+        if (f < 0 || f > int(IDENTITY)) throw std::invalid_argument("there is no such activation");
+    if (output < 0 || output > int(EXP_POISSON)) throw std::invalid_argument("there is no such output");
     for (int l = 1; l <= net.L; ++l) net.d[l] = layers[l - 1];
     for (int l = 2; l < net.L; ++l) net.f[l] = Activation(hidden[l - 2]);
     for (int l = net.first(); l < net.L; ++l) {
@@ -77,6 +83,7 @@ nb::tuple evaluate_rows(const Network& net, In theta, In X, In Y, In w, int orde
                         const std::string& build) {
     require(theta.ndim() == 1 && std::ptrdiff_t(theta.shape(0)) == net.p, "theta does not fit");
     Rows rows = rows_of(net, X, Y, w);
+    require(order >= COST && order <= HESSIAN, "there is no such order");
     require(order <= GAUSS_NEWTON || net.L <= 3, "the exact Hessian is for one hidden layer");
     const Kernel* chosen = build.empty() ? &kernel() : kernel_named(build.c_str());
     require(chosen != nullptr, "this machine cannot run that build");
@@ -108,11 +115,26 @@ struct Fits {
     Problem problem;
     const Kernel& kernel;
     std::vector<Run> runs;
+    std::atomic<bool> busy{false};  // while runs walk without the lock of Python
 
     Fits(In X, In Y, In w, In decay, In held, const Problem& problem, const Kernel& kernel)
         : X(X), Y(Y), w(w), decay(decay), held(held), problem(problem), kernel(kernel) {}
     Fits(const Fits&) = delete;
 };
+
+// Runs walk on one thread of Python at a time, and nobody looks at them meanwhile.
+void require_idle(const Fits& fits) { require(!fits.busy, "these fits are walking on another thread"); }
+
+template <class Walk>
+void walk_alone(Fits& fits, Walk&& walk) {
+    require(!fits.busy.exchange(true), "these fits are walking on another thread");
+    struct Done {
+        std::atomic<bool>& busy;
+        ~Done() { busy = false; }
+    } done{fits.busy};
+    nb::gil_scoped_release without_lock;
+    walk();
+}
 
 // A column of numbers, one for each of n things.
 template <class Of>
@@ -125,6 +147,7 @@ Out column(std::size_t n, Of&& of) {
 
 // The states of all runs, a column for each field, and how many rows each history has.
 nb::dict states(const Fits& fits) {
+    require_idle(fits);
     nb::dict found;
     auto note = [&](const char* name, auto field) {
         found[name] = column(fits.runs.size(), [&](std::size_t r) { return fits.runs[r].*field; });
@@ -144,12 +167,14 @@ nb::dict states(const Fits& fits) {
 }
 
 const Run& run_of(const Fits& fits, std::size_t r) {
+    require_idle(fits);
     require(r < fits.runs.size(), "there is no such run");
     return fits.runs[r];
 }
 
 // Where all runs are, (runs, p).
 Out points(const Fits& fits) {
+    require_idle(fits);
     std::vector<double> theta;
     for (const Run& run : fits.runs) theta.insert(theta.end(), run.theta.begin(), run.theta.end());
     return array(theta.data(), fits.runs.size(), fits.problem.net.p);
@@ -171,46 +196,58 @@ nb::dict history(const Fits& fits, std::size_t r, std::size_t first) {
     return found;
 }
 
-const double* column_of(const nb::dict& columns, const char* name, std::size_t n) {
+In column_of(const nb::dict& columns, const char* name, std::size_t n) {
     require(columns.contains(name), "a column is missing");
-    In column = nb::cast<In>(columns[name]);
+    In column = nb::cast<In>(columns[name], false);  // as it is: a converted copy would not live on
     require(column.ndim() == 1 && column.shape(0) == n, "a column does not fit");
-    return column.data();  // which the dictionary keeps alive
+    return column;
+}
+
+// A count from a column of numbers.
+std::size_t count_of(double value, std::size_t most) {
+    require(value >= 0.0 && value <= double(most), "a count does not fit");
+    return std::size_t(value);
 }
 
 void restore(Fits& fits, In theta, nb::dict state, nb::dict history, std::size_t rows) {
+    require_idle(fits);
     const std::size_t n = fits.runs.size(), p = fits.problem.net.p;
+    constexpr std::size_t MOST = std::size_t(1) << 53;
     require(theta.ndim() == 2 && theta.shape(0) == n && theta.shape(1) == p, "theta does not fit");
-    const double* lengths = column_of(state, "length", n);
-    const double *cost = column_of(history, "cost", rows), *gradient = column_of(history, "max_gradient", rows),
-                 *step = column_of(history, "step", rows), *evaluations = column_of(history, "evaluations", rows),
-                 *seconds = column_of(history, "seconds", rows);
+    const char* FIELDS[] = {"cost",        "max_gradient", "damping", "size",   "growth", "slow",
+                            "evaluations", "exact",        "seconds", "ending", "length"};
+    std::vector<In> states, columns;
+    for (const char* name : FIELDS) states.push_back(column_of(state, name, n));
+    for (const char* name : {"cost", "max_gradient", "step", "evaluations", "seconds"})
+        columns.push_back(column_of(history, name, rows));
+    std::vector<Run> restored(n);
     std::size_t at = 0;
     for (std::size_t r = 0; r < n; ++r) {
-        require(lengths[r] >= 0 && at + std::size_t(lengths[r]) <= rows, "history does not fit");
-        const std::size_t end = at + std::size_t(lengths[r]);
-        auto number = [&](const char* name) { return column_of(state, name, n)[r]; };
-        const Ending ending = Ending(int(number("ending")));
-        Run& run = fits.runs[r];
+        auto number = [&](std::size_t field) { return states[field].data()[r]; };
+        const std::size_t end = at + count_of(number(10), rows - at);
+        const Ending ending = Ending(int(count_of(number(9), NOT_FINITE)));
+        Run& run = restored[r];
+        run.theta = fits.runs[r].theta;
         if (fits.problem.method == BROYDEN && ending == RUNNING) {
             at = end;  // what it had learned is lost: it begins again
             continue;
         }
         run.theta.assign(theta.data() + r * p, theta.data() + (r + 1) * p);
-        run.cost = number("cost");
-        run.max_gradient = number("max_gradient");
-        run.damping = number("damping");
-        run.size = number("size");
-        run.growth = number("growth");
-        run.slow = std::ptrdiff_t(number("slow"));
-        run.evaluations = std::ptrdiff_t(number("evaluations"));
-        run.exact = number("exact") != 0.0;
-        run.seconds = number("seconds");
+        run.cost = number(0);
+        run.max_gradient = number(1);
+        run.damping = number(2);
+        run.size = number(3);
+        run.growth = number(4);
+        run.slow = std::ptrdiff_t(count_of(number(5), MOST));
+        run.evaluations = std::ptrdiff_t(count_of(number(6), MOST));
+        run.exact = number(7) != 0.0;
+        run.seconds = number(8);
         run.ending = ending;
-        run.history.clear();
         for (; at < end; ++at)
-            run.history.push_back({cost[at], gradient[at], step[at], std::ptrdiff_t(evaluations[at]), seconds[at]});
+            run.history.push_back({columns[0].data()[at], columns[1].data()[at], columns[2].data()[at],
+                                   std::ptrdiff_t(count_of(columns[3].data()[at], MOST)), columns[4].data()[at]});
     }
+    fits.runs = std::move(restored);
 }
 
 // What a run of Broyden's method has learned, by the names of Pending in broyden.py; or None.
@@ -233,7 +270,7 @@ nb::object learned(const Fits& fits, std::size_t r) {
 }
 
 void begin_with(Fits& fits, std::size_t r, nb::dict given) {
-    require(r < fits.runs.size(), "there is no such run");
+    run_of(fits, r);
     const std::size_t row = row_of_H(fits.problem.net);
     auto now = std::make_unique<InverseHessian>();
     auto numbers = [&](const char* name, std::size_t n) {
@@ -304,19 +341,20 @@ NB_MODULE(_native, m) {
              })
         .def("advance",
              [](Fits& fits, double seconds, int threads) {
-                 nb::gil_scoped_release without_lock;
-                 advance(fits.kernel, fits.problem, fits.runs, seconds, threads);
+                 constexpr double LONGEST = 1e6;
+                 const double time = seconds >= 0.0 ? std::min(seconds, LONGEST) : 0.0;
+                 walk_alone(fits, [&] { advance(fits.kernel, fits.problem, fits.runs, time, threads); });
              })
         .def("unfinished",
              [](const Fits& fits) {
+                 require_idle(fits);
                  return std::count_if(fits.runs.begin(), fits.runs.end(),
                                       [](const Run& run) { return run.ending == RUNNING; });
              })
         .def("step",
              [](Fits& fits, std::size_t r, int threads) {
                  require(r < fits.runs.size(), "there is no such run");
-                 nb::gil_scoped_release without_lock;
-                 step(fits.kernel, fits.problem, fits.runs[r], threads);
+                 walk_alone(fits, [&] { step(fits.kernel, fits.problem, fits.runs[r], threads); });
              },
              "r"_a, "threads"_a)
         .def("points", &points)

@@ -65,7 +65,7 @@ def test_classes_have_no_intervals_and_say_so(run, table, tmp_path):
     assert run("fit", table, "--target", "kind", "--restarts", 2, "--out", path).code == 0
     done = run("predict", path, table, "--interval", 0.9)
     assert done.code == 2
-    assert "learns probabilities: how sure it is, they say themselves" in done.err
+    assert "learns probabilities: they are the uncertainty" in done.err
     shown = run("show", path).out
     assert "unseen rows  kind: accuracy" in shown
     best = json.loads(run("best", path, "--target", "p(kind=b)", "--json").out)
@@ -84,7 +84,7 @@ def test_the_page_says_what_is_known(run, fitted):
         "priors ",
         "noise        y: standard deviation",
         "coverage     leave-one-out coverage of ± 1.96 standard deviations:",
-        "sensitivity  average partial effect on y ± standard error, of a word",
+        "sensitivity  average partial effect on y ± posterior sd; of a word: from the mean",
         "influence    leverage",
     ):
         assert words in shown
@@ -289,7 +289,7 @@ def test_what_is_not_known_is_said(run, table, tmp_path):
     assert run("fit", table, "--target", "y", *options).code == 0
     page = run("show", out).out
     assert "posterior    none: training was stopped before it came to a minimum" in page
-    assert "± standard error" not in page
+    assert "± posterior sd" not in page
     done = json.loads(run("fit", table, "--target", "y", "--json", *options).out)
     assert done["no_posterior"] == "training was stopped before it came to a minimum"
 

@@ -205,6 +205,7 @@ def test_a_far_away_decision_is_refused_like_a_prediction():
         model.decision_function(np.full((1, 3), 1e30))
 
 
+@pytest.mark.in_c
 def test_a_wide_network_is_not_silenced_by_the_rule():
     circles, inside = make_circles(100, noise=0.2, factor=0.5, random_state=1)
     for hidden in ((10,), (100,), (25, 25)):

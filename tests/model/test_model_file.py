@@ -358,6 +358,9 @@ def known():
         ({"training__alpha": 10**30}, "is a whole number of more than 64 bits"),
         ({"training__known__influential__0__target": [1.0, 2.0]}, "influential row has 2 numbers"),
         ({"training__known__influential__0__without": []}, "influential row has 0 numbers"),
+        ({"training__known__relevance": {}}, "relevance is of other outputs"),
+        ({"training__known__relevance__y": {}}, "relevance is of other inputs"),
+        ({"training__known__scores": {}}, "scores are of other targets"),
         ({"training__known__gamma": -48.16}, "gamma is -48.16, and has to be positive"),
         ({"training__known__coverage": 1.5}, "coverage is 1.5, and has to be from 0 to 1"),
         ({"training__known__influential__0__decides": 1}, "decides must be true or false"),
@@ -413,7 +416,8 @@ def test_what_a_table_was_read_by_is_kept(known):
 @pytest.mark.parametrize("word", ["\u00a0", "a\tb", "\u00ad", "👩\u200d🚀", "\u2028", "\x00"])
 def test_any_letters_are_a_name(known, word):
     columns = (ColumnType("kind", "category", (word, "b")),)
-    named = replace(known, columns=columns, input_names=(f"kind={word}", "kind=b"))
+    names = (f"kind={word}", "kind=b")
+    named = replace(known, columns=columns, input_names=names, report=None)
     again = parse_model(dump_model(named))
     assert again.columns[0].levels == (word, "b")
     assert again.input_names[0] == f"kind={word}"

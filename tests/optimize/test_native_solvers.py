@@ -1,11 +1,12 @@
 """The native solvers and the solvers in Python are one algorithm: compared step by step."""
 
+import threading
 import time
 
 import numpy as np
 import pytest
 
-from chainrule import Network, Objective
+from chainrule import DataError, Network, Objective
 from chainrule.kernels import native
 from chainrule.optimize import minimize as module
 from chainrule.optimize import native_solvers
@@ -154,3 +155,59 @@ def test_enums_and_columns_have_the_names_of_the_native_core():
         runs.walk()
         assert tuple(runs.fits.states()) == native_solvers.STATE
         assert tuple(runs.fits.history(0)) == native_solvers.HISTORY
+
+
+def test_after_a_stall_the_callback_is_not_called_again():
+    for seed in range(10):
+        objective, theta = problem("numbers", seed)
+        objective = objective.with_alpha(1e-8)
+        seen = []
+        chosen = choose("lm", objective, len(theta))
+        fit = module.run_with_callback(
+            objective,
+            theta,
+            chosen,
+            limits(1e-16, 300, None),
+            lambda _, row, seen=seen: seen.append(row),
+        )
+        assert [row.iteration for row in seen] == list(range(len(fit.history)))
+
+
+def test_the_native_core_takes_nothing_that_does_not_fit():
+    objective, theta = problem("numbers", 0)
+    runs = native_solvers.Runs(objective, np.tile(theta, (3, 1)), limits(1e-9, 5, None), Broyden())
+    runs.walk()
+    whole = dict(runs.snapshot())
+    for name, value in (("ending", 77.0), ("ending", np.nan), ("length", 1e300), ("slow", -1.0)):
+        spoiled = {**whole, f"state {name}": np.full(3, value)}
+        with pytest.raises(DataError):
+            runs.restore(spoiled)
+    state = {name: whole[f"state {name}"].astype(np.float32) for name in native_solvers.STATE}
+    history = {name: whole[f"history {name}"] for name in native_solvers.HISTORY}
+    with pytest.raises((TypeError, RuntimeError, ValueError)):  # a copy would not live on
+        runs.fits.restore(whole["theta"], state, history, len(history["cost"]))
+    assert np.array_equal(runs.ends(), whole["theta"])
+    for layers, hidden, output in (([2, -1, 1], [0], 0), ([2, 3, 1], [99], 0), ([2, 3, 1], [0], 9)):
+        with pytest.raises(ValueError, match=r"layer|activation|output"):
+            native.core.Network(layers, hidden, output, True, False)
+
+
+def test_fits_walk_on_one_thread_of_python_at_a_time():
+    objective, theta = problem("numbers", 1)
+    rules = limits(1e-16, 10**6, None)
+    runs = native_solvers.Runs(objective, np.tile(theta, (50, 1)), rules, LevenbergMarquardt())
+    refused = []
+
+    def walk():
+        try:
+            for _ in range(20):
+                runs.fits.advance(0.02, 1)
+        except ValueError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=walk) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all("walking on another thread" in text for text in refused)

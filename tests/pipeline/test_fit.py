@@ -639,6 +639,7 @@ def test_noise_that_varies_symmetrically_is_found():
     assert sum(found) >= 4
 
 
+@pytest.mark.in_c
 def test_the_coverage_is_that_of_the_deviations_that_are_reported(rng):
     X = rng.standard_normal((30, 8))
     Y = X[:, :1] - X[:, 1:2] + 0.3 * rng.standard_normal((30, 1))

@@ -6,6 +6,7 @@ named by the terms of docs/glossary.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -315,6 +316,9 @@ class LeaveOneOutReport:
     Attributes
     ----------
     scores : dict
+    median_error : dict or None
+        Of each target that is a number, the median absolute error in its unit: outliers do not
+        change it.
     coverage : float or None
         Of how many rows the targets are within 1.96 standard deviations.
     refits : RefitReport or None
@@ -324,6 +328,7 @@ class LeaveOneOutReport:
     """
 
     scores: Scores
+    median_error: Annotated[dict[str, float] | None, ABSENT] = None
     coverage: Annotated[Share | None, ABSENT] = None
     refits: Annotated[RefitReport | None, ABSENT] = None
     first_order: Annotated[str | None, ABSENT] = None
@@ -478,6 +483,21 @@ def report_from(content: Any, net: Network) -> FitReport | None:
 
 def _require_numbers(values: tuple[float, ...], n: int, what: str) -> None:
     _require(len(values) == n, f"{what} has {len(values)} numbers, the layers need {n}")
+
+
+def require_names(
+    report: FitReport, targets: Sequence[str], inputs: Sequence[str], outputs: Sequence[str]
+) -> None:
+    """Raise ValueError unless a report has the targets, inputs and outputs of its model."""
+    known = report.posterior
+    scores = report.fitted if known is None else known.leave_one_out.scores
+    _require(not report.fitted or set(report.fitted) == set(targets), "scores are of other targets")
+    if known is None:
+        return
+    _require(set(scores) == set(targets), "scores are of other targets")
+    _require(set(known.sensitivity) == set(outputs), "relevance is of other outputs")
+    same = all(set(of) == set(inputs) for of in known.sensitivity.values())
+    _require(same, "relevance is of other inputs")
 
 
 def _require(holds: bool, message: str) -> None:

@@ -154,7 +154,8 @@ class Model:
         known = self.known()
         if self.network.loss == "cross_entropy":
             raise ConfigurationError(
-                "this model learns probabilities: how sure it is, they say themselves"
+                "this model learns probabilities: they are the uncertainty, and there are no "
+                "intervals"
             )
         scaled = self._scaled(X)
         with np.errstate(over="ignore", invalid="ignore"):

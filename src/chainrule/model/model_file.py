@@ -38,7 +38,7 @@ from chainrule._strict_json import (
 )
 from chainrule.heart.blocks import is_matrix, layer_of
 from chainrule.heart.network import MOST_LAYERS, Network
-from chainrule.model.fit_report import report_from
+from chainrule.model.fit_report import report_from, require_names
 from chainrule.model.model import Model
 from chainrule.model.posterior_file import posterior_as_dict, posterior_from
 from chainrule.tables import targets
@@ -245,7 +245,8 @@ def _build(content: Any) -> Model:
     posterior = None
     if "posterior" in top:
         posterior = posterior_from(top["posterior"], net, theta)
-    return Model(
+    report = report_from(top["training"], net)
+    model = Model(
         net,
         theta,
         input_scaling,
@@ -255,10 +256,13 @@ def _build(content: Any) -> Model:
         columns,
         classes,
         posterior,
-        report_from(top["training"], net),
+        report,
         _missing(top.get("missing_values")),
         None if top.get("weight") is None else a_name(top["weight"]),
     )
+    if report is not None:
+        require_names(report, target_names, input_names, model.output_names)
+    return model
 
 
 def _missing(content: Any) -> Missing:

@@ -129,7 +129,8 @@ def require_arrays(
         fits = len(found.shape) == len(shape) and all(
             n in (None, m) for n, m in zip(shape, found.shape, strict=True)
         )
-        if found.dtype.kind not in kinds or not fits:
+        exact = found.dtype.kind != "f" or found.dtype == np.float64
+        if found.dtype.kind not in kinds or not exact or not fits:
             raise DataError(
                 f"the checkpoint does not fit this training: {name!r} holds {found.dtype} of shape "
                 f"{found.shape}"

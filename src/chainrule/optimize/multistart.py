@@ -316,12 +316,11 @@ def _one_by_one(task: _Task) -> Restarts:
             cut_short = task.out_of_time
             break
 
-        rows = (
-            None if task.options.validation is None else ValidationMonitor(task.options.validation)
-        )
-        theta = objective.admitted(task.starts.take(1)[0])
-        before = task.options.resume[r] if task.options.resume else None
         try:
+            validation = task.options.validation
+            rows = None if validation is None else ValidationMonitor(validation)
+            theta = objective.admitted(task.starts.take(1)[0])
+            before = task.options.resume[r] if task.options.resume else None
             if before is None:
                 fit = run_with_callback(
                     objective, theta, task.chosen, task.remaining, _teller(task, r, rows)
@@ -363,7 +362,11 @@ def _one_by_one(task: _Task) -> Restarts:
     best, n_agree = _best(task, costs, names, failure, cut_short)
     winner = fits[best]
     assert winner is not None
-    kept_fits = () if task.options.resume is None else tuple(fits)
+    resume = task.options.resume
+    kept_fits: tuple[Fit | None, ...] = ()
+    if resume is not None:  # a start that was not reached is as far as it was before
+        rest = resume[len(fits) :] if resume else [None] * (task.n - len(fits))
+        kept_fits = (*fits, *rest)
     return Restarts(winner, runs, n_agree, cut_short, len(whole), kept_fits, ends)
 
 

@@ -172,7 +172,7 @@ class Runs:
 
         `callback` is called at every iteration, as `Recorder` does.
         """
-        began, cut_short, last, seen = time.monotonic(), None, np.nan, 0
+        began, cut_short, last, seen, rows = time.monotonic(), None, np.nan, 0, 0
         try:
             while cut_short is None:
                 self.fits.step(r, native.threads())
@@ -180,7 +180,8 @@ class Runs:
                 self._count(state.evaluations - seen)
                 seen = state.evaluations
                 spent, max_time = time.monotonic() - began, self.limits.max_time
-                if callback is not None:
+                if callback is not None and length > rows:
+                    rows = length
                     step = float(self.fits.history(r, length - 1)["step"][0])
                     change = state.cost - last if length > 1 else 0.0
                     last = state.cost

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, Residuals
+from chainrule._errors import ConfigurationError
 from chainrule.optimize.history import History, Iteration
-from chainrule.optimize.stopping import Rule, State, Termination
+from chainrule.optimize.stopping import SENTENCES, Rule, State, Termination
 
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 MOST_FOR_HESSIAN = 1_000  # weights, beyond which a step with p x p numbers is what costs
@@ -28,7 +29,14 @@ def asked(callback: Callback, theta: Array, row: Iteration) -> Termination | Non
         said = callback(theta, row)
     except StopIteration:
         return Termination("interrupted", f"the callback, iteration {row.iteration}")
-    return said if isinstance(said, Termination) else None
+    if not isinstance(said, Termination):
+        return None
+    if said.name not in SENTENCES:
+        raise ConfigurationError(
+            f"the callback returned a Termination called {said.name!r}; give one of "
+            f"{', '.join(SENTENCES)}"
+        )
+    return said
 
 
 class Recorder:

@@ -102,7 +102,8 @@ def train(data: FitData, settings: FitSettings, control: FitControl | None = Non
     )
     task = _choose(prepared, data, settings, search)
     passes.note("choose")
-    restarts = minimize_task(task, settings, replace(control, max_time=search.left), prepared.held)
+    held = prepared.validation(task.model)
+    restarts = minimize_task(task, settings, replace(control, max_time=search.left), held)
     passes.note("minimize")
     trained = _with_posterior(task, restarts, prepared, settings, search)
     passes.note("posterior")
@@ -144,13 +145,12 @@ class _Prepared:
     patience: int
     passes: _Passes
 
-    @property
-    def held(self) -> Validation | None:
-        """The rows that decide when to stop, if there are any."""
+    def validation(self, model: Model) -> Validation | None:
+        """Return the rows that decide when to stop the chosen network, if there are any."""
         if self.held_out is None:
             return None
-        rows = self.model.scaled(self.held_out.rows)
-        return Validation(Objective.on(rows, self.model.network), self.patience)
+        rows = model.scaled(self.held_out.rows)
+        return Validation(Objective.on(rows, model.network), self.patience)
 
 
 class _Passes:

@@ -110,6 +110,7 @@ def posterior_report(
         gamma_per_observation=belief.gamma_per_observation,
         leave_one_out=LeaveOneOutReport(
             model.scores_of(without, targets, w * belief.stands_for),
+            None if model.classes else _median_errors(model, targets - without),
             known.covered(COVERAGE, belief.widening) if len(known.scores) else None,
             # a penalty that was given is not looked for
             None
@@ -134,6 +135,11 @@ def posterior_report(
         ),
         outliers=tuple(OutlierReport(int(numbers[i]) + 1, float(off[i])) for i in farthest),
     )
+
+
+def _median_errors(model: Model, errors: Array) -> dict[str, float]:
+    medians = np.median(np.abs(errors), axis=0).tolist()
+    return dict(zip(model.target_names, medians, strict=True))
 
 
 def is_sound(known: PosteriorReport) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.model.fit_report import FitReport, Sensitivities
 from chainrule.model.model import Model
-from chainrule.model.scores import NumberScores, Scores
+from chainrule.model.scores import ClassScores, NumberScores, Scores
 from chainrule.tables.cells import cut
 
 MOST_TARGETS = 3  # that are named
@@ -31,22 +31,32 @@ def answer(model: Model) -> str:
         scores, rows = report.fitted, SEEN
     else:
         scores, rows = known.leave_one_out.scores, UNSEEN
-    parts = list(_predictions(scores, rows))
+    robust = None if known is None or report.student is None else known.leave_one_out.median_error
+    parts = list(_predictions(scores, rows, robust))
     if n < FEW_ROWS:
         parts.append(f"{n} rows are too few to say how well it predicts others")
     parts += _fit(report)
-    if known is not None:
+    if known is not None and n >= FEW_ROWS and any(map(_says_something, scores.values())):
         parts += _importance(model, known.sensitivity)
     return "; ".join(parts) + "."
 
 
-def _predictions(scores: Scores, rows: str) -> Iterator[str]:
+def _says_something(of: NumberScores | ClassScores) -> bool:
+    """Return whether predictions are better than those without inputs."""
+    if isinstance(of, NumberScores):
+        return of.r2 > 0.0
+    return of.log_loss < of.log_loss_of_constant
+
+
+def _predictions(scores: Scores, rows: str, robust: dict[str, float] | None) -> Iterator[str]:
     for k, (name, of) in enumerate(list(scores.items())[:MOST_TARGETS]):
         verb = "Predicts" if k == 0 else "predicts"
         where = f" {rows}" if k == 0 else ""
         if not isinstance(of, NumberScores):
-            always = f"always saying the same class: {of.accuracy_of_constant:.0%}"
+            always = f"always guessing the commonest class: {of.accuracy_of_constant:.0%}"
             yield f"{verb} {cut(name)} correctly in {of.accuracy:.0%} of cases{where} ({always})"
+        elif robust is not None:  # outliers are part of the noise, and of rmse nearly all
+            yield f"{verb} half of {cut(name)}{where} to ±{robust[name]:.2g}"
         elif of.r2 > 0.0:
             yield f"{verb} {cut(name)} to about ±{of.rmse:.2g}{where} (R² {of.r2:.2f})"
         else:
@@ -60,7 +70,8 @@ def _fit(report: FitReport) -> Iterator[str]:
     if fit.from_search:
         yield "no start reached the minimum that the search for the penalty had found"
     elif n > 1:
-        yield f"all {n} starts agree" if fit.n_agree == n else f"{fit.n_agree} of {n} starts agree"
+        some = f"{fit.n_agree} of {n} starts agree" if fit.n_agree else "the starts disagree"
+        yield f"all {n} starts agree" if fit.n_agree == n else some
     is_minimum = report.certificate is not None and report.certificate.kind == "minimum"
     if is_minimum and fit.termination.converged:
         yield "the fit is a true minimum"

@@ -161,8 +161,12 @@ def _noise_lines(model: Model) -> Iterator[str]:
 def _relevance_lines(relevance: Sensitivities) -> Iterator[str]:
     shown = list(relevance.items())[:MOST_TARGETS]
     for k, (output, inputs) in enumerate(shown):
-        words = ", of a word against its others" if any("=" in title for title in inputs) else ""
-        head = f"average partial effect on {cut(output)} ± standard error{words}; importance"
+        words = (
+            "; of a word: from the mean of all words"
+            if any("=" in title for title in inputs)
+            else ""
+        )
+        head = f"average partial effect on {cut(output)} ± posterior sd{words}; importance"
         yield f"{'sensitivity' if k == 0 else '':<12} {head}"
         ordered = sorted(inputs.items(), key=lambda item: -item[1].of_spread)
         most = MOST_GROUPS // len(shown)

@@ -301,7 +301,9 @@ def _evenly_spaced(values: Array) -> bool:
 
 def as_date(day: float) -> str:
     """Return days since 1970-01-01 as a date."""
-    return str(np.datetime64(0, "D") + np.timedelta64(round(day), "D"))
+    farthest = 10**9  # days: beyond, a date says nothing
+    near = round(min(max(day, -farthest), farthest))
+    return str(np.datetime64(0, "D") + np.timedelta64(near, "D"))
 
 
 def example(cell: str, style: DateStyle) -> str:

@@ -85,9 +85,11 @@ class ColumnType:
             "category": f"category of {len(self.levels)}: {_shown(self.levels)}",
         }[self.kind]
         if self.indicator and self.kind == "category":
-            return f"{what}; missing is one more"
+            return f"{what}; missing counts as one more"
         if self.indicator:
-            return f"{what}; missing ones are {self._fill()}, and one more input says so"
+            return (
+                f"{what}; missing values are set to {self._fill()}, and one more input marks them"
+            )
         return what
 
     def _fill(self) -> str:
