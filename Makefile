@@ -32,14 +32,13 @@ check: $(READY)
 	@$(VENV)/bin/mypy
 
 # what depends on the kernel, once more on NumPy's
-IN_NUMPY := $(addprefix tests/,heart kernels objectives optimize rows bayes model pipeline estimators) \
-  tests/cli/test_commands.py
+IN_NUMPY := $(addprefix tests/,heart kernels objectives optimize rows bayes pipeline) \
+  $(addprefix tests/,estimators/test_warm_and_early.py estimators/test_callbacks.py cli/test_commands.py)
 
 test: check
 	@$(PYTHON) -m pytest -n 2
 	@CHAINRULE_KERNEL=reference $(PYTHON) -m pytest -n 2 $(IN_NUMPY) \
-	  --ignore tests/optimize/test_native.py --ignore tests/optimize/test_native_solvers.py \
-	  --ignore tests/estimators/test_battery.py --ignore tests/estimators/test_units.py
+	  --ignore tests/optimize/test_native.py --ignore tests/optimize/test_native_solvers.py
 
 # the peers; R's nnet comes from Debian (r-base-core, r-cran-nnet)
 bench: $(READY)

@@ -7,5 +7,6 @@ sensitivity     derivatives by inputs, average partial effects and their standar
 diagnostics     diagnostics of a fitted model in users' units: sensitivity, leverage, influence
 optimum         find the input for which the prediction is highest
 model_file      models as files: readable JSON, exact floats, a checksum over every byte
+report_file     the report in a model file, read strictly
 posterior_file  the posterior in a model file: large matrices as bytes, everything else as numbers
 """

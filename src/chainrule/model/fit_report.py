@@ -6,17 +6,14 @@ named by the terms of docs/glossary.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from chainrule._records import ABSENT, INLINED, Key, Positive, Share, from_json
+from chainrule._records import ABSENT, INLINED, Key, Positive, Share
 from chainrule._strict_json import list_of, number, one_of
 from chainrule.bayes.evidence import ENDS
 from chainrule.bayes.model_selection import ENDS as SIZES_ENDED
-from chainrule.heart.network import Network
 from chainrule.model.scores import Scores
-from chainrule.objectives.objective import decay_of
 from chainrule.optimize.certificate import SENTENCES as KINDS_OF_POINTS
 from chainrule.optimize.stopping import SENTENCES, Termination
 
@@ -53,7 +50,7 @@ class DataReport:
     baseline_cost: float
 
     def __post_init__(self) -> None:
-        _require(self.n_rows >= 1, "rows must be at least 1")
+        require(self.n_rows >= 1, "rows must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ class HistoryReport:
 
     def __post_init__(self) -> None:
         same = 1 <= len(self.cost) == len(self.max_gradient)
-        _require(same, "the history must have at least 1 row, the start, and all its columns")
+        require(same, "the history must have at least 1 row, the start, and all its columns")
 
 
 @dataclass(frozen=True)
@@ -167,7 +164,7 @@ class OptimizerReport:
     def __post_init__(self) -> None:
         one_of(self.termination.name, "termination", SENTENCES)
         enough = len(self.starts) >= 1 and self.n_agree <= len(self.starts)
-        _require(enough, "there must be at least 1 restart, and as many as agree")
+        require(enough, "there must be at least 1 restart, and as many as agree")
 
 
 @dataclass(frozen=True)
@@ -223,7 +220,7 @@ class EvidenceReport:
     def __post_init__(self) -> None:
         same = len({len(of) for of in (self.groups, self.alpha, self.gamma, self.n_weights)}) == 1
         enough = same and len(self.steps) >= 1
-        _require(enough, "the evidence needs a number of weights for each group, and a step")
+        require(enough, "the evidence needs a number of weights for each group, and a step")
         one_of(self.ended, "end of the evidence", ENDS)
 
 
@@ -239,7 +236,7 @@ class SizeReport:
 
     def __post_init__(self) -> None:
         height = self.log_evidence
-        _require(height is None or abs(height) < MOST_NATS, f"a log evidence of {height} is none")
+        require(height is None or abs(height) < MOST_NATS, f"a log evidence of {height} is none")
 
 
 @dataclass(frozen=True)
@@ -277,9 +274,9 @@ class SelectionReport:
     skip: Annotated[SkipReport | None, ABSENT] = None
 
     def __post_init__(self) -> None:
-        _require((self.sizes is None) == (self.growth is None), "sizes and growth go together")
+        require((self.sizes is None) == (self.growth is None), "sizes and growth go together")
         found = self.sizes is None or any(of.log_evidence is not None for of in self.sizes)
-        _require(found, "of the sizes, one needs a log evidence")
+        require(found, "of the sizes, one needs a log evidence")
 
 
 @dataclass(frozen=True)
@@ -457,49 +454,7 @@ class FitReport:
         return () if self.posterior is None else self.posterior.outliers
 
 
-def report_from(content: Any, net: Network) -> FitReport | None:
-    """Return the report of a fit from a model file, None of a model that was not fitted.
-
-    Raises
-    ------
-    ValueError
-        If it is not what `reporting` writes, or not of this network.
-    """
-    if content == {}:
-        return None
-    report = from_json(FitReport, content, "training")
-    p, K = net.n_parameters, net.layers[-1]
-    decay_of(net, report.plan.alpha)
-    signs, student, posterior = report.plan.signs, report.student, report.posterior
-    _require(signs is None or len(signs) == p, "there is a sign of -1, 0 or 1 for each weight")
-    if student is not None:
-        _require_numbers(student.scale, K, "scale")
-        _require_numbers(student.theta, p, "theta")
-    for row in () if posterior is None else posterior.influence.rows:
-        _require_numbers(row.target, K, "target of an influential row")
-        _require_numbers(row.without, K, "without of an influential row")
-    return report
-
-
-def _require_numbers(values: tuple[float, ...], n: int, what: str) -> None:
-    _require(len(values) == n, f"{what} has {len(values)} numbers, the layers need {n}")
-
-
-def require_names(
-    report: FitReport, targets: Sequence[str], inputs: Sequence[str], outputs: Sequence[str]
-) -> None:
-    """Raise ValueError unless a report has the targets, inputs and outputs of its model."""
-    known = report.posterior
-    scores = report.fitted if known is None else known.leave_one_out.scores
-    _require(not report.fitted or set(report.fitted) == set(targets), "scores are of other targets")
-    if known is None:
-        return
-    _require(set(scores) == set(targets), "scores are of other targets")
-    _require(set(known.sensitivity) == set(outputs), "relevance is of other outputs")
-    same = all(set(of) == set(inputs) for of in known.sensitivity.values())
-    _require(same, "relevance is of other inputs")
-
-
-def _require(holds: bool, message: str) -> None:
+def require(holds: bool, message: str) -> None:
+    """Raise ValueError with a message unless something holds."""
     if not holds:
         raise ValueError(message)

@@ -38,9 +38,9 @@ from chainrule._strict_json import (
 )
 from chainrule.heart.blocks import is_matrix, layer_of
 from chainrule.heart.network import MOST_LAYERS, Network
-from chainrule.model.fit_report import report_from, require_names
 from chainrule.model.model import Model
 from chainrule.model.posterior_file import posterior_as_dict, posterior_from
+from chainrule.model.report_file import report_from, require_names
 from chainrule.tables import targets
 from chainrule.tables.cells import Missing
 from chainrule.tables.dates import STYLES

@@ -317,17 +317,7 @@ def _one_by_one(task: _Task) -> Restarts:
             break
 
         try:
-            validation = task.options.validation
-            rows = None if validation is None else ValidationMonitor(validation)
-            theta = objective.admitted(task.starts.take(1)[0])
-            before = task.options.resume[r] if task.options.resume else None
-            if before is None:
-                fit = run_with_callback(
-                    objective, theta, task.chosen, task.remaining, _teller(task, r, rows)
-                )
-            else:
-                fit = _further(task, before, _teller(task, r, rows))
-            fit = fit if rows is None else rows.finish(fit, objective)
+            fit = _one(task, r)
         except KeyboardInterrupt:
             cut_short = Termination("interrupted", f"in start {r + 1}")
             break
@@ -368,6 +358,20 @@ def _one_by_one(task: _Task) -> Restarts:
         rest = resume[len(fits) :] if resume else [None] * (task.n - len(fits))
         kept_fits = (*fits, *rest)
     return Restarts(winner, runs, n_agree, cut_short, len(whole), kept_fits, ends)
+
+
+def _one(task: _Task, r: int) -> Fit:
+    """Return the fit from the next start, or from where an earlier one had stopped."""
+    validation, objective = task.options.validation, task.objective
+    rows = None if validation is None else ValidationMonitor(validation)
+    theta = objective.admitted(task.starts.take(1)[0])
+    before = task.options.resume[r] if task.options.resume else None
+    tell = _teller(task, r, rows)
+    if before is None:
+        fit = run_with_callback(objective, theta, task.chosen, task.remaining, tell)
+    else:
+        fit = _further(task, before, tell)
+    return fit if rows is None else rows.finish(fit, objective)
 
 
 def _teller(task: _Task, r: int, rows: ValidationMonitor | None) -> Callback:
