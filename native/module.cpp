@@ -357,6 +357,13 @@ NB_MODULE(_native, m) {
                  walk_alone(fits, [&] { step(fits.kernel, fits.problem, fits.runs[r], threads); });
              },
              "r"_a, "threads"_a)
+        .def("evaluations",
+             [](const Fits& fits) {
+                 require_idle(fits);
+                 std::ptrdiff_t total = 0;
+                 for (const Run& run : fits.runs) total += run.evaluations;
+                 return total;
+             })
         .def("points", &points)
         .def("states", &states)
         .def("point", [](const Fits& fits, std::size_t r) {

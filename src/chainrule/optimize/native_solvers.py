@@ -225,7 +225,7 @@ class Runs:
         self.objective.rows.count(evaluations)
 
     def _evaluations(self) -> int:
-        return int(self.fits.states()["evaluations"].sum())
+        return int(self.fits.evaluations())
 
     def _walked(self, pause: Callable[[], None] | None) -> Termination | None:
         began, threads, max_time = time.monotonic(), native.threads(), self.limits.max_time
