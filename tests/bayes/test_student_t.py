@@ -1,5 +1,7 @@
 """Noise with heavy tails: what is far off, by however much, leaves the fit where it was."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,19 @@ def test_a_first_fit_lets_rows_count_that_say_what_others_say():
     assert counts[5] < 1e-6
     assert counts[6] < 1e-6
     assert np.mean(np.delete(counts, [5, 6]) > 0.5) > 0.9
+
+
+@pytest.mark.filterwarnings("ignore:the target is far")
+def test_the_answer_is_not_that_of_the_outliers():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 2))
+    y = X[:, 0] + 0.2 * rng.standard_normal(80)
+    y[[3, 40]] += [40.0, -60.0]
+    options = {"hidden_layer_sizes": (2,), "n_restarts": 2, "alpha": 1.0}
+    robust = NetworkRegressor(noise="student", **options).fit(X, y).summary()
+    assert float(re.search(r"to within ±(\S+) for half of the rows", robust)[1]) < 0.3
+    plain = NetworkRegressor(**options).fit(X, y).summary()
+    assert "row 41 is an outlier" in plain.replace("\n", " ")
 
 
 def test_a_perfect_fit_has_a_scale():

@@ -345,7 +345,7 @@ def test_a_fit_like_another_is_the_same_to_the_last_bit(run, scores, tmp_path):
     assert again.read_bytes() == first.read_bytes()
     assert run("fit", scores, "--like", first, "--seed", 4, "--out", other).code == 0
     plan = run("show", other, "--plan").out
-    assert "2 hidden units, as asked" in plan
+    assert "2 hidden units, as asked or by default" in plan
     assert "penalty      by rule" in plan
     assert "starts       2, seed 4" in plan
     assert run("fit", scores, "--out", other).code == 2  # nobody says what to predict

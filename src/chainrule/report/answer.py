@@ -35,6 +35,11 @@ def answer(model: Model) -> str:
     parts = list(_predictions(scores, rows, robust))
     if n < FEW_ROWS:
         parts.append(f"{n} rows are too few to say how well it predicts others")
+    if report.outliers and report.student is None:
+        worst = report.outliers[0]
+        parts.append(
+            f"row {worst.row} is an outlier ({worst.off:.3g} standard deviations): check it"
+        )
     parts += _fit(report)
     if known is not None and n >= FEW_ROWS and any(map(_says_something, scores.values())):
         parts += _importance(model, known.sensitivity)
@@ -51,12 +56,12 @@ def _says_something(of: NumberScores | ClassScores) -> bool:
 def _predictions(scores: Scores, rows: str, robust: dict[str, float] | None) -> Iterator[str]:
     for k, (name, of) in enumerate(list(scores.items())[:MOST_TARGETS]):
         verb = "Predicts" if k == 0 else "predicts"
-        where = f" {rows}" if k == 0 else ""
+        where, unseen = (f" {rows}", " it has not seen") if k == 0 else ("", "")
         if not isinstance(of, NumberScores):
             always = f"always guessing the commonest class: {of.accuracy_of_constant:.0%}"
             yield f"{verb} {cut(name)} correctly in {of.accuracy:.0%} of cases{where} ({always})"
         elif robust is not None:  # outliers are part of the noise, and of rmse nearly all
-            yield f"{verb} half of {cut(name)}{where} to ±{robust[name]:.2g}"
+            yield f"{verb} {cut(name)} to within ±{robust[name]:.2g} for half of the rows{unseen}"
         elif of.r2 > 0.0:
             yield f"{verb} {cut(name)} to about ±{of.rmse:.2g}{where} (R² {of.r2:.2f})"
         else:

@@ -50,7 +50,7 @@ def _network(model: Model, report: FitReport) -> str:
     shown = f"{', '.join(map(str, hidden)) or 'no'} hidden units"
     tried = report.selection.sizes
     if tried is None:
-        return f"{shown}, as asked"
+        return f"{shown}, as asked or by default"
     sizes = ", ".join(str(size) for size in sorted(of.hidden for of in tried))
     return f"{shown}: the fewest within {NATS:g} nats of the highest evidence of {sizes}"
 
@@ -60,7 +60,7 @@ def _penalty(report: FitReport) -> str:
         return f"by the evidence, one precision for each of {len(report.evidence.groups)} groups"
     if report.plan.alpha_reason is not None:
         return f"by rule: {report.plan.alpha_reason}"
-    return "as asked"
+    return "as given"
 
 
 def _noise(model: Model, report: FitReport) -> str:
