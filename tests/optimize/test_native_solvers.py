@@ -194,20 +194,17 @@ def test_the_native_core_takes_nothing_that_does_not_fit():
 
 def test_fits_walk_on_one_thread_of_python_at_a_time():
     objective, theta = problem("numbers", 1)
-    rules = limits(1e-16, 10**6, None)
-    runs = native_solvers.Runs(objective, np.tile(theta, (50, 1)), rules, LevenbergMarquardt())
-    refused = []
-
-    def walk():
+    rules = limits(1e-9, 100, None)
+    starts = np.tile(theta, (300, 1))  # enough that somebody can look while they walk
+    runs = native_solvers.Runs(objective, starts, rules, LevenbergMarquardt())
+    thread, refused = threading.Thread(target=lambda: runs.fits.advance(30.0, 1)), []
+    thread.start()
+    while thread.is_alive():
         try:
-            for _ in range(20):
-                runs.fits.advance(0.02, 1)
+            runs.fits.states()
         except ValueError as error:
             refused.append(str(error))
-
-    threads = [threading.Thread(target=walk) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+            time.sleep(0.001)
+    assert refused
     assert all("walking on another thread" in text for text in refused)
+    assert runs.fits.unfinished() == 0

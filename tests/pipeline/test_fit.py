@@ -639,6 +639,23 @@ def test_noise_that_varies_symmetrically_is_found():
     assert sum(found) >= 4
 
 
+def test_whether_noise_varies_is_asked_of_squares_too():
+    def said(size):
+        found = []
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            X = rng.uniform(-2, 2, (200, 2))
+            errors = size(X) * rng.standard_normal(200)
+            rows = Objective(Network([2, 1]), X, errors[:, None]).rows
+            squares = errors**2 / np.mean(errors**2)
+            found.append(varying_noise._varies(rows, squares, np.ones(200)))
+        return np.mean(found)
+
+    assert said(lambda X: np.ones(len(X))) < 0.1  # one in a hundred by chance
+    assert said(lambda X: 0.2 + np.abs(X[:, 0])) > 0.9
+    assert said(lambda X: np.exp(0.5 * X[:, 1])) > 0.9
+
+
 @pytest.mark.in_c
 def test_the_coverage_is_that_of_the_deviations_that_are_reported(rng):
     X = rng.standard_normal((30, 8))

@@ -347,7 +347,7 @@ class NetworkEstimator(
         if self.warm_start:
             raise ConfigurationError(
                 "early_stopping and warm_start do not go together: with the one training ends by "
-                "itself, with the other it is taken up again"
+                "itself, with the other it is resumed"
             )
         fraction: Any = self.validation_fraction
         if not (isinstance(fraction, float) and 0.0 < fraction < 1.0):

@@ -28,7 +28,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass
 class Checkpoint:
-    """A file that training can be taken up from.
+    """A file from which training can resume.
 
     Parameters
     ----------

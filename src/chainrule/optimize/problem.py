@@ -46,6 +46,6 @@ class Optimizer(Protocol):
     def run(self, problem: Problem, theta: Array) -> Any:
         """Minimize until a rule says stop or nothing lower is found.
 
-        An optimizer that can be taken up where it stopped returns what it has learned, its
+        An optimizer that can resume where it stopped returns what it has learned, its
         point among it, and accepts that as a third argument, `memory`.
         """

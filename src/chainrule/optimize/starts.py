@@ -52,7 +52,7 @@ class Restarts:
     n_ended : int
         How many starts had come to an end of their own by then.
     fits : tuple of Fit or None
-        All of them, None for one that failed, where they are to be taken up later.
+        All of them, None for one that failed, where they may be resumed later.
     theta : ndarray (starts, p)
         Where each ended.
     from_search : bool

@@ -53,7 +53,7 @@ def report_of(task: Task, restarts: Restarts, seed: int, numbers: NDArray[np.int
 
     Parameters
     ----------
-    task : Penalized
+    task : Task
     restarts : Restarts
     seed : int
     numbers : ndarray of int (n,)
@@ -89,9 +89,9 @@ def posterior_report(
 
     Parameters
     ----------
-    task : Penalized
+    task : Task
     model : Model
-    belief : Belief
+    belief : FittedPosterior
     data : Rows
         In users' units.
     numbers, seed

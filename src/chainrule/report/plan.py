@@ -68,7 +68,8 @@ def _noise(model: Model, report: FitReport) -> str:
         return f"Student-t, as asked; ν = {report.student.degrees:.3g} by maximum likelihood"
     noise = None if model.posterior is None else model.posterior.noise
     if noise is None:
-        return "that of the loss"
+        squared = model.network.loss == "squared"
+        return "not known, as there is no posterior" if squared else "that of the loss"
     if noise.precision:
         return "differs from row to row: the evidence for that is higher"
     return "the same for all rows"
