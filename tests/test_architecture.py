@@ -15,7 +15,7 @@ SOURCE = Path(chainrule.__file__).parent
 # from the ground up; a module may import from its own ring and from those before it
 RINGS = [
     ["_errors"],
-    ["_blas", "_contracts", "_files", "_interrupts", "_json", "_printable", "_strict_json"],
+    ["_blas", "_cancellation", "_contracts", "_files", "_json", "_printable", "_strict_json"],
     ["_records"],
     ["heart"],
     ["rows"],

@@ -1,7 +1,9 @@
 """Whole fits in one line: what is asked of them is sorted into data, settings and control."""
 
+import signal
 from dataclasses import fields
 
+from chainrule._cancellation import Cancellation
 from chainrule.optimize.multistart import StartOptions
 from chainrule.optimize.multistart import minimize_from_starts as _minimize
 from chainrule.pipeline import fit
@@ -22,4 +24,11 @@ def train(X, Y, network, **options):
 
 def minimize_from_starts(objective, n_restarts, seed, **options):
     """Minimize from starts."""
-    return _minimize(objective, n_restarts, seed, StartOptions(**options))
+    watched = Cancellation(options.pop("max_time", None), options.pop("progress", None))
+    with watched.listening():
+        return _minimize(objective, n_restarts, seed, StartOptions(cancellation=watched, **options))
+
+
+def press_ctrl_c():
+    """Interrupt this process, as Ctrl-C does."""
+    signal.raise_signal(signal.SIGINT)

@@ -1,16 +1,17 @@
 """The penalty by rule: against least squares, by position of the layer, in any unit."""
 
-from dataclasses import replace
+import time
 
 import numpy as np
 import pytest
 
 from chainrule import Network, Objective
+from chainrule._cancellation import Cancellation
 from chainrule.bayes import default_alpha
 from chainrule.bayes.default_alpha import alpha_by_rule, row_weight_unit_of
 from chainrule.optimize.multistart import minimize_from_starts
 from chainrule.optimize.steps import Normal
-from chainrule.optimize.stopping import Termination
+from trainings import press_ctrl_c
 
 RNG = np.random.default_rng(5)
 
@@ -98,19 +99,16 @@ def test_weights_that_are_not_learned_use_nothing_up():
 
 
 def test_control_c_while_the_noise_is_looked_for_is_heard(monkeypatch):
-    interrupted = Termination("interrupted", "iteration 3")
-    o = problem()
-    monkeypatch.setattr(
-        default_alpha,
-        "minimize_from_starts",
-        lambda *a, **k: replace(
-            (found := minimize_from_starts(*a, **k)),
-            best=replace(found.best, termination=interrupted),
-        ),
-    )
-    with pytest.raises(KeyboardInterrupt):
-        alpha_by_rule(o, 0)
+    def struck(*arguments):
+        press_ctrl_c()
+        return minimize_from_starts(*arguments)
+
+    monkeypatch.setattr(default_alpha, "minimize_from_starts", struck)
+    cancellation = Cancellation()
+    with pytest.raises(KeyboardInterrupt), cancellation.listening():
+        alpha_by_rule(problem(), 0, 1.0, cancellation)
 
 
 def test_no_time_for_the_noise():
-    assert alpha_by_rule(problem(), 0, max_time=0.0)[2].startswith("noise taken as")
+    over = Cancellation(1.0, began=time.monotonic() - 2.0)
+    assert alpha_by_rule(problem(), 0, 1.0, over)[2].startswith("noise taken as")

@@ -17,6 +17,7 @@ import pytest
 import chainrule._files as files
 from chainrule import load_model
 from chainrule.optimize import checkpoint, multistart
+from trainings import press_ctrl_c
 
 ROWS = "a,b,y\n" + "".join(
     f"{i % 7},{i % 5},{i % 7 * 0.5 + (i * 3) % 11 * 0.1:.2f}\n" for i in range(40)
@@ -95,10 +96,11 @@ def test_a_file_of_somebody_else_is_not_replaced(run, trained, folder, tmp_path)
 
 
 def test_ctrl_c_while_a_model_is_written_waits(run, folder, tmp_path, monkeypatch):
-    real, out = files.os.fsync, tmp_path / "m.json"
+    real, out, times = files.os.fsync, tmp_path / "m.json", iter((True,))
 
     def pressed(handle):
-        os.kill(os.getpid(), signal.SIGINT)
+        if next(times, False):
+            press_ctrl_c()
         real(handle)
 
     monkeypatch.setattr(files.os, "fsync", pressed)
@@ -195,7 +197,7 @@ def test_a_resumed_fit_has_the_bits_of_one_that_was_never_stopped(
         nonlocal made
         made += 1
         if made == 3:
-            raise KeyboardInterrupt
+            press_ctrl_c()
         return real(*arguments, **more)
 
     monkeypatch.setattr(multistart, "run_with_callback", stopped)

@@ -13,11 +13,11 @@ from chainrule import (
     Network,
     TrainingError,
 )
+from chainrule._cancellation import Cancellation
 from chainrule.optimize.multistart import _best
 from chainrule.optimize.scipy_ import BFGS
 from chainrule.optimize.starts import agreement
-from chainrule.optimize.stopping import Termination
-from trainings import train
+from trainings import press_ctrl_c, train
 
 HOURS = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])
 SCORES = np.array([[75.0], [82.0], [93.0]])
@@ -113,10 +113,6 @@ class OneByOne(BFGS):
             super().run(problem, theta)
 
 
-def interrupt():
-    raise KeyboardInterrupt
-
-
 XY_NAMES = {"input_names": ("a", "b"), "target_names": ("y",)}
 
 
@@ -135,15 +131,18 @@ def test_if_all_starts_fail_so_does_the_fit(noisy_rows):
 def test_of_costs_that_agree_the_first_that_converged_is_best():
     names = np.array(["max_iter", "converged", "converged", "saddle"], dtype=object)
     failure = TrainingError("none")
-    task = SimpleNamespace(agreeing_with=lambda lowest: lowest + 1e-6)
+    cancellation = Cancellation()
+    task = SimpleNamespace(agreeing_with=lambda lowest: lowest + 1e-6, cancellation=cancellation)
     costs = np.array([1 - 1e-9, 1.0, 1 - 1e-8, 0.999999999])
-    assert _best(task, costs, names, failure, None) == (1, 2)
-    assert _best(task, np.array([1.0, 2.0, 0.5, np.nan]), names, failure, None) == (2, 1)
-    assert _best(task, np.array([0.1, 2.0, 0.5, np.nan]), names, failure, None) == (0, 0)
+    assert _best(task, costs, names, failure) == (1, 2)
+    assert _best(task, np.array([1.0, 2.0, 0.5, np.nan]), names, failure) == (2, 1)
+    assert _best(task, np.array([0.1, 2.0, 0.5, np.nan]), names, failure) == (0, 0)
     with pytest.raises(TrainingError, match="none"):
-        _best(task, np.full(4, np.nan), names, failure, None)
-    with pytest.raises(KeyboardInterrupt):
-        _best(task, np.full(4, np.nan), names, failure, Termination("interrupted", ""))
+        _best(task, np.full(4, np.nan), names, failure)
+    cancellation.interrupt()
+    with pytest.raises(TrainingError) as error:
+        _best(task, np.full(4, np.nan), names, failure)
+    assert error.value.reason == "interrupted"
     assert agreement(2, 4) == "2 of 4 starts agree on the lowest cost"
     assert "only 1 of 9 starts" in agreement(1, 9)
 
@@ -202,8 +201,9 @@ def test_one_deadline_for_a_million_million_starts(noisy_rows, method):
 
 def test_what_interrupts_a_start_ends_all(noisy_rows):
     net = Network([2, 3, 1])
-    trained = train(*noisy_rows, net, method=OneByOne(1, interrupt), n_restarts=10**12, **XY_NAMES)
-    assert len(trained.restarts.runs) == 1
+    method = OneByOne(1, press_ctrl_c)
+    trained = train(*noisy_rows, net, method=method, n_restarts=10**12, **XY_NAMES)
+    assert [run.termination for run in trained.restarts.runs] == ["converged", "failed"]
     assert trained.restarts.cut_short.name == "interrupted"
     with pytest.raises(KeyboardInterrupt):  # before any fit is there
-        train(*noisy_rows, net, method=OneByOne(0, interrupt), n_restarts=5, **XY_NAMES)
+        train(*noisy_rows, net, method=OneByOne(0, press_ctrl_c), n_restarts=5, **XY_NAMES)

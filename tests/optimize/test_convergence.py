@@ -1,12 +1,14 @@
 """Honesty: what must never be called converged, and each stop reached by its own case."""
 
 import contextlib
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from chainrule import Network, Objective, TrainingError, minimize
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Evaluation
 from chainrule.heart.seed_protocol import seed_objective
 from chainrule.optimize import convergence
@@ -15,11 +17,11 @@ from chainrule.optimize.convergence import nothing_to_gain, objection
 from chainrule.optimize.descent import GradientDescent
 from chainrule.optimize.stopping import (
     SENTENCES,
+    Cancelled,
     GradientTest,
     IterationLimit,
     State,
     Termination,
-    TimeLimit,
     relative_gradient,
 )
 from students import Student, squash
@@ -380,8 +382,11 @@ def test_gradient_test():
 def test_limits():
     assert IterationLimit(4)(state()) is None
     assert IterationLimit(3)(state()).name == "max_iter"
-    assert TimeLimit(2.5)(state()) is None
-    assert TimeLimit(2.0)(state()).inequality == "2.00 s >= 2 s"
+    assert Cancelled(Cancellation(60.0))(state()) is None
+    over = Cancellation(2.0, began=time.monotonic() - 2.5)
+    assert Cancelled(over)(state()).inequality == "2.50 s >= 2 s"
+    over.interrupt()
+    assert Cancelled(over)(state()) == Termination("interrupted", "iteration 3")
 
 
 class _Bowl:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from chainrule import DataError, Network, Objective
+from chainrule._cancellation import Cancellation
 from chainrule.kernels import native
 from chainrule.optimize import minimize as module
 from chainrule.optimize import native_solvers
@@ -125,9 +126,8 @@ def test_a_callback_sees_every_iteration_and_ends_the_run(method):
 def test_limits_of_time_and_interrupts_end_a_run_with_a_callback():
     objective, theta = problem("numbers", 0)
     chosen = choose("lm", objective, len(theta))
-    fit = module.run_with_callback(
-        objective, theta, chosen, limits(1e-15, None, 0.03), lambda *_: time.sleep(0.02)
-    )
+    soon = limits(1e-15, None, Cancellation(0.03))
+    fit = module.run_with_callback(objective, theta, chosen, soon, lambda *_: time.sleep(0.02))
     assert fit.termination.name == "time_limit"
 
     def interrupt(_, row):

@@ -27,16 +27,17 @@ learned; they are taken to be almost free of it, so that the network passes thro
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from scipy import linalg
 
+from chainrule._cancellation import INTERRUPTED, TIME_LIMIT, Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.objectives.objective import Objective
-from chainrule.optimize.minimize import minimize
+from chainrule.optimize.methods import choose
+from chainrule.optimize.minimize import run_with_callback
 from chainrule.optimize.multistart import StartOptions, minimize_from_starts
+from chainrule.optimize.stopping import limits
 
 FEW_ROWS = 50
 NOISE_OF_FEW = 1e-4  # of the variance of the target
@@ -57,7 +58,10 @@ def row_weight_unit_of(w: Array) -> float:
 
 
 def alpha_by_rule(
-    objective: Objective, seed: int, row_weight_unit: float = 1.0, max_time: float | None = None
+    objective: Objective,
+    seed: int,
+    row_weight_unit: float = 1.0,
+    cancellation: Cancellation | None = None,
 ) -> tuple[tuple[float, ...], float | None, str]:
     """Return α for each layer of weights, the variance of the noise, and the reason in words.
 
@@ -71,22 +75,23 @@ def alpha_by_rule(
         Of the starts from which the noise is found.
     row_weight_unit : float
         The weight that counts as one row: see `row_weight_unit_of`.
-    max_time : float, optional
-        Seconds after which the noise is taken as what is known of it.
+    cancellation : Cancellation, optional
+        After its time the noise is taken as what is known of it.
 
     Raises
     ------
-    KeyboardInterrupt
-        At Ctrl-C: there is nothing yet that could be kept.
+    TrainingError
+        If it was interrupted: there is nothing yet that could be kept.
     """
-    until = np.inf if max_time is None else time.monotonic() + max_time
     now = objective.with_weights(objective.w / row_weight_unit).with_alpha(0.0)
-    noise, reason = _noise_by_rule(now, seed, until)
+    noise, reason = _noise_by_rule(now, seed, cancellation or Cancellation())
     alpha = tuple(row_weight_unit * a for a in _alpha(now, 1.0 if noise is None else noise))
     return alpha, None if noise is None else noise * _variance(now), reason
 
 
-def _noise_by_rule(objective: Objective, seed: int, until: float) -> tuple[float | None, str]:
+def _noise_by_rule(
+    objective: Objective, seed: int, cancellation: Cancellation
+) -> tuple[float | None, str]:
     """Return the variance of the noise as a share of that of the targets, and the reason."""
     net = objective.net
     if net.pair.loss in ("cross_entropy", "poisson"):
@@ -94,7 +99,7 @@ def _noise_by_rule(objective: Objective, seed: int, until: float) -> tuple[float
     if float(objective.w.sum()) < FEW_ROWS:
         return NOISE_OF_FEW, f"fewer than {FEW_ROWS} rows: taken as free of noise"
     known = net.pair.loss == "squared" and net.n_parameters <= MOST_WEIGHTS
-    noise = _noise(objective, seed, until) if known else None
+    noise = _noise(objective, seed, cancellation) if known else None
     if noise is None:
         return NOISE_IF_UNKNOWN, f"noise taken as {NOISE_IF_UNKNOWN:.0%} of the variance"
     return noise, f"noise found to be {noise:.2g} of the variance"
@@ -127,27 +132,29 @@ def _numbers(objective: Objective) -> float:
     return float(objective.w.sum()) * objective.net.layers[-1]
 
 
-def _noise(objective: Objective, seed: int, until: float) -> float | None:
+def _noise(objective: Objective, seed: int, cancellation: Cancellation) -> float | None:
     """Return the variance of the noise as a share of that of the targets, or None."""
     noise, theta = NOISE_IF_UNKNOWN, None
     free, numbers = objective.with_alpha(0.0), _numbers(objective)
     for _ in range(ROUNDS):
         now = objective.with_alpha(_alpha(objective, noise))
-        left = until - time.monotonic()
-        if left <= 0.0:
+        if cancellation.reason == TIME_LIMIT:
             return None if theta is None else noise
-        max_time = left if np.isfinite(left) else None
         try:
             if theta is None:
-                options = StartOptions(tol=ROUGH, max_time=max_time)
-                fit = minimize_from_starts(now, STARTS, seed, options).best
+                options = StartOptions(tol=ROUGH, cancellation=cancellation)
+                theta = minimize_from_starts(now, STARTS, seed, options).best.theta
             else:
-                fit = minimize(now, theta, tol=ROUGH, max_time=max_time)
+                chosen, rules = choose("auto", now, len(theta)), limits(ROUGH, None, cancellation)
+                theta = run_with_callback(now, theta, chosen, rules).theta
         except TrainingError:
-            return None if theta is None else noise  # nothing lower: this is where it stays
-        if fit.termination.name == "interrupted":
-            raise KeyboardInterrupt
-        theta = fit.theta
+            if not cancellation.interrupted:
+                return None if theta is None else noise  # nothing lower: this is where it stays
+        if cancellation.interrupted:
+            error = TrainingError("it was interrupted before the noise was known")
+            error.reason = INTERRUPTED
+            raise error
+        assert theta is not None
         J, _, H = free.evaluate(theta, 2)
         learned = ~now.is_held(theta)
         used = _used_up(H[np.ix_(learned, learned)], now.decay[learned])

@@ -8,15 +8,14 @@ of the posterior.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from threading import Event
 
 import numpy as np
 from scipy import linalg
 
 from chainrule._blas import one_thread
+from chainrule._cancellation import INTERRUPTED, Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes.evidence import (
@@ -47,7 +46,6 @@ ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000
 PERCENT = 0.01
 ROUGHLY = 1e-3  # nats for each weight: enough for a fit without some of the rows
 EVIDENCE, RULE = "evidence", "rule"  # of alpha: by what it is found
-INTERRUPTED = "interrupted"
 # ln α above the usual one, and the share of the variance that is taken for noise: where weights are
 # many the evidence has many maxima, and where the search begins decides which of them is found
 LEVELS = ((1.0, 0.3), (2.0, 0.5))
@@ -125,16 +123,13 @@ class SearchOptions:
         Of the starts, as `minimize_from_starts` takes it.
     n_rows : int, optional
         On about how many rows, if there are more; as many as `rows_enough` says if left out.
-    max_time : float, optional
-        Seconds after which what has been found is taken.
-    progress : callable, optional
-        Called now and then with a line of text.
+    cancellation : Cancellation
+        When it ends the search, what has been found is taken.
     """
 
     scheme: str = "auto"
     n_rows: int | None = None
-    max_time: float | None = None
-    progress: Callable[[str], None] | None = None
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
 
 def estimate_hyperparameters(
@@ -164,9 +159,7 @@ def estimate_hyperparameters(
     Raises
     ------
     TrainingError
-        If it was not found from any start.
-    KeyboardInterrupt
-        At a Ctrl-C before anything was found; later it ends the search, and what was found is kept.
+        If it was not found from any start, or interrupted before that.
     """
     options = options or SearchOptions()
     enough = rows_enough(objective.net) if options.n_rows is None else options.n_rows
@@ -174,16 +167,16 @@ def estimate_hyperparameters(
     with one_thread():
         search = _Search.of(sample, priors, seed, options, smaller)
         points = search.points()
-        if not points and search.interrupted.is_set():
-            raise KeyboardInterrupt
         if not points:
-            raise TrainingError(
+            error = TrainingError(
                 "the evidence was not found: the curvature of the cost is not positive at any "
                 'minimum; give alpha as a number, or "rule"'
             )
+            error.reason = INTERRUPTED if options.cancellation.interrupted else ""
+            raise error
         found = search.maximized(points)
     best = _rounded(_best(found))
-    if search.interrupted.is_set():
+    if options.cancellation.interrupted:
         best = replace(best, ended=INTERRUPTED)
     noisy = objective.net.loss == "squared"
     return EvidenceResult(priors, best, row_weight_unit, len(found), len(sample.w), noisy)
@@ -198,9 +191,6 @@ class _Search:
     levels: Sequence[tuple[float, float]]
     nested: Sequence[tuple[Array, Array]]
     costly: bool
-    until: float
-    progress: Callable[[str], None] | None
-    interrupted: Event = field(default_factory=Event)
 
     @classmethod
     def of(
@@ -211,49 +201,43 @@ class _Search:
         options: SearchOptions,
         smaller: Sequence[tuple[Array, Array]],
     ) -> _Search:
-        until = np.inf if options.max_time is None else time.monotonic() + options.max_time
         p, K = sample.net.n_parameters, sample.net.layers[-1]
         costly = len(sample.w) * K * p * p > COSTLY
         scheme = Starts(sample.net, seed, options.scheme)
         starts = sample.admitted(scheme.take(1 if costly else BEGINNINGS))
-        problem, many = EvidenceProblem(sample, priors, until), weights_are_many(sample)
+        problem = EvidenceProblem(sample, priors, options.cancellation)
+        many = weights_are_many(sample)
         linear = linear_start(problem) if many else None
         nested = [*smaller, *([] if linear is None else [linear])]
         levels = LEVELS if many else ()
-        return cls(problem, starts, levels, nested, costly, until, options.progress)
-
-    def halt(self) -> str | None:
-        """Return why the search has to end, if it has to."""
-        if self.interrupted.is_set():
-            return INTERRUPTED
-        return "time_limit" if time.monotonic() > self.until else None
+        return cls(problem, starts, levels, nested, costly)
 
     def points(self) -> list[Point]:
         """Return the points from which the evidence is maximized, the distinct ones of starts."""
         n_starts = len(self.starts)
         n = n_starts + len(self.levels) + len(self.nested)
-        found = in_parallel(self._point, n, self.interrupted)
+        found = in_parallel(self._point, n)
         points = [of for of in found[n_starts:] if of is not None]
         points += _distinct(found[:n_starts])[:CLIMBS]
         return _distinct(points)[:1] if self.costly else points
 
     def maximized(self, points: Sequence[Point]) -> list[Evidence]:
         """Return where the evidence is highest near each point."""
+        cancellation = self.problem.cancellation
 
         def maximize(r: int) -> Evidence:
             def monitor(step: Step) -> None:
-                if self.progress is not None:
-                    found = f"log evidence {step.log_evidence:.6g} nats, γ = {step.n_effective:.1f}"
-                    self.progress(f"priors, start {r + 1} of {len(points)}: {found}")
+                found = f"log evidence {step.log_evidence:.6g} nats, γ = {step.n_effective:.1f}"
+                cancellation.tell(f"priors, start {r + 1} of {len(points)}: {found}")
 
-            return maximize_evidence(points[r], monitor=monitor, halt=self.halt)
+            return maximize_evidence(points[r], monitor=monitor, cancellation=cancellation)
 
-        return in_parallel(maximize, len(points), self.interrupted)
+        return in_parallel(maximize, len(points))
 
     def _point(self, r: int) -> Point | None:
         n, problem = len(self.starts), self.problem
         try:
-            if self.halt() and r:
+            if problem.cancellation.reason and r:
                 return None
             if r < n:
                 return problem.beginning(self.starts[r])
@@ -272,7 +256,7 @@ def reestimate_hyperparameters(
     *,
     scheme: str = "auto",
     anew: bool = False,
-    until: float = np.inf,
+    cancellation: Cancellation | None = None,
 ) -> EvidenceResult:
     """Return the penalty for which the evidence of fewer rows is highest.
 
@@ -292,15 +276,17 @@ def reestimate_hyperparameters(
     anew : bool
         Whether the search begins not only where all rows have ended, but also at the usual α and β,
         and above them.
-    until : float
-        By the monotonic clock, when the search ends where it is.
+    cancellation : Cancellation, optional
+        When it ends the search, that is where it is.
 
     Raises
     ------
     TrainingError
         If it was not found.
     """
-    problem = EvidenceProblem(_in_rows(objective, found.row_weight_unit), found.priors, until)
+    cancellation = cancellation or Cancellation()
+    rows = _in_rows(objective, found.row_weight_unit)
+    problem = EvidenceProblem(rows, found.priors, cancellation)
     start = objective.admitted(Starts(objective.net, seed, scheme).take(1))[0]
     best = found.best
     logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
@@ -309,20 +295,18 @@ def reestimate_hyperparameters(
         mean = np.average(logs[into], weights=best.laplace.gamma[into].clip(LEAST_GAMMA))
         logs[into] = np.round(mean, 1)  # rounding errors are forgotten
     begin: list[Callable[[], Point]] = [lambda: problem.among(logs, start)]
-    if anew:
-        begin += [
+    if anew:  # first what has seen no other row: of two as good the first is taken
+        begin = [
             lambda: problem.above(objective.admitted(SMALLER * start), *LEVELS[0]),
             lambda: problem.beginning(start),
+            *begin,
         ]
-
-    def halt() -> str | None:
-        return "time_limit" if time.monotonic() > until else None
 
     ends: list[Evidence] = []
     failure: TrainingError | None = None
     for point in begin:
         try:
-            ends.append(maximize_evidence(point(), halt=halt, nats=ROUGHLY))
+            ends.append(maximize_evidence(point(), cancellation=cancellation, nats=ROUGHLY))
         except TrainingError as error:
             failure = error
     if not ends:

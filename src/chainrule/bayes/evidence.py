@@ -10,14 +10,14 @@ the variance, to within a factor of e³. Few rows say little more than that; man
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from scipy import linalg
 
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes.default_alpha import LEAST_SHARE, NOISE_IF_UNKNOWN, SAME
@@ -37,7 +37,6 @@ TOLERANCE = 1e-9  # of the minima on the way, and for how long they are looked f
 MOST_ITERATIONS = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
 NEWTON_STEPS, SETTLED = 10, 1e-9  # nats that another step would gain
 ROUNDS = 20  # until the noise stays the same
-LEAST_TIME = 1e-3  # seconds
 
 NATS, STEPS = 1e-6, 2  # converged when so many steps in a row gain less, for each weight determined
 MOST_STEPS = 100
@@ -53,7 +52,6 @@ ENDS = {
     "interrupted": "interrupted",
 }
 
-Halt = Callable[[], str | None]
 Monitor = Callable[["Step"], None]
 
 
@@ -120,7 +118,7 @@ def maximize_evidence(
     at: Point,
     *,
     monitor: Monitor | None = None,
-    halt: Halt | None = None,
+    cancellation: Cancellation | None = None,
     nats: float | None = None,
 ) -> Evidence:
     """Maximize the evidence from a point.
@@ -130,12 +128,12 @@ def maximize_evidence(
     at : Point
     monitor : callable, optional
         Called as ``monitor(step)`` after every step.
-    halt : callable, optional
-        Asked before every step; what it returns is why it ends there.
+    cancellation : Cancellation, optional
+        Asked before every step.
     nats : float, optional
         For each weight that the data determine, what is not worth another step.
     """
-    climb = _Ascent(at, monitor, halt, nats)
+    climb = _Ascent(at, monitor, cancellation or Cancellation(), nats)
     ended = climb.run()
     best, priors = climb.at, at.problem.priors
     alpha, beta = at.problem.split(best.logs)
@@ -189,13 +187,13 @@ class EvidenceProblem:
     ----------
     objective : Objective
     priors : Priors
-    until : float
-        By the monotonic clock, when no minimum is looked for any longer.
+    cancellation : Cancellation
+        When no minimum is looked for any longer.
     """
 
     objective: Objective
     priors: Priors
-    until: float = np.inf
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
     @property
     def noisy(self) -> bool:
@@ -237,10 +235,8 @@ class EvidenceProblem:
         now, beta = self._now(logs)
         chosen = choose("lm" if self.noisy else "auto", now, len(near))
         in_nats = 2.0 * beta * now.scale / self.n_numbers if self.noisy else 1.0
-        left = None
-        if np.isfinite(self.until):
-            left = max(self.until - time.monotonic(), LEAST_TIME)
-        rules = limits(TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name], left)
+        tol, most = TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name]
+        rules = limits(tol, most, self.cancellation)
         end = descended(now, near, chosen, rules)
         # of classes rounding errors would decide where it leads, and so which evidence is found
         end = leave_saddles(now, end, chosen, rules) if self.noisy else end
@@ -333,7 +329,7 @@ class _Ascent:
 
     at: Point
     monitor: Monitor | None
-    halt: Halt | None
+    cancellation: Cancellation
     nats: float | None
     n: int = 0
 
@@ -349,7 +345,7 @@ class _Ascent:
             promised = 0.5 * float(self.at.slope @ direction)
             if promised < little(self.at.laplace, self.nats) or np.abs(direction).max() < GRID:
                 return "converged"
-            if self.halt is not None and (why := self.halt()):
+            if (why := self.cancellation.reason) is not None:
                 return why
             trials, there = self._higher(direction, promised, jump=not again)
             if there is None:

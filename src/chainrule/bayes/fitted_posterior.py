@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize
 
+from chainrule._cancellation import INTERRUPTED, TIME_LIMIT, Cancellation
 from chainrule._contracts import Array
 from chainrule.bayes import empirical_bayes
 from chainrule.bayes.calibration import FURTHEST, PRIOR_SD, calibrated, variance_of_t
@@ -17,7 +17,7 @@ from chainrule.bayes.fold_refits import (
     BEARABLE,
     LESS_OF_CLASSES,
     FoldRefits,
-    Refitting,
+    Refit,
     gamma_per_target,
     refit_folds,
 )
@@ -37,6 +37,10 @@ from chainrule.heart.network import Network
 from chainrule.objectives.objective import Objective
 
 NOISE = ("varying", "constant", STUDENT)
+WHY_NO_REFITS: dict[str | None, str] = {
+    TIME_LIMIT: "there was no time to refit each fold",
+    INTERRUPTED: "it was interrupted before each fold was refitted",
+}
 ROUGHLY = 0.05  # of ln s, better than it is known: rounding errors on the way are forgotten
 
 
@@ -134,7 +138,8 @@ def fit_posterior(
     given: Given,
     *,
     held: Objective | None = None,
-    again: Refitting | None = None,
+    refit: Refit | None = None,
+    cancellation: Cancellation | None = None,
 ) -> FittedPosterior | None:
     """Return the posterior around minima, None where the curvature is not positive.
 
@@ -146,9 +151,12 @@ def fit_posterior(
     given : Given
     held : Objective, optional
         The same cost with all weights held: its curvature is that of the posterior.
-    again : Refitting, optional
-        How folds are refitted where first order is not enough.
+    refit : callable, optional
+        How folds are refitted where first order is not enough: see `refit_folds`.
+    cancellation : Cancellation, optional
+        When nothing is refitted any longer.
     """
+    cancellation = cancellation or Cancellation()
     scale = given.scale(objective)
     found = [
         minimum_at(objective, at, root_of(held or objective, at), given.unit_weight, scale)
@@ -159,23 +167,25 @@ def fit_posterior(
     known = [minimum for minimum in found if minimum is not None]
     counts = given.counts(objective)
     gamma = gamma_per_target(objective, known[0], counts)
-    refits, first_order = _refits(objective, given, again, len(known), gamma)
+    refits, first_order = _refits(objective, given, refit, len(known), gamma, cancellation)
     max_leverage = np.mean([of.rows.max_leverage for of in known], axis=0)
     chosen = sample(objective, max_leverage, len(known))
     known = [at.without(objective, given.unit_weight, chosen.rows) for at in known]
     stands_for = chosen.stands_for if refits is None else np.ones(len(max_leverage))
-    fit = _Fit(objective, given, known, max_leverage, refits, stands_for)
+    fit = _Fit(objective, given, known, max_leverage, refits, stands_for, cancellation)
     posterior, spreads, variance, without = fit.calibrated()
     posterior = replace(posterior, widest=fit.widest(posterior, spreads))
+    outputs = fit.of_rows(posterior.outputs, spreads.fitted)
     widening = 1.0
-    if refits is not None and posterior.noise is not None:
-        widening = variance_of_t(float(counts.sum()) * (1.0 - gamma))
+    if refit is not None and posterior.noise is not None:
+        used = max(gamma, fit.optimism(outputs, without))
+        widening = variance_of_t(float(counts.sum()) * (1.0 - used))
         posterior = posterior.scaled(widening)
         variance *= widening
     distance = np.mean([at.rows.distance for at in known], axis=0) / np.sqrt(variance)
     return FittedPosterior(
         posterior=posterior,
-        outputs=fit.of_rows(posterior.outputs, spreads.fitted),
+        outputs=outputs,
         leverage=np.mean([of.rows.leverage for of in known], axis=0),
         max_leverage=max_leverage,
         without=without,
@@ -192,20 +202,24 @@ def fit_posterior(
 
 
 def _refits(
-    objective: Objective, given: Given, again: Refitting | None, n_minima: int, gamma: float
+    objective: Objective,
+    given: Given,
+    refit: Refit | None,
+    n_minima: int,
+    gamma: float,
+    cancellation: Cancellation,
 ) -> tuple[FoldRefits | None, str | None]:
     """Return fits without each fold where first order is not enough, or why there are none."""
     of_classes = objective.net.loss == "cross_entropy"
-    if again is None or gamma <= BEARABLE * (LESS_OF_CLASSES if of_classes else 1.0):
+    if refit is None or gamma <= BEARABLE * (LESS_OF_CLASSES if of_classes else 1.0):
         return None, None
     if given.counts(objective).sum() < empirical_bayes.FEWEST_ROWS:
         return None, f"fewer than {empirical_bayes.FEWEST_ROWS} rows are too few for folds"
     scale = given.scale(objective)
-    found = refit_folds(objective, again, n_minima, given.unit_weight, gamma, scale)
+    found = refit_folds(objective, refit, n_minima, given.unit_weight, gamma, scale, cancellation)
     if found is not None:
         return found, None
-    late = time.monotonic() > again.until
-    return None, "there was no time to refit each fold" if late else "a fold could not be refitted"
+    return None, WHY_NO_REFITS.get(cancellation.reason, "a fold could not be refitted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +240,7 @@ class _Fit:
     max_leverage: Array
     refits: FoldRefits | None
     stands_for: Array
+    cancellation: Cancellation
 
     @property
     def times(self) -> Array:
@@ -256,6 +271,18 @@ class _Fit:
         usual = self.max_leverage <= REFIT_ABOVE
         each = (self.of_rows(posterior.uncertainty, of) for of in (spreads.fitted, spreads.without))
         return float(np.maximum(*each)[usual | ~usual.any()].max())
+
+    def optimism(self, outputs: Array, without: Array) -> float:
+        """Return the share of the numbers that the fit has used up by how it does without rows.
+
+        Of a linear fit with p of n numbers used up, errors are 1 - p/n of those without the row.
+        The choice of α, of starts and of units uses numbers too, which γ does not count (Ye 1998,
+        JASA 93:120, generalized degrees of freedom).
+        """
+        Y = self.objective.targets
+        of_fit, of_refits = (self.times @ (Y - of) ** 2 for of in (outputs, without))
+        ratio = np.sqrt(of_fit / np.maximum(of_refits, np.finfo(np.float64).tiny))
+        return float(1.0 - ratio.clip(0.0, 1.0).mean())
 
     def _posterior(self) -> Posterior:
         """Return the posterior without noise, moderation and scores."""
@@ -326,8 +353,9 @@ class _Fit:
         if net.loss != "poisson":  # which says itself how noise depends on ŷ
             if given.student is None:
                 kind = given.noise if net.loss == "squared" else "constant"
+                whole = self.cancellation.without_limit()
                 noise = varying_noise(
-                    objective.rows, squares, self.times, scale.least, kind, given.seed
+                    objective.rows, squares, self.times, scale.least, kind, given.seed, whole
                 )
             else:
                 noise = Noise(noisier * given.student.variance)

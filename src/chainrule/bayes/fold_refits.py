@@ -7,15 +7,14 @@ optimistic. Then each fold is predicted by a refit without it, whose weights sta
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes.empirical_bayes import is_costly
@@ -63,40 +62,23 @@ def gamma_per_target(objective: Objective, best: Minimum, counts: Array) -> floa
     return float(counts @ best.rows.leverage) / (float(counts.sum()) * numbers)
 
 
-@dataclass(frozen=True, eq=False)
-class Refitting:
-    """How folds are refitted.
-
-    Attributes
-    ----------
-    refit : callable
-        ``refit(w, seed, anew)``: see `Task.refit`.
-    until : float
-        By the monotonic clock, when no fit is begun any longer.
-    progress : callable, optional
-        Called with a line of text before every fold.
-    """
-
-    refit: Refit
-    until: float = np.inf
-    progress: Callable[[str], None] | None = None
-
-
 def refit_folds(
     objective: Objective,
-    again: Refitting,
+    refit: Refit,
     n_minima: int,
     unit_weight: Array,
     gamma: float,
     scale: NoiseScale,
+    cancellation: Cancellation,
 ) -> FoldRefits | None:
-    """Return what fits without each fold predict for it, None if one fails or time is up.
+    """Return what fits without each fold predict for it, None if one fails or is cancelled.
 
     Parameters
     ----------
     objective : Objective
         Of all rows.
-    again : Refitting
+    refit : callable
+        ``refit(w, seed, anew)``: see `Task.refit`.
     n_minima : int
         How many predict together.
     unit_weight : ndarray (n,)
@@ -104,6 +86,8 @@ def refit_folds(
     gamma : float
         As `gamma_per_target` has it.
     scale : NoiseScale
+    cancellation : Cancellation
+        When no fit is begun any longer.
     """
     net, w = objective.net, objective.w
     costly = is_costly(objective)
@@ -116,18 +100,16 @@ def refit_folds(
     n, anew = int(fold.max()) + 1, gamma > FAR_BEYOND and not costly
     shape = n_minima, len(w), net.layers[-1]
     z, S, variance = np.empty(shape), np.empty((*shape, shape[-1])), np.zeros(shape[:2])
-    interrupted = Event()
 
     def without(k: int) -> bool:
-        if interrupted.is_set() or time.monotonic() > again.until:
+        if cancellation.reason:
             return False
-        if again.progress is not None:
-            again.progress(f"fold {k + 1} of {n}")
+        cancellation.tell(f"fold {k + 1} of {n}")
         held_out = fold == k
         remains = np.where(held_out, w * left, w)
         for m in range(n_minima):
             try:
-                now, held, there = again.refit(remains, n * m + k, anew)
+                now, held, there = refit(remains, n * m + k, anew)
                 stays = unit_weight[remains > 0.0]
                 known = minimum_at(now, there, root_of(held, there), stays, scale)
             except (TrainingError, linalg.LinAlgError):
@@ -138,11 +120,9 @@ def refit_folds(
             of_fold = objective.rows.take(held_out)
             z[m, held_out], S[m, held_out] = spread_of_rows(net, there, root, of_fold)
             variance[m, held_out] = known.variance
-        return time.monotonic() <= again.until
+        return not cancellation.reason
 
-    done = in_parallel(without, n, interrupted)
-    if interrupted.is_set():
-        raise KeyboardInterrupt
+    done = in_parallel(without, n)
     if not (all(done) and np.all(np.isfinite(z)) and np.all(np.isfinite(S))):
         return None
     return FoldRefits(n, anew, Spread(z, S), variance.mean(axis=0))

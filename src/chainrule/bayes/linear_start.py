@@ -39,7 +39,7 @@ def linear_start(problem: EvidenceProblem) -> tuple[Array, Array] | None:
     used, inside = np.unique(groups, return_inverse=True)
     names = tuple(problem.priors.names[k] for k in used)
     priors = Priors(names, np.append(np.repeat(inside, K), [-1] * K))
-    of_line = EvidenceProblem(Objective.on(o.rows, line), priors, problem.until)
+    of_line = EvidenceProblem(Objective.on(o.rows, line), priors, problem.cancellation)
     try:
         found = maximize_evidence(of_line.beginning(np.zeros(line.n_parameters)))
     except (TrainingError, linalg.LinAlgError):

@@ -8,13 +8,13 @@ change places in H! ways, and where f is odd, or a sigmoid, each can change its 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import special
 
+from chainrule._cancellation import INTERRUPTED
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import empirical_bayes
@@ -60,7 +60,7 @@ ENDS = {
     "work": "larger ones were not tried: second derivatives would take too long",
     "time_limit": "larger ones were not tried: there was no time",
     "largest": "larger ones were not tried",
-    empirical_bayes.INTERRUPTED: "larger ones were not tried: interrupted",
+    INTERRUPTED: "larger ones were not tried: interrupted",
 }
 
 
@@ -83,7 +83,7 @@ class SelectionPath:
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C has ended it."""
-        return self.ended == empirical_bayes.INTERRUPTED
+        return self.ended == INTERRUPTED
 
 
 def select_architecture(
@@ -114,12 +114,11 @@ def select_architecture(
         If the evidence is not available.
     """
     options = options or SearchOptions()
-    max_time, progress = options.max_time, options.progress
-    until = np.inf if max_time is None else time.monotonic() + max_time
+    cancellation = options.cancellation
 
     def attempt(objective: Objective, hidden: int) -> Size:
-        left = None if max_time is None else max(until - time.monotonic(), 0.0)
-        of_size = SearchOptions(options.scheme, MOST_ROWS, left)
+        cancellation.tell(f"{hidden} hidden units")
+        of_size = SearchOptions(options.scheme, MOST_ROWS, cancellation)
         return _trial(objective, hidden, priors_of(objective), seed, row_weight_unit, of_size)
 
     tried: list[Size] = []
@@ -133,20 +132,12 @@ def select_architecture(
         if reason or (tried and _work(objective) > MOST_WORK):
             ended = "work"
             break
-        if tried and time.monotonic() > until:
-            ended = "time_limit"
+        if tried and (reason := cancellation.reason):
+            ended = reason
             break
-        if progress is not None:
-            progress(f"{hidden} hidden units")
-        try:
-            tried.append(attempt(objective, hidden))
-        except KeyboardInterrupt:
-            if not tried:
-                raise
-            ended = empirical_bayes.INTERRUPTED
-            break
-        if tried[-1].penalty is not None and tried[-1].penalty.interrupted:
-            ended = empirical_bayes.INTERRUPTED
+        tried.append(attempt(objective, hidden))
+        if cancellation.interrupted:
+            ended = INTERRUPTED
             break
         if _sizes_without_gain(tried) == PATIENCE:
             ended = "settled"
@@ -156,12 +147,14 @@ def select_architecture(
     # units that do nothing are taken away, if the evidence agrees
     smaller, known = chosen.differ, {size.hidden for size in tried}
     may_shrink = 1 <= smaller < chosen.hidden and smaller not in known
-    if may_shrink and ended != empirical_bayes.INTERRUPTED:
+    if may_shrink and not cancellation.interrupted:
         size = attempt(objective_of(smaller), smaller)
         tried.append(size)
         chosen = size if size.log_evidence > chosen.log_evidence - NATS else chosen
     if chosen.penalty is None:
-        raise TrainingError("the evidence was not found for any size; give the number of units")
+        error = TrainingError("the evidence was not found for any size; give the number of units")
+        error.reason = INTERRUPTED if cancellation.interrupted else ""
+        raise error
     return SelectionPath(chosen, tuple(tried), ended)
 
 

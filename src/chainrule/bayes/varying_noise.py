@@ -12,9 +12,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes import empirical_bayes
+from chainrule.bayes.empirical_bayes import SearchOptions
 from chainrule.bayes.posterior import Noise, Precision
 from chainrule.bayes.priors import priors_of
 from chainrule.heart.network import Network
@@ -29,15 +31,23 @@ LEAST_SQUARE = 1e-6  # of the mean square: residuals of 0 say nothing of a preci
 
 
 def varying_noise(
-    rows: Rows, squares: Array, times: Array, least: float, kind: str, seed: int
+    rows: Rows,
+    squares: Array,
+    times: Array,
+    least: float,
+    kind: str,
+    seed: int,
+    cancellation: Cancellation,
 ) -> Noise:
     """Return the variance of the noise from squared residuals, (n, K), not less than assumed."""
     mean = np.maximum(times @ squares / times.sum(), max(least, np.finfo(np.float64).tiny))
     if kind == "constant" or times.sum() < FEWEST_FOR_VARYING:
         return Noise(mean)
     relative = np.maximum(squares / mean, LEAST_SQUARE)
+    options = SearchOptions(cancellation=cancellation)
     found = [
-        _network_of_precision(rows, relative[:, k], times, seed) for k in range(squares.shape[1])
+        _network_of_precision(rows, relative[:, k], times, seed, options)
+        for k in range(squares.shape[1])
     ]
     if all(of is None for of in found):
         return Noise(mean)
@@ -46,16 +56,22 @@ def varying_noise(
     return Noise(mean, tuple(of or same for of in found))
 
 
-def _network_of_precision(rows: Rows, squares: Array, times: Array, seed: int) -> Precision | None:
+def _network_of_precision(
+    rows: Rows, squares: Array, times: Array, seed: int, options: SearchOptions
+) -> Precision | None:
     """Return how the precision of the noise varies, None if it is the same everywhere."""
     weights = 0.5 * times * squares
     inverse = rows.retargeted(1.0 / squares[:, None]).reweighted(weights)
     best, found = _evidence_of_one_level(float(weights.sum()), 0.5 * float(times.sum())), None
     for hidden in SIZES_OF_NOISE:
+        if options.cancellation.reason:
+            break
         net = Network([rows.n_inputs, *hidden, 1], output="exp")
         objective = Objective.on(inverse, net)
         try:
-            penalty = empirical_bayes.estimate_hyperparameters(objective, priors_of(net), seed)
+            penalty = empirical_bayes.estimate_hyperparameters(
+                objective, priors_of(net), seed, options=options
+            )
         except TrainingError:
             break
         theta = empirical_bayes.refine(objective.with_decay(penalty.decay), penalty.best.theta)

@@ -11,9 +11,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from chainrule._cancellation import Cancellation
 from chainrule._errors import ConfigurationError, WriteError
 from chainrule._files import keep_aside, open_descriptor
-from chainrule._interrupts import interrupts_wait
 from chainrule._records import to_json
 from chainrule.bayes.empirical_bayes import EVIDENCE, RULE
 from chainrule.bayes.fitted_posterior import NOISE
@@ -204,14 +204,15 @@ def command(
     trained = replace(trained, model=_noted(trained.model, asked, written))
     interrupted = trained.restarts.interrupted
     kept = not interrupted and (trained.fit.converged or allow_unconverged)
-    with interrupts_wait() as waiting:
+    saving = Cancellation()
+    with saving.listening():
         path = _saved(trained.model, out, kept)
     if out != "-":
         _report(trained, path, as_json, full)
     _tell_end(trained, asked, "the model" if out == "-" else out, None if kept else path)
-    if waiting.interrupted:
+    if saving.interrupted:
         note(f"interrupted after {path} was written")
-    return 130 if interrupted or waiting.interrupted else 0 if kept else 1
+    return 130 if interrupted or saving.interrupted else 0 if kept else 1
 
 
 def _asked(given: dict[str, Any], like: str | None) -> FitOptions:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule._blas import one_thread
+from chainrule._cancellation import INTERRUPTED, TIME_LIMIT, Cancellation
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, SeedProtocol
 from chainrule._errors import DataError, TrainingError
 from chainrule.heart.seed_protocol import seed_objective
@@ -33,7 +34,7 @@ from chainrule.optimize.stopping import (
 )
 
 NEWTON_STEPS, SETTLED = 30, 1e-5  # after the end, and what moves a weight by less is none
-CUT_SHORT = ("interrupted", "time_limit")  # who is in a hurry does not wait for curvature
+CUT_SHORT = (INTERRUPTED, TIME_LIMIT)  # who is in a hurry does not wait for curvature
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,8 @@ def minimize(
     >>> fit.converged
     True
     """
-    rules = limits(tol, max_iter, max_time)
+    cancellation = Cancellation(max_time)
+    rules = limits(tol, max_iter, cancellation)
     if Y is None:
         if isinstance(objective, SeedProtocol) or not hasattr(objective, "evaluate"):
             raise DataError(
@@ -205,12 +207,12 @@ def minimize(
                 "or minimize(obj, X, Y) for an object with the tutorial's methods"
             )
         start = np.array(theta, dtype=np.float64)
-        with one_thread():
+        with one_thread(), cancellation.listening():
             return _minimize(objective, start, method, rules, callback)
     foreign = seed_objective(objective, theta, Y)
     start = foreign.theta
     try:
-        with one_thread():
+        with one_thread(), cancellation.listening():
             fit = _minimize(foreign, start, method, rules, callback)
     except BaseException:
         foreign.theta = start
@@ -290,14 +292,8 @@ def finish(objective: ObjectiveProtocol, run: Finished, chosen: Choice, units: b
     ended = claim.converged or claim.name == "stalled"
     hurry = claim.name in (*CUT_SHORT, "early_stopping")
     own = getattr(objective, "hessian", None) is not None and not hurry
-    try:
-        certificate = certify(objective, run.theta, run.scale, known, ended or own, units)
-        termination = convergence.verdict(
-            objective, claim, run.theta, run.J, run.scale, certificate
-        )
-    except KeyboardInterrupt:
-        certificate = certify(objective, run.theta, run.scale, known, curvature=False)
-        termination = Termination("interrupted", "while the end was examined")
+    certificate = certify(objective, run.theta, run.scale, known, ended or own, units)
+    termination = convergence.verdict(objective, claim, run.theta, run.J, run.scale, certificate)
     if not termination.converged and run.history[0].cost <= run.J:
         ended = termination.name in CUT_SHORT
         what = "was finished" if ended else f"of {chosen.optimizer.name} lowered the cost"
@@ -364,11 +360,8 @@ def _run(
 ) -> tuple[Termination, Any]:
     """Let the optimizer walk; name what ended it, and return what it has learned."""
     resumed = () if memory is None else (memory,)
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # no step is taken that is not finite
-            memory = optimizer.run(recorder, theta, *resumed)
-    except KeyboardInterrupt:
-        return Termination("interrupted", f"iteration {recorder.n_iterations}"), None
+    with np.errstate(over="ignore", invalid="ignore"):  # no step is taken that is not finite
+        memory = optimizer.run(recorder, theta, *resumed)
     if recorder.termination is not None:
         return recorder.termination, memory
     size = relative_gradient(recorder.theta, recorder.g, recorder.scale)

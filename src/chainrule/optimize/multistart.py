@@ -6,15 +6,16 @@ not depend on who else runs beside it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule._blas import one_thread
+from chainrule._cancellation import INTERRUPTED, Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.heart.initialisation import Starts
@@ -30,9 +31,8 @@ from chainrule.optimize.problem import Optimizer
 from chainrule.optimize.recorder import Callback, Recorder
 from chainrule.optimize.saved_starts import FAILED, packed, unpacked
 from chainrule.optimize.starts import Restart, Restarts
-from chainrule.optimize.stopping import Limits, Termination, limits
+from chainrule.optimize.stopping import Limits, Termination, cancelled, limits
 
-Progress = Callable[[str], None]
 Monitor = Callable[[int, Array, Iteration], Termination | None]
 Criterion = Callable[[Array], float]
 
@@ -54,10 +54,8 @@ class StartOptions:
         As `Network.initial` takes it.
     method, tol, max_iter
         As `minimize` takes them.
-    max_time : float, optional
-        Seconds for all starts together.
-    progress : callable, optional
-        Called now and then with a line of text.
+    cancellation : Cancellation, optional
+        Of what the starts are a part; without it Ctrl-C ends them, and what has been found is kept.
     checkpoint : path, optional
         A file that is written about every second, and from which training resumes if it is there:
         starts that had ended are not made again. Levenberg-Marquardt in the native core resumes in
@@ -79,8 +77,7 @@ class StartOptions:
     method: str | Optimizer = "auto"
     tol: float = 1e-9
     max_iter: int | None = None
-    max_time: float | None = None
-    progress: Progress | None = None
+    cancellation: Cancellation | None = None
     checkpoint: str | Path | None = None
     validation: Validation | None = None
     monitor: Monitor | None = None
@@ -117,7 +114,8 @@ def minimize_from_starts(
         raise ConfigurationError(f"restarts is {n_restarts}; it must be at least 1")
     options = options or StartOptions()
     net, scheme, checkpoint = objective.net, options.scheme, options.checkpoint
-    rules = limits(options.tol, options.max_iter, options.max_time)
+    cancellation = options.cancellation or Cancellation()
+    rules = limits(options.tol, options.max_iter, cancellation)
     theta = Starts(net, seed, scheme)
     chosen = choose(options.method, objective, net.n_parameters)
     seen = options.one_by_one
@@ -129,7 +127,8 @@ def minimize_from_starts(
         rest = (net, objective.is_fixed.any(), chosen.optimizer, rules.tol, rules.max_iter)
         kind = FORMAT, way.__name__, n_restarts, seed, scheme
         kept = Checkpoint(checkpoint, fingerprint(objective.rows.fingerprint, *data, *rest, *kind))
-    with one_thread():
+    mine = options.cancellation is None
+    with one_thread(), cancellation.listening() if mine else nullcontext():
         return way(_Task(objective, theta, n_restarts, chosen, rules, kept, options))
 
 
@@ -159,13 +158,11 @@ class _Task:
     rules: Limits
     kept: Checkpoint | None
     options: StartOptions
-    began: float = field(default_factory=time.monotonic)
 
     @property
-    def left(self) -> float | None:
-        """Seconds that are left; None without a limit."""
-        max_time = self.rules.max_time
-        return None if max_time is None else max_time - (time.monotonic() - self.began)
+    def cancellation(self) -> Cancellation:
+        """What may end it before its end."""
+        return self.rules.cancellation
 
     def scores(self, theta: Array, costs: Array) -> Array:
         """Return what is to be lowest, costs or minus the log evidence; NaN where it failed."""
@@ -180,21 +177,6 @@ class _Task:
         if self.options.criterion is not None:
             return lowest + NATS
         return lowest + AGREE * abs(lowest) + NOTHING * self.objective.scale
-
-    @property
-    def out_of_time(self) -> Termination:
-        """What it is called when the time is up."""
-        return Termination("time_limit", f"{self.rules.max_time:.3g} s were left for all starts")
-
-    @property
-    def time_is_up(self) -> bool:
-        """Whether there was a limit and it has passed."""
-        return self.left is not None and self.left <= 0.0
-
-    @property
-    def remaining(self) -> Limits:
-        """The limits for what comes next."""
-        return replace(self.rules, max_time=None if self.left is None else max(self.left, 0.0))
 
 
 # ---------------------------------------------------------------- all at once, in the native core
@@ -218,9 +200,7 @@ def _all_at_once(task: _Task) -> Restarts:
     lowest = np.inf
     ranked = _ranked(task, ended.doubtful, scores)
     for k, r in enumerate(ranked):
-        interrupted = cut_short is not None and cut_short.name == "interrupted"
-        higher = scores[r] > task.agreeing_with(lowest)
-        if (examined and task.time_is_up) or (interrupted and k > 0) or higher:
+        if (k and task.cancellation.reason) or scores[r] > task.agreeing_with(lowest):
             ended.names[ranked[k:]] = UNEXAMINED
             break
         if ended.claimed[r] and any(fit.converged for fit in examined.values()):
@@ -229,15 +209,12 @@ def _all_at_once(task: _Task) -> Restarts:
             examined[r] = fit_of(r)
             ended.names[r] = examined[r].termination.name
             lowest = min(lowest, scores[r])
-            if ended.names[r] == "interrupted":
-                cut_short = cut_short or examined[r].termination
-        except KeyboardInterrupt:
-            cut_short = Termination("interrupted", "while the starts were examined")
-            ended.names[r] = UNEXAMINED
         except TrainingError as error:
             failure, ended.names[r] = error, FAILED
             ended.cost[r] = scores[r] = np.nan
-    best, n_agree = _best(task, scores, ended.names, failure, cut_short)
+    if cut_short is None and task.cancellation.interrupted:
+        cut_short = Termination(INTERRUPTED, "while the starts were examined")
+    best, n_agree = _best(task, scores, ended.names, failure)
     evidence = np.full(len(scores), np.nan) if task.options.criterion is None else -scores
     columns = (ended.cost, ended.names, ended.n_iterations, ended.n_evaluations, evidence)
     table = zip(*(column.tolist() for column in columns), strict=True)
@@ -256,33 +233,23 @@ def _batches(task: _Task) -> tuple[list[native_solvers.Runs], Termination | None
         return sum(map(len, batches))
 
     def pause() -> None:
-        if task.options.progress is not None:
-            task.options.progress(f"{made():,} of {task.n:,} starts: {batches[-1].progress()}")
+        task.cancellation.tell(f"{made():,} of {task.n:,} starts: {batches[-1].progress()}")
         if task.kept is not None and task.kept.due:
             task.kept.save(batches[-1].snapshot())
 
     cut_short = None
-    try:
-        while cut_short is None and made() < task.n and not (batches and task.time_is_up):
-            theta = task.objective.admitted(task.starts.take(min(size, task.n - made())))
-            batch = native_solvers.Runs(
-                task.objective, theta, task.remaining, task.chosen.optimizer
-            )
-            batches.append(batch)
-            saved = None if task.kept is None else task.kept.load()
-            if saved is not None:
-                batch.restore(saved)
-            cut_short = batch.walk(pause)
-            if cut_short is not None and cut_short.name == "time_limit":
-                cut_short = task.out_of_time
-            if task.kept is not None:
-                task.kept.save(batch.snapshot())
-    except KeyboardInterrupt:  # between two batches
-        if not batches:
-            raise
-        cut_short = Termination("interrupted", "between two of them")
-    if cut_short is None and made() < task.n:
-        cut_short = task.out_of_time
+    while cut_short is None and made() < task.n:
+        theta = task.objective.admitted(task.starts.take(min(size, task.n - made())))
+        batch = native_solvers.Runs(task.objective, theta, task.rules, task.chosen.optimizer)
+        batches.append(batch)
+        saved = None if task.kept is None else task.kept.load()
+        if saved is not None:
+            batch.restore(saved)
+        cut_short = batch.walk(pause)
+        if task.kept is not None:
+            task.kept.save(batch.snapshot())
+        if made() < task.n:
+            cut_short = cut_short or cancelled(task.cancellation, "between two of them")
     return batches, cut_short
 
 
@@ -312,15 +279,11 @@ def _one_by_one(task: _Task) -> Restarts:
     failure, cut_short = TrainingError("no start was made"), None
     task.starts.take(len(fits))
     for r in range(len(fits), task.n):
-        if task.time_is_up:
-            cut_short = task.out_of_time
+        cut_short = cancelled(task.cancellation, f"before start {r + 1}") if fits else None
+        if cut_short is not None:
             break
-
         try:
             fit = _one(task, r)
-        except KeyboardInterrupt:
-            cut_short = Termination("interrupted", f"in start {r + 1}")
-            break
         except TrainingError as error:
             failure = error
             if error.reason in CUT_SHORT:
@@ -349,7 +312,7 @@ def _one_by_one(task: _Task) -> Restarts:
         if task.options.criterion is not None:
             pairs = zip(runs, costs.tolist(), strict=True)
             runs = tuple(replace(run, log_evidence=-score) for run, score in pairs)
-    best, n_agree = _best(task, costs, names, failure, cut_short)
+    best, n_agree = _best(task, costs, names, failure)
     winner = fits[best]
     assert winner is not None
     resume = task.options.resume
@@ -368,7 +331,7 @@ def _one(task: _Task, r: int) -> Fit:
     before = task.options.resume[r] if task.options.resume else None
     tell = _teller(task, r, rows)
     if before is None:
-        fit = run_with_callback(objective, theta, task.chosen, task.remaining, tell)
+        fit = run_with_callback(objective, theta, task.chosen, task.rules, tell)
     else:
         fit = _further(task, before, tell)
     return fit if rows is None else rows.finish(fit, objective)
@@ -378,9 +341,8 @@ def _teller(task: _Task, r: int, rows: ValidationMonitor | None) -> Callback:
     """Return what is to be done at every iteration of start r."""
 
     def tell(theta: Array, row: Iteration) -> Termination | None:
-        if task.options.progress is not None:
-            at = f"iteration {row.iteration}, J = {row.cost:.6g}"
-            task.options.progress(f"start {r + 1} of {task.n}, {at}")
+        at = f"iteration {row.iteration}, J = {row.cost:.6g}"
+        task.cancellation.tell(f"start {r + 1} of {task.n}, {at}")
         ended = None if task.options.monitor is None else task.options.monitor(r, theta, row)
         return ended or (None if rows is None else rows(theta, row))
 
@@ -393,7 +355,7 @@ def _further(task: _Task, fit: Fit, tell: Callback) -> Fit:
         return fit  # it had come to its end
     try:
         more = run_with_callback(
-            task.objective, fit.theta, task.chosen, task.remaining, tell, fit.memory
+            task.objective, fit.theta, task.chosen, task.rules, tell, fit.memory
         )
     except TrainingError:
         return fit  # there is nothing lower: it stays as good as it was
@@ -422,12 +384,10 @@ def _best(
     scores: Array,
     names: NDArray[np.object_],
     failure: TrainingError,
-    cut_short: Termination | None,
 ) -> tuple[int, int]:
     """Return the best start and how many agree with it, or raise if all have failed."""
     if not np.any(np.isfinite(scores)):
-        if failure.reason == "interrupted" or (cut_short and cut_short.name == "interrupted"):
-            raise KeyboardInterrupt
+        failure.reason = task.cancellation.reason or failure.reason
         raise failure
     agreeing = scores <= task.agreeing_with(float(np.nanmin(scores)))
     converged = agreeing & (names == "converged")

@@ -8,7 +8,6 @@ see every iteration they come back after each, which costs a few microseconds.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
@@ -30,7 +29,7 @@ from chainrule.optimize.history import History, Iteration
 from chainrule.optimize.levenberg_marquardt import LevenbergMarquardt
 from chainrule.optimize.problem import Optimizer
 from chainrule.optimize.recorder import Callback, asked
-from chainrule.optimize.stopping import Limits, Termination, relative_gradient
+from chainrule.optimize.stopping import Limits, Termination, cancelled, relative_gradient
 from chainrule.rows.memory import MemoryRows
 
 A_WHILE = 0.1  # seconds between two looks at the clock
@@ -172,27 +171,22 @@ class Runs:
 
         `callback` is called at every iteration, as `Recorder` does.
         """
-        began, cut_short, last, seen, rows = time.monotonic(), None, np.nan, 0, 0
-        try:
-            while cut_short is None:
-                self.fits.step(r, native.threads())
-                length, state = self.fits.length(r), self.fits.state(r)
-                self._count(state.evaluations - seen)
-                seen = state.evaluations
-                spent, max_time = time.monotonic() - began, self.limits.max_time
-                if callback is not None and length > rows:
-                    rows = length
-                    step = float(self.fits.history(r, length - 1)["step"][0])
-                    change = state.cost - last if length > 1 else 0.0
-                    last = state.cost
-                    found = (state.cost, change, state.max_gradient, step, seen, state.seconds)
-                    cut_short = asked(callback, self.fits.point(r), Iteration(length - 1, *found))
-                if state.ending != Ending.RUNNING:
-                    break
-                if cut_short is None and max_time is not None and spent >= max_time:
-                    cut_short = Termination("time_limit", f"{spent:.2f} s >= {max_time:g} s")
-        except KeyboardInterrupt:
-            cut_short = Termination("interrupted", f"iteration {self.fits.length(r) - 1}")
+        cut_short, last, seen, rows = None, np.nan, 0, 0
+        while cut_short is None:
+            self.fits.step(r, native.threads())
+            length, state = self.fits.length(r), self.fits.state(r)
+            self._count(state.evaluations - seen)
+            seen = state.evaluations
+            if callback is not None and length > rows:
+                rows = length
+                step = float(self.fits.history(r, length - 1)["step"][0])
+                change = state.cost - last if length > 1 else 0.0
+                last = state.cost
+                found = (state.cost, change, state.max_gradient, step, seen, state.seconds)
+                cut_short = asked(callback, self.fits.point(r), Iteration(length - 1, *found))
+            if state.ending != Ending.RUNNING:
+                break
+            cut_short = cut_short or cancelled(self.limits.cancellation, f"iteration {length - 1}")
         return self.run(r, cut_short, stopped=cut_short), self._memory(r)
 
     def resume(self, r: int, memory: Memory) -> None:
@@ -228,22 +222,15 @@ class Runs:
         return int(self.fits.evaluations())
 
     def _walked(self, pause: Callable[[], None] | None) -> Termination | None:
-        began, threads, max_time = time.monotonic(), native.threads(), self.limits.max_time
-        left = A_WHILE if max_time is None else min(A_WHILE, max_time)
-        try:
-            while True:
-                self.fits.advance(left, threads)
-                if not self.fits.unfinished():
-                    return None
-                if pause is not None:
-                    pause()
-                spent = time.monotonic() - began
-                if max_time is not None:
-                    left = min(A_WHILE, max_time - spent)
-                if left <= 0.0:
-                    return Termination("time_limit", f"{spent:.2f} s >= {max_time:g} s")
-        except KeyboardInterrupt:
-            return Termination("interrupted", "in the middle of the others")
+        cancellation, threads = self.limits.cancellation, native.threads()
+        while True:
+            self.fits.advance(min(A_WHILE, cancellation.max_left), threads)
+            if not self.fits.unfinished():
+                return None
+            if pause is not None:
+                pause()
+            if (why := cancelled(cancellation, "in the middle of the others")) is not None:
+                return why
 
     @property
     def n_ended(self) -> int:

@@ -24,10 +24,13 @@ Callback = Callable[[Array, Iteration], "Termination | None"]
 
 
 def asked(callback: Callback, theta: Array, row: Iteration) -> Termination | None:
-    """Return what a callback says to end a run, if it does; StopIteration ends it too."""
+    """Return what a callback says to end a run, if it does.
+
+    A StopIteration or a KeyboardInterrupt that it raises ends the run too.
+    """
     try:
         said = callback(theta, row)
-    except StopIteration:
+    except (StopIteration, KeyboardInterrupt):
         return Termination("interrupted", f"the callback, iteration {row.iteration}")
     if not isinstance(said, Termination):
         return None

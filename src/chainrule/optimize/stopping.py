@@ -6,11 +6,12 @@ is written so that NaN does not pass it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from chainrule._cancellation import TIME_LIMIT, Cancellation, require_positive
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 
@@ -138,41 +139,47 @@ class IterationLimit:
 
 
 @dataclass(frozen=True)
-class TimeLimit:
-    """Stop after `max_time` seconds."""
+class Cancelled:
+    """Stop when that is cancelled of which this run is a part."""
 
-    max_time: float
+    cancellation: Cancellation
 
     def __call__(self, state: State) -> Termination | None:
         """Return why to stop now, or None."""
-        if state.seconds >= self.max_time:
-            return Termination("time_limit", f"{state.seconds:.2f} s >= {self.max_time:g} s")
-        return None
+        return cancelled(self.cancellation, f"iteration {state.iteration}")
+
+
+def cancelled(cancellation: Cancellation, where: str) -> Termination | None:
+    """Return why a computation has to end where it is, None if it may go on."""
+    reason = cancellation.reason
+    if reason == TIME_LIMIT:
+        where = f"{cancellation.spent:.2f} s >= {cancellation.max_time:.3g} s"
+    return None if reason is None else Termination(reason, where)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How far to go: the numbers behind the three rules.
+    """How far to go: what is behind the three rules.
 
     Attributes
     ----------
     tol : float
     max_iter : int
-    max_time : float or None
-        In seconds.
+    cancellation : Cancellation
     """
 
     tol: float
     max_iter: int
-    max_time: float | None = None
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
     def rules(self) -> list[Rule]:
         """Return the rules, in the order in which they are asked."""
-        rules: list[Rule] = [GradientTest(self.tol), IterationLimit(self.max_iter)]
-        return rules if self.max_time is None else [*rules, TimeLimit(self.max_time)]
+        return [GradientTest(self.tol), IterationLimit(self.max_iter), Cancelled(self.cancellation)]
 
 
-def limits(tol: float, max_iter: int | None, max_time: float | None) -> Limits:
+def limits(
+    tol: float, max_iter: int | None = None, cancellation: Cancellation | None = None
+) -> Limits:
     """Return the limits; 10,000 iterations if none are given.
 
     Raises
@@ -181,16 +188,10 @@ def limits(tol: float, max_iter: int | None, max_time: float | None) -> Limits:
         If one of them is not a positive number.
     """
     return Limits(
-        _positive(tol, "tol"),
+        require_positive(tol, "tol"),
         MOST_ITERATIONS if max_iter is None else _whole(max_iter, "max_iter"),
-        None if max_time is None else _positive(max_time, "max_time"),
+        cancellation or Cancellation(),
     )
-
-
-def _positive(value: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
-        raise ConfigurationError(f"{name} is {value!r}; it must be a number greater than 0")
-    return float(value)
 
 
 def _whole(value: int, name: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
@@ -12,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from chainrule._blas import one_thread
+from chainrule._cancellation import INTERRUPTED, Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
-from chainrule._interrupts import interrupts_wait
 from chainrule.bayes import default_alpha, empirical_bayes
 from chainrule.bayes.fitted_posterior import FittedPosterior, Given, fit_posterior
-from chainrule.bayes.fold_refits import Refitting
 from chainrule.bayes.leverage import unit_weights
 from chainrule.bayes.student_t import STUDENT
 from chainrule.heart.network import Network, row_weights
@@ -91,19 +89,27 @@ def train(data: FitData, settings: FitSettings, control: FitControl | None = Non
         If a custom function has a wrong derivative, or settings contradict each other.
     TrainingError
         If every start failed.
+    KeyboardInterrupt
+        At Ctrl-C before anything was found that could be kept.
     """
     control = control or FitControl()
+    cancellation = Cancellation(control.max_time, control.progress)
+    with cancellation.listening():
+        return _train(data, settings, control, cancellation)
+
+
+def _train(
+    data: FitData, settings: FitSettings, control: FitControl, cancellation: Cancellation
+) -> Trained:
     prepared = _prepare(data, settings)
     passes = prepared.passes
     # what is resumed from a checkpoint has to be the same task
     lasting = control.checkpoint is not None
-    search = Search(
-        settings.seed, settings.scheme, control.max_time, control.progress, lasting, settings.skip
-    )
+    search = Search(settings.seed, settings.scheme, cancellation, lasting, settings.skip)
     task = _choose(prepared, data, settings, search)
     passes.note("choose")
     held = prepared.validation(task.model)
-    restarts = minimize_task(task, settings, replace(control, max_time=search.left), held)
+    restarts = minimize_task(task, settings, control, cancellation, held)
     passes.note("minimize")
     trained = _with_posterior(task, restarts, prepared, settings, search)
     passes.note("posterior")
@@ -284,19 +290,16 @@ def _with_posterior(
     task: Task, restarts: Restarts, prepared: _Prepared, settings: FitSettings, search: Search
 ) -> Trained:
     """Return the model with its posterior, if there is one, and its report."""
-    data, seed = prepared.data, settings.seed
-    with interrupts_wait() as waiting:
-        model = replace(task.model, theta=restarts.best.theta)
-        report = report_of(task, restarts, seed, data.numbers)
-        minima = predicting(restarts, settings.ensemble)
-        stopped = prepared.held_out is not None or task.interrupted
-        stopped = stopped or _is_on_its_way(restarts.best)
+    data, seed, cancellation = prepared.data, settings.seed, search.cancellation
+    model = replace(task.model, theta=restarts.best.theta)
+    report = report_of(task, restarts, seed, data.numbers)
+    minima = predicting(restarts, settings.ensemble)
+    stopped = prepared.held_out is not None or task.interrupted
+    stopped = stopped or _is_on_its_way(restarts.best)
     posterior: FittedPosterior | None = None
     known: PosteriorReport | None = None
     why_not = None
     try:
-        if waiting.interrupted:
-            raise KeyboardInterrupt
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             posterior, why_not = _posterior(task, minima, data, settings.noise, search, stopped)
             if posterior is not None:
@@ -304,24 +307,20 @@ def _with_posterior(
                 known = posterior_report(task, model, posterior, data.rows, data.numbers, seed)
         if known is not None and not is_sound(known):
             known, why_not = None, "its numbers are too large; a penalty, alpha, keeps them small"
-    except KeyboardInterrupt:  # the minima are there
-        known, why_not = None, "it was interrupted"
-        cut_short = Termination("interrupted", "while the posterior was computed")
-        restarts = replace(restarts, cut_short=cut_short)
     except (linalg.LinAlgError, MemoryError) as error:
         known, why_not = None, f"it could not be computed ({error})"
-    with interrupts_wait() as waiting:
-        if known is None or posterior is None:
-            model, posterior, known = replace(model, posterior=None), None, None
-        if posterior is not None and model.classes:
-            outputs = posterior.outputs
-        else:
-            outputs = data.rows.map(lambda of: model.outputs_of_inputs(of.X))
-        scores = model.scores_of(outputs, data.targets, data.rows.w)
-        why_not = why_not if posterior is None else None
-        report = replace(report, fitted=scores, posterior=known, no_posterior=why_not)
-    if waiting.interrupted and restarts.cut_short is None:
-        restarts = replace(restarts, cut_short=Termination("interrupted", "when all was found"))
+    if known is None or posterior is None:
+        model, posterior, known = replace(model, posterior=None), None, None
+    if posterior is not None and model.classes:
+        outputs = posterior.outputs
+    else:
+        outputs = data.rows.map(lambda of: model.outputs_of_inputs(of.X))
+    scores = model.scores_of(outputs, data.targets, data.rows.w)
+    why_not = why_not if posterior is None else None
+    report = replace(report, fitted=scores, posterior=known, no_posterior=why_not)
+    if cancellation.interrupted and restarts.cut_short is None:
+        cut_short = Termination(INTERRUPTED, "while the posterior was computed")
+        restarts = replace(restarts, cut_short=cut_short)
     return Trained(replace(model, report=report), restarts, posterior)
 
 
@@ -347,9 +346,10 @@ def _posterior(
         )
     if stopped:
         return None, "training was stopped before it came to a minimum"
+    if search.cancellation.interrupted:
+        return None, "it was interrupted"
     # with a given penalty and no hidden layer first order is all there is
     exact = task.found is None and net.n_layers == 2 and net.output == "identity"
-    until = time.monotonic() + (search.left or np.inf)
     once = data.unit_weight if task.tails is None else data.unit_weight * task.tails.weights
     given = Given(
         task.row_weight_unit,
@@ -359,7 +359,14 @@ def _posterior(
         task.tails,
         search.seed,
     )
-    refit = partial(task.refit, scheme=search.scheme, until=until)
-    again = None if exact else Refitting(refit, until, search.progress)
-    found = fit_posterior(task.objective, minima, given, held=task.held(minima[0]), again=again)
+    cancellation = search.cancellation
+    refit = partial(task.refit, scheme=search.scheme, cancellation=cancellation)
+    found = fit_posterior(
+        task.objective,
+        minima,
+        given,
+        held=task.held(minima[0]),
+        refit=None if exact else refit,
+        cancellation=cancellation,
+    )
     return found, "the curvature of its cost is not positive"

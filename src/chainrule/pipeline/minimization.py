@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from chainrule._cancellation import INTERRUPTED, Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes import empirical_bayes, model_selection
@@ -32,14 +32,18 @@ ENDED = ("converged", "no_better_than_mean")
 
 
 def minimize_task(
-    task: Task, settings: FitSettings, control: FitControl, validation: Validation | None = None
+    task: Task,
+    settings: FitSettings,
+    control: FitControl,
+    cancellation: Cancellation,
+    validation: Validation | None = None,
 ) -> Restarts:
     """Return the minima from all starts, and which is the best.
 
     That is the minimum of the search for the penalty if no start has come as high, or there was no
     time for better.
     """
-    objective, found, began = task.objective, task.found, time.monotonic()
+    objective, found = task.objective, task.found
     seed, monitor = settings.seed, control.monitor
     # rows that decide when to stop decide which start is the best, too
     criterion = task.criterion if validation is None else None
@@ -51,8 +55,7 @@ def minimize_task(
         settings.method,
         settings.tol,
         settings.max_iter,
-        control.max_time,
-        control.progress,
+        cancellation,
         control.checkpoint,
         validation,
         see,
@@ -79,15 +82,14 @@ def minimize_task(
         return stopped("time_limit")
     if found is None or criterion is None or restarts.cut_short is not None:
         return restarts
-    max_time = control.max_time
-    left = None if max_time is None else max_time - (time.monotonic() - began)
     try:
-        return _or_of_search(restarts, objective, found, seed, criterion, left)
-    except KeyboardInterrupt:
-        why = Termination("interrupted", "while the best of the starts was looked for")
-        return replace(restarts, cut_short=why)
+        best = _or_of_search(restarts, objective, found, seed, criterion, cancellation)
     except TrainingError:
-        return restarts
+        best = restarts
+    if cancellation.interrupted and best.cut_short is None:
+        why = Termination(INTERRUPTED, "while the best of the starts was looked for")
+        best = replace(best, cut_short=why)
+    return best
 
 
 def _or_of_search(
@@ -96,18 +98,17 @@ def _or_of_search(
     found: empirical_bayes.EvidenceResult,
     seed: int,
     criterion: Callable[[Array], float],
-    max_time: float | None,
+    cancellation: Cancellation,
 ) -> Restarts:
     """Return the minima, the best being that of the search if no start has come as high.
 
     Where weights are many, starts at random may all end in minima of an evidence that is lower by
     many nats, and so too sure.
     """
-    out_of_time = max_time is not None and max_time <= 0.0
-    if restarts.best.termination.name not in ENDED or out_of_time:
+    if restarts.best.termination.name not in ENDED or cancellation.reason:
         return restarts
     chosen = choose("auto", objective, len(found.best.theta))
-    rules = limits(TOLERANCE, None, max_time)
+    rules = limits(TOLERANCE, None, cancellation)
     end = descended(objective, found.best.theta, chosen, rules)
     if end.claim.name not in CUT_SHORT:
         # a search that ended at the edge of its minimum may be a rounding beyond it

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import default_alpha, empirical_bayes, model_selection
@@ -23,7 +23,6 @@ from chainrule.objectives.objective import Objective
 from chainrule.optimize.saddles import is_saddle
 
 LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
-LEAST_TIME = 1e-3  # seconds
 MOST_ITERATIONS = 300  # of a fit without some of the rows
 FIRST_UNITS = 5  # of the first fit where the size is to be found
 STARTS_AGAIN = 3  # of a fit without some of the rows
@@ -97,7 +96,12 @@ class Task:
         return objective.with_decay(np.where(decay > 0.0, decay, usually))
 
     def refit(
-        self, w: Array, seed: int, anew: bool, scheme: str = "auto", until: float = np.inf
+        self,
+        w: Array,
+        seed: int,
+        anew: bool,
+        scheme: str = "auto",
+        cancellation: Cancellation | None = None,
     ) -> tuple[Objective, Objective, Array]:
         """Return the cost of some of the rows with its penalty, `held`, and its minimum.
 
@@ -109,8 +113,8 @@ class Task:
             Of a start that has not seen these.
         anew : bool
             Whether the penalty is looked for from several levels: see `reestimate_hyperparameters`.
-        until : float
-            By the monotonic clock, when that search ends.
+        cancellation : Cancellation, optional
+            When it ends that search, the best until then is taken.
 
         Raises
         ------
@@ -132,7 +136,7 @@ class Task:
             theta = min(ends, key=some.cost)
             return some, replace(self, objective=some).held(theta), theta
         found = empirical_bayes.reestimate_hyperparameters(
-            some, self.found, seed, scheme=scheme, anew=anew, until=until
+            some, self.found, seed, scheme=scheme, anew=anew, cancellation=cancellation
         )
         some = some.with_decay(found.decay)
         return some, some, found.best.theta
@@ -147,9 +151,8 @@ class Search:
     seed : int
     scheme : str
         Of the starts.
-    max_time : float or None
-        Seconds for all of it and what comes after.
-    progress : callable or None
+    cancellation : Cancellation
+        Of all of it and what comes after.
     lasting : bool
         Whether what is found has to be the same however much time there is: the search is then as
         long as it is.
@@ -159,24 +162,16 @@ class Search:
 
     seed: int
     scheme: str = "auto"
-    max_time: float | None = None
-    progress: Callable[[str], None] | None = None
+    cancellation: Cancellation = field(default_factory=Cancellation)
     lasting: bool = False
     skip: bool = False
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def left(self) -> float | None:
-        """Seconds that are left, None without a limit."""
-        if not self.max_time or self.max_time <= 0.0:
-            return self.max_time
-        return max(self.max_time - (time.monotonic() - self.began), LEAST_TIME)
 
     @property
     def options(self) -> SearchOptions:
         """What those who look need to know: the rest of the time is for what comes after."""
-        left = None if self.left is None or self.lasting else SHARE_OF_TIME * self.left
-        return SearchOptions(self.scheme, None, left, self.progress)
+        all_of_it = self.cancellation
+        mine = all_of_it.without_limit() if self.lasting else all_of_it.with_share(SHARE_OF_TIME)
+        return SearchOptions(self.scheme, None, mine)
 
 
 def resolve_task(
@@ -228,8 +223,8 @@ def resolve_task(
         if sizes is None or found.objective.rows is now.objective.rows or found.interrupted:
             return found
         return _of_best_size_so_noisy(found, search, noise, sizes, w)
-    except KeyboardInterrupt:
-        if now.found is None:
+    except TrainingError:
+        if now.found is None or not search.cancellation.interrupted:
             raise
         return replace(now, interrupted=True)
 
@@ -327,9 +322,7 @@ def _or_with_skip(now: Task, search: Search) -> Task:
     try:
         other = _by_evidence(other, search, n_rows=now.found.n_rows, smaller=[(logs, theta)])
     except TrainingError:
-        return now
-    except KeyboardInterrupt:
-        return replace(now, interrupted=True)
+        return replace(now, interrupted=search.cancellation.interrupted)
     assert other.found is not None
     without, with_it = (_height(of) for of in (now, other))
     # what is no minimum will not predict
@@ -352,7 +345,7 @@ def _with_alpha(now: Task, alpha: Alpha, search: Search) -> Task:
     if alpha == EVIDENCE and reason is None:
         return _by_evidence(now, search)
     found, variance, why = default_alpha.alpha_by_rule(
-        now.objective, search.seed, now.row_weight_unit, search.left
+        now.objective, search.seed, now.row_weight_unit, search.cancellation
     )
     return replace(
         now,
