@@ -250,3 +250,43 @@ def test_everything_public_is_documented():
                     decorators = " ".join(map(ast.unparse, item.decorator_list))
                     again = "overload" in decorators or "setter" in decorators
                     assert again or ast.get_docstring(item), f"{module}.{item.name}"
+
+
+# ---------------------------------------------------------------- constants
+
+EXAMPLES = SOURCE / "report" / "story.py"  # its numbers are the tutorial's table
+
+
+def numeric_constants(path):
+    """Yield name and line of every number that a module names, those of one line together."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        inside = list(ast.walk(node.value))
+        numbers = any(
+            isinstance(of, ast.Constant) and type(of.value) in (int, float) for of in inside
+        )
+        if not numbers or any(isinstance(of, ast.Lambda | ast.Dict) for of in inside):
+            continue
+        for target in targets:
+            for name in target.elts if isinstance(target, ast.Tuple) else [target]:
+                if isinstance(name, ast.Name) and name.id.isupper():
+                    yield name.id, node
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=str)
+def test_a_number_says_of_what_it_is(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for name, node in numeric_constants(path):
+        said = lines[node.lineno - 2 : node.end_lineno]
+        assert path == EXAMPLES or any("#" in line for line in said), name
+
+
+def test_a_constant_has_one_value_and_one_home():
+    homes = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for name, _ in numeric_constants(path):
+            homes.setdefault(name, set()).add(path.relative_to(SOURCE).as_posix())
+    twice = {name: sorted(of) for name, of in homes.items() if len(of) > 1}
+    assert not twice

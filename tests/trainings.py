@@ -1,5 +1,6 @@
 """Whole fits in one line: what is asked of them is sorted into data, settings and control."""
 
+import os
 import signal
 from dataclasses import fields
 
@@ -31,4 +32,4 @@ def minimize_from_starts(objective, n_restarts, seed, **options):
 
 def press_ctrl_c():
     """Interrupt this process, as Ctrl-C does."""
-    signal.raise_signal(signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)

@@ -128,7 +128,7 @@ class Cancellation:
             yield
         except TrainingError as error:
             if error.reason == INTERRUPTED:
-                raise KeyboardInterrupt(str(error)) from None
+                raise KeyboardInterrupt("interrupted before anything was found") from None
             raise
         finally:
             if in_main:

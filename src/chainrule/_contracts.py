@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:

@@ -11,8 +11,8 @@ from chainrule._contracts import Array
 
 SMALLEST = 1e-290  # of what has to be positive
 _LONGEST_NAME = 30_000  # an input is called by its column and its category, of 10,000 each
-_LONGEST_SHOWN, _MOST_SHOWN = 60, 40
-_LARGEST_WHOLE = 2**64
+_LONGEST_SHOWN, _MOST_SHOWN = 60, 40  # characters of a value, and entries, that a message shows
+_LARGEST_WHOLE = 2**64  # beyond, a whole number in JSON is no count of ours
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from chainrule.tables.table import Table
 from chainrule.tables.targets import Targets
 
 OURS = "chainrule"
-FOLDS = 10
-SURE = 0.95  # that a difference is more than chance
+DEFAULT_FOLDS = 10  # as usual (Hastie, Tibshirani & Friedman 2009, section 7.10.1)
+CONFIDENCE = 0.95  # that a difference is more than chance
 Progress = Callable[[str], None]
 
 
@@ -92,7 +92,7 @@ class Comparison:
         who = f"{OURS} is the best by {words}" if best is ours else f"{other.name} is the best"
         against = f"ahead of {other.name}" if mean >= 0 else f"behind {other.name}"
         how = f"{OURS} is {abs(mean):.4f} ± {error:.4f} {against}"
-        clear = float(stats.t.ppf(0.5 + 0.5 * SURE, self.folds - 1))
+        clear = float(stats.t.ppf(0.5 + 0.5 * CONFIDENCE, self.folds - 1))
         errors = f"{clear:.2g} standard errors"
         if abs(mean) > clear * error:
             return f"{who}: {how}, more than {errors}, so it is not chance alone."
@@ -144,7 +144,7 @@ def compare(
     if most < 2:
         what = "rows" if strata is None else "rows, or too few of a class,"
         raise DataError(f"{n} {what} are too few to compare on: every fold needs 2 of them")
-    folds = min(FOLDS, most) if folds is None else folds
+    folds = min(DEFAULT_FOLDS, most) if folds is None else folds
     if not 2 <= folds <= most:
         raise ConfigurationError(f"folds is {folds}; for this table it can be 2 to {most}")
     ways = _ways(target, seed, options)

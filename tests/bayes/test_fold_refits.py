@@ -166,7 +166,7 @@ def test_a_weight_of_two_is_the_row_twice_in_folds_too(monkeypatch):
 
 def search_is_higher(monkeypatch):
     """Let every start end too low, as many do where weights are many."""
-    monkeypatch.setattr(minimization.model_selection, "NATS", -1e6)
+    monkeypatch.setattr(minimization.model_selection, "STRONG_EVIDENCE", -1e6)
 
 
 def test_no_start_is_preferred_to_the_search_where_it_is_higher(tmp_path, monkeypatch):

@@ -108,7 +108,7 @@ def test_its_slope_is_that_of_its_differences(rng, layers, options):
 def test_the_highest_is_where_bayesian_ridge_finds_it(rng, monkeypatch):
     for name in ("WEAKER", "STRONGER", "UNUSUAL_NOISE"):  # which it leaves out
         monkeypatch.setattr(evidence, name, 1e6)
-    monkeypatch.setattr(evidence, "NATS", 1e-9)
+    monkeypatch.setattr(evidence, "CONVERGED_NATS", 1e-9)
     monkeypatch.setattr(evidence, "GRID", 1e-9)
     X = rng.standard_normal((80, 5))
     X = (X - X.mean(axis=0)) / X.std(axis=0)

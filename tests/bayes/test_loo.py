@@ -35,7 +35,7 @@ def test_what_a_fit_without_a_row_says(through_all_rows):
     for i in rows:
         keep = np.arange(60) != i
         fewer = Objective(objective.net, objective.rows.X[keep], objective.rows.Y[keep], ALPHA)
-        again = empirical_bayes.refine(fewer, theta, module.MOST_ITERATIONS)
+        again = empirical_bayes.refine(fewer, theta, module.MOST_REFIT_STEPS)
         said = objective.net.forward(again, objective.rows.X[i : i + 1]).y_hat[0]
         assert found.z_loo[i] == pytest.approx(said, rel=2e-2)
         moved = again - theta

@@ -39,16 +39,16 @@ from chainrule.optimize.minimize import run_with_callback
 from chainrule.optimize.multistart import StartOptions, minimize_from_starts
 from chainrule.optimize.stopping import limits
 
-FEW_ROWS = 50
+TOO_FEW_TO_TELL_NOISE = 50  # rows
 NOISE_OF_FEW = 1e-4  # of the variance of the target
-NOISE_IF_UNKNOWN = 0.1
-LEAST, MOST = 1e-6, 1.0
-LOG_ODDS = 2.5
+NOISE_IF_UNKNOWN = 0.1  # of the variance of the target
+LEAST_SHARE_OF_NOISE, MOST_SHARE_OF_NOISE = 1e-6, 1.0  # of the variance of the target
+LOG_ODDS = 2.5  # how wide log odds are before any data: probabilities from .08 to .92
 WIDEST = 10  # units of a hidden layer, as far as the penalty behind it counts them
-MOST_WEIGHTS = 1_000  # beyond, second derivatives take longer than the fit
+MOST_WEIGHTS_FOR_NOISE = 1_000  # beyond, second derivatives take longer than the fit
 ROUGH = 1e-3  # tolerance
-STARTS, ROUNDS = 1, 20
-SAME = 0.1  # relative change of the noise that makes no difference
+STARTS_BY_RULE, ROUNDS_BY_RULE = 1, 20  # starts, and rounds at most until the noise stays the same
+SAME_SHARE_OF_NOISE = 0.1  # relative change of the noise that makes no difference
 LEAST_SHARE = 0.05  # of the numbers that is never used up
 
 
@@ -96,9 +96,9 @@ def _noise_by_rule(
     net = objective.net
     if net.pair.loss in ("cross_entropy", "poisson"):
         return None, "as wide as the layers allow"
-    if float(objective.w.sum()) < FEW_ROWS:
-        return NOISE_OF_FEW, f"fewer than {FEW_ROWS} rows: taken as free of noise"
-    known = net.pair.loss == "squared" and net.n_parameters <= MOST_WEIGHTS
+    if float(objective.w.sum()) < TOO_FEW_TO_TELL_NOISE:
+        return NOISE_OF_FEW, f"fewer than {TOO_FEW_TO_TELL_NOISE} rows: taken as free of noise"
+    known = net.pair.loss == "squared" and net.n_parameters <= MOST_WEIGHTS_FOR_NOISE
     noise = _noise(objective, seed, cancellation) if known else None
     if noise is None:
         return NOISE_IF_UNKNOWN, f"noise taken as {NOISE_IF_UNKNOWN:.0%} of the variance"
@@ -136,14 +136,14 @@ def _noise(objective: Objective, seed: int, cancellation: Cancellation) -> float
     """Return the variance of the noise as a share of that of the targets, or None."""
     noise, theta = NOISE_IF_UNKNOWN, None
     free, numbers = objective.with_alpha(0.0), _numbers(objective)
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS_BY_RULE):
         now = objective.with_alpha(_alpha(objective, noise))
         if cancellation.reason == TIME_LIMIT:
             return None if theta is None else noise
         try:
             if theta is None:
                 options = StartOptions(tol=ROUGH, cancellation=cancellation)
-                theta = minimize_from_starts(now, STARTS, seed, options).best.theta
+                theta = minimize_from_starts(now, STARTS_BY_RULE, seed, options).best.theta
             else:
                 chosen, rules = choose("auto", now, len(theta)), limits(ROUGH, None, cancellation)
                 theta = run_with_callback(now, theta, chosen, rules).theta
@@ -159,8 +159,8 @@ def _noise(objective: Objective, seed: int, cancellation: Cancellation) -> float
         learned = ~now.is_held(theta)
         used = _used_up(H[np.ix_(learned, learned)], now.decay[learned])
         found = 2.0 * J / max(numbers - used, LEAST_SHARE * numbers) / _variance(objective)
-        before, noise = noise, float(np.clip(found, LEAST, MOST))
-        if abs(np.log(noise / before)) < SAME:
+        before, noise = noise, float(np.clip(found, LEAST_SHARE_OF_NOISE, MOST_SHARE_OF_NOISE))
+        if abs(np.log(noise / before)) < SAME_SHARE_OF_NOISE:
             break
     return noise
 

@@ -36,15 +36,15 @@ from chainrule.optimize.methods import choose
 from chainrule.optimize.minimize import descended
 from chainrule.optimize.stopping import limits
 
-MOST_WEIGHTS = 2_000
-FEWEST_ROWS = 10
+MOST_WEIGHTS_FOR_EVIDENCE = 2_000  # beyond, second derivatives take minutes
+FEWEST_ROWS = 10  # of which noise can be told from what is to be learned
 BEGINNINGS, CLIMBS = 3, 2  # minima at which it is looked at, and from which it is maximized
 LEAST_GAMMA = 1e-3  # of a group, in a mean over groups
 GONE = 0.5  # of all weights that have a prior, how many the data determine
-SAME_HEIGHT, ALIKE, EDGE = 1e-3, 1.0, 3.0  # nats
-ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000
-PERCENT = 0.01
-ROUGHLY = 1e-3  # nats for each weight: enough for a fit without some of the rows
+SAME_HEIGHT, AS_GOOD, EDGE = 1e-3, 1.0, 3.0  # nats
+ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000  # rows that are enough to find α
+PERCENT = 0.01  # of α and β, better than they are known
+REFIT_NATS = 1e-3  # nats for each weight: enough for a fit without some of the rows
 EVIDENCE, RULE = "evidence", "rule"  # of alpha: by what it is found
 # ln α above the usual one, and the share of the variance that is taken for noise: where weights are
 # many the evidence has many maxima, and where the search begins decides which of them is found
@@ -57,10 +57,9 @@ COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to
 def why_no_evidence(objective: Objective, row_weight_unit: float = 1.0) -> str | None:
     """Return why the evidence cannot be had, or None if it can."""
     p, rows = objective.net.n_parameters, float(objective.w.sum()) / row_weight_unit
-    if p > MOST_WEIGHTS:
-        return (
-            f"{p:,} weights > {MOST_WEIGHTS:,}: second derivatives take too long for the evidence"
-        )
+    if p > MOST_WEIGHTS_FOR_EVIDENCE:
+        most = f"{MOST_WEIGHTS_FOR_EVIDENCE:,}"
+        return f"{p:,} weights > {most}: second derivatives take too long for the evidence"
     if rows < FEWEST_ROWS:
         return f"fewer than {FEWEST_ROWS} rows: too few to tell noise"
     if objective.highest_order < 2:
@@ -306,7 +305,7 @@ def reestimate_hyperparameters(
     failure: TrainingError | None = None
     for point in begin:
         try:
-            ends.append(maximize_evidence(point(), cancellation=cancellation, nats=ROUGHLY))
+            ends.append(maximize_evidence(point(), cancellation=cancellation, nats=REFIT_NATS))
         except TrainingError as error:
             failure = error
     if not ends:
@@ -327,11 +326,15 @@ def rows_enough(net: Network) -> int:
 
 
 def refine(
-    objective: Objective, theta: Array, max_iter: int | None = None, method: str = "auto"
+    objective: Objective,
+    theta: Array,
+    max_iter: int | None = None,
+    method: str = "auto",
+    cancellation: Cancellation | None = None,
 ) -> Array:
     """Return the minimum near a point."""
     chosen = choose(method, objective, len(theta))
-    return descended(objective, theta, chosen, limits(TOLERANCE, max_iter, None)).theta
+    return descended(objective, theta, chosen, limits(TOLERANCE, max_iter, cancellation)).theta
 
 
 def is_costly(objective: Objective) -> bool:
@@ -356,7 +359,7 @@ def _best(found: Sequence[Evidence]) -> Evidence:
     converged: it has to be better by `EDGE`. One at whose end all weights have gone is the last.
     """
     heights = [e.log_evidence - EDGE * (not e.converged) for e in found]
-    enough = max(heights) - ALIKE
+    enough = max(heights) - AS_GOOD
     alike = [e for e, height in zip(found, heights, strict=True) if height >= enough]
     return next((e for e in alike if e.laplace.gamma.sum() > GONE), alike[0])
 

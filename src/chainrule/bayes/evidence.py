@@ -20,7 +20,7 @@ from scipy import linalg
 from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
-from chainrule.bayes.default_alpha import LEAST_SHARE, NOISE_IF_UNKNOWN, SAME
+from chainrule.bayes.default_alpha import LEAST_SHARE, NOISE_IF_UNKNOWN, SAME_SHARE_OF_NOISE
 from chainrule.bayes.laplace import Laplace, Priors, laplace, slope
 from chainrule.bayes.priors import usual
 from chainrule.objectives.objective import Objective
@@ -35,11 +35,14 @@ LEAST_NOISE = 1e-2  # of the variance of one row: N rows cannot tell less than t
 
 TOLERANCE = 1e-9  # of the minima on the way, and for how long they are looked for
 MOST_ITERATIONS = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
-NEWTON_STEPS, SETTLED = 10, 1e-9  # nats that another step would gain
-ROUNDS = 20  # until the noise stays the same
+REFINING_STEPS, REFINED_NATS = 10, 1e-9  # nats that another step would gain
+ROUNDS_OF_BEGINNING = 20  # until the noise stays the same
 
-NATS, STEPS = 1e-6, 2  # converged when so many steps in a row gain less, for each weight determined
-MOST_STEPS = 100
+CONVERGED_NATS, CONVERGED_STEPS = (
+    1e-6,
+    2,
+)  # converged when so many steps in a row gain less, for each weight determined
+MOST_STEPS = 100  # of BFGS; 20 to 40 are usual
 GRID = 1e-3  # of ln α and ln β
 TRIALS, SHORTER, LONGEST, SUFFICIENT = 5, 0.3, 2.0, 1e-4  # of a step
 STRAIGHT = 1e-10  # cosine below which a step has taught nothing about curvature
@@ -247,7 +250,7 @@ class EvidenceProblem:
         now, beta = self._now(logs)
         if not is_exact(now):
             return self.at(logs, theta)
-        refined = _refined(now, theta, beta)
+        refined = _refined(now, theta, beta, self.cancellation)
         return None if refined is None else self._known(logs, *refined)
 
     def beginning(self, theta: Array) -> Point:
@@ -262,9 +265,9 @@ class EvidenceProblem:
         """
         try:
             point = self.at(on_grid(self.usual), theta)
-            for _ in range(ROUNDS if self.noisy else 0):
+            for _ in range(ROUNDS_OF_BEGINNING if self.noisy else 0):
                 found = self._noise_left(point)
-                if abs(found - point.logs[-1]) < SAME:
+                if abs(found - point.logs[-1]) < SAME_SHARE_OF_NOISE or self.cancellation.reason:
                     break
                 point = self.at(on_grid(np.append(point.logs[:-1], found)), point.theta)
         except linalg.LinAlgError:
@@ -341,15 +344,15 @@ class _Ascent:
         B, fresh, again = self._first_curvature(), True, False
         small = short = 0
         while len(self.steps) <= MOST_STEPS:
+            if (why := self.cancellation.reason) is not None:
+                return why
             direction = B @ self.at.slope
             promised = 0.5 * float(self.at.slope @ direction)
             if promised < little(self.at.laplace, self.nats) or np.abs(direction).max() < GRID:
                 return "converged"
-            if (why := self.cancellation.reason) is not None:
-                return why
             trials, there = self._higher(direction, promised, jump=not again)
             if there is None:
-                if fresh:
+                if fresh and self.cancellation.reason is None:
                     return "edge"
                 B, fresh, again = self._first_curvature(), True, True
                 continue
@@ -361,9 +364,9 @@ class _Ascent:
                 self.monitor(self.steps[-1])
             small = small + 1 if gained < little(self.at.laplace, self.nats) else 0
             short = short + 1 if trials > 2 else 0
-            if small == STEPS:
+            if small == CONVERGED_STEPS:
                 return "converged"
-            if short == STEPS:
+            if short == CONVERGED_STEPS:
                 return "edge"
         return "max_iter"
 
@@ -371,6 +374,8 @@ class _Ascent:
         """Return how many steps were tried along a direction, and a point that is higher."""
         t = min(1.0, LONGEST / float(np.abs(direction).max()))
         for trial in range(TRIALS):
+            if self.cancellation.reason is not None:
+                break
             self.n += 1
             there = self._attempt(self.at.logs + t * direction, jump=jump and trial == 0)
             wanted = self.at.height + SUFFICIENT * t * 2.0 * promised
@@ -412,7 +417,7 @@ def on_grid(logs: Array) -> Array:
 
 def little(known: Laplace, nats: float | None = None) -> float:
     """Return how many nats are not worth another step."""
-    return (NATS if nats is None else nats) * max(1.0, known.n_effective)
+    return (CONVERGED_NATS if nats is None else nats) * max(1.0, known.n_effective)
 
 
 def _updated(B: Array, s: Array, y: Array) -> Array:
@@ -427,17 +432,21 @@ def _updated(B: Array, s: Array, y: Array) -> Array:
     return np.asarray(left @ B @ left.T + np.outer(s, s) / ys)
 
 
-def _refined(objective: Objective, theta: Array, beta: float) -> tuple[Array, Array] | None:
+def _refined(
+    objective: Objective, theta: Array, beta: float, cancellation: Cancellation
+) -> tuple[Array, Array] | None:
     """Return the minimum that Newton's steps lead to, and its Hessian; None if one goes astray."""
     J, g = objective.evaluate(theta, 1)
-    for _ in range(NEWTON_STEPS):
+    for _ in range(REFINING_STEPS):
+        if cancellation.reason is not None:
+            return None
         H = objective.hessian(theta)
         try:
             factor = linalg.cho_factor(H, check_finite=False)
         except linalg.LinAlgError:
             return None
         step = linalg.cho_solve(factor, g, check_finite=False)
-        if 0.5 * beta * float(g @ step) < SETTLED:
+        if 0.5 * beta * float(g @ step) < REFINED_NATS:
             return theta, H
         before = J
         J, g = objective.evaluate(theta - step, 1)

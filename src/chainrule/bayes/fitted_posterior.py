@@ -12,7 +12,7 @@ from chainrule._cancellation import INTERRUPTED, TIME_LIMIT, Cancellation
 from chainrule._contracts import Array
 from chainrule.bayes import empirical_bayes
 from chainrule.bayes.calibration import FURTHEST, PRIOR_SD, calibrated, variance_of_t
-from chainrule.bayes.default_alpha import FEW_ROWS
+from chainrule.bayes.default_alpha import TOO_FEW_TO_TELL_NOISE
 from chainrule.bayes.fold_refits import (
     BEARABLE,
     LESS_OF_CLASSES,
@@ -41,7 +41,7 @@ WHY_NO_REFITS: dict[str | None, str] = {
     TIME_LIMIT: "there was no time to refit each fold",
     INTERRUPTED: "it was interrupted before each fold was refitted",
 }
-ROUGHLY = 0.05  # of ln s, better than it is known: rounding errors on the way are forgotten
+MODERATION_GRID = 0.05  # of ln s, better than it is known: rounding errors on the way are forgotten
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,7 @@ class Given:
 
     def scale(self, objective: Objective) -> NoiseScale:
         """Return in what the noise is measured."""
-        few = self.counts(objective).sum() < FEW_ROWS
+        few = self.counts(objective).sum() < TOO_FEW_TO_TELL_NOISE
         least = self.variance if few and self.variance is not None else 0.0
         inefficiency = 1.0 if self.student is None else self.student.inefficiency
         return NoiseScale(self.row_weight_unit, least, inefficiency)
@@ -382,4 +382,8 @@ def _moderation(net: Network, z: Array, S: Array, Y: Array, times: Array) -> flo
     found = optimize.minimize_scalar(cost, bounds=(-FURTHEST, FURTHEST), method="bounded")
     # none at all is as unusual as the least
     none = of_rows(0.0) + 0.5 * (FURTHEST / PRIOR_SD) ** 2
-    return 0.0 if none <= found.fun else float(np.exp(ROUGHLY * np.round(found.x / ROUGHLY)))
+    return (
+        0.0
+        if none <= found.fun
+        else float(np.exp(MODERATION_GRID * np.round(found.x / MODERATION_GRID)))
+    )

@@ -27,7 +27,7 @@ from chainrule.rows.protocol import Rows
 BEARABLE = 0.1  # γ for each number that was learned, up to which first order is enough
 LESS_OF_CLASSES = 0.3  # of that, where the loss is cross-entropy
 FAR_BEYOND = 0.3  # the same, beyond which the penalty has to be looked for anew
-FOLDS, FOLDS_IF_COSTLY = 10, 5
+FOLDS, FOLDS_IF_COSTLY = 10, 5  # as usual (Hastie, Tibshirani & Friedman 2009, section 7.10.1)
 
 # of the rows that remain: the cost with its penalty, the same with all weights held, its minimum
 Refit = Callable[[Array, int, bool], tuple[Objective, Objective, Array]]

@@ -29,9 +29,9 @@ from scipy.sparse import linalg as sparse
 
 from chainrule._contracts import Array
 
-ROUNDING = 1e-13  # of the mean of the diagonal of A, added to it
+JITTER = 1e-13  # of the mean of the diagonal of A, added to it
 STEEP = 1e3  # of the trace of A
-CLOSE, PRODUCTS = 1e-4, 30  # of conjugate gradients
+CG_TOLERANCE, CG_PRODUCTS = 1e-4, 30  # of conjugate gradients
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +204,7 @@ def _solved(objective: Any, theta: Array, beta: float, moves: Array, covariance:
     """Return H⁻¹ times a vector by conjugate gradients, H known by its products only."""
     p = len(theta)
     exact = sparse.LinearOperator((p, p), lambda v: beta * objective.hessian_product(theta, v))
-    along, _ = sparse.cg(exact, moves, rtol=CLOSE, maxiter=PRODUCTS, M=covariance)
+    along, _ = sparse.cg(exact, moves, rtol=CG_TOLERANCE, maxiter=CG_PRODUCTS, M=covariance)
     return np.asarray(along)
 
 
@@ -237,7 +237,7 @@ def _inverse(A: Array) -> tuple[Array, float]:
 def _factor(A: Array) -> Array:
     """Return the upper triangular U with A = Uᵀ U."""
     A = A.copy()
-    A[np.diag_indices_from(A)] += ROUNDING * float(np.trace(A)) / len(A)
+    A[np.diag_indices_from(A)] += JITTER * float(np.trace(A)) / len(A)
     factor, failed = linalg.lapack.dpotrf(A, lower=0, clean=1, overwrite_a=1)
     if failed:
         raise linalg.LinAlgError("the curvature is not positive")

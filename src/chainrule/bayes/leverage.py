@@ -27,7 +27,7 @@ from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
 from chainrule.rows.protocol import Block, Rows
 
-NUMBERS_AT_ONCE = 2_000_000  # of a Jacobian
+JACOBIAN_NUMBERS_AT_ONCE = 2_000_000  # of a Jacobian
 REFIT_ABOVE = 0.7  # beyond which a row decides by itself, and what is said here is rough
 LEAST_LEFT = 0.02  # of 1 - a: no row is taken to be more alone than that
 
@@ -69,7 +69,7 @@ def jacobians(net: Network, theta: Array, X: Array) -> Iterator[tuple[slice, Arr
     """Yield blocks of rows with their z, (n, K), and dz/dθ, (n, K, p)."""
     W, b = net.weights(theta)
     K = net.layers[-1]
-    size = max(1, NUMBERS_AT_ONCE // (net.n_parameters * K))
+    size = max(1, JACOBIAN_NUMBERS_AT_ONCE // (net.n_parameters * K))
     for i in range(0, len(X), size):
         rows = slice(i, min(i + size, len(X)))
         trace = chain_rule.forward(X[rows], W, b, net.functions)

@@ -41,7 +41,8 @@ def linear_start(problem: EvidenceProblem) -> tuple[Array, Array] | None:
     priors = Priors(names, np.append(np.repeat(inside, K), [-1] * K))
     of_line = EvidenceProblem(Objective.on(o.rows, line), priors, problem.cancellation)
     try:
-        found = maximize_evidence(of_line.beginning(np.zeros(line.n_parameters)))
+        beginning = of_line.beginning(np.zeros(line.n_parameters))
+        found = maximize_evidence(beginning, cancellation=problem.cancellation)
     except (TrainingError, linalg.LinAlgError):
         return None
     (W,), (b,) = (list(of.values()) for of in line.weights(found.theta))
@@ -75,7 +76,7 @@ def _held(problem: EvidenceProblem, logs: Array, theta: Array, groups: NDArray[n
     for _ in range(MOST_TIMES):
         logs[groups] += STRONGER
         now = problem.cost_with(logs)
-        if not is_exact(now):
+        if not is_exact(now) or problem.cancellation.reason is not None:
             break
         try:
             linalg.cholesky(now.hessian(theta)[np.ix_(silent, silent)], check_finite=False)

@@ -18,8 +18,9 @@ from chainrule.bayes.leverage import REFIT_ABOVE, RowInfluence
 from chainrule.bayes.posterior import z_of
 from chainrule.objectives.objective import Objective
 
-FEWEST_REFITS, MOST_REFITS, MOST_ITERATIONS = 10, 50, 100
-MOST_WORK = 3e8  # multiplications for one step of all of them
+# rows refitted one by one, and Newton steps for each
+FEWEST_REFITS, MOST_REFITS, MOST_REFIT_STEPS = 10, 50, 100
+MOST_WORK_OF_REFITS = 3e8  # multiplications for one step of all of them
 AT_ALL = 1e10  # where the fewest need more, first order has to do
 
 
@@ -54,7 +55,7 @@ def sample(objective: Objective, max_leverage: Array, minima: int = 1) -> Sample
     work = float(minima) * objective.size[0] * objective.net.n_parameters**2
     if len(high) == 0 or FEWEST_REFITS * work > AT_ALL:
         return Sample(high[:0], stands_for)
-    n = min(len(high), MOST_REFITS, max(FEWEST_REFITS, int(MOST_WORK / work)))
+    n = min(len(high), MOST_REFITS, max(FEWEST_REFITS, int(MOST_WORK_OF_REFITS / work)))
     evenly = np.linspace(0, len(high) - 1, n).round().astype(np.intp)
     rows = high[np.argsort(max_leverage[high], kind="stable")[evenly]]
     stands_for[high] = 0.0
@@ -91,7 +92,7 @@ def loo(
         w[i] = max(w[i] - v[i], 0.0)
         if not w.any():
             continue
-        without = empirical_bayes.refine(objective.with_weights(w), theta, MOST_ITERATIONS, method)
+        without = empirical_bayes.refine(objective.with_weights(w), theta, MOST_REFIT_STEPS, method)
         row = objective.rows.take(slice(i, i + 1))
         z_loo[i] = z_of(net, without, row)[0]
         distance[i] = np.linalg.norm(_solved(root, without - theta))

@@ -15,7 +15,7 @@ from chainrule.bayes.leverage import RowInfluence, influence
 from chainrule.bayes.loo import loo
 from chainrule.objectives.objective import Objective
 
-ROUNDED = 1e-3  # of a leverage
+ROUNDED_LEVERAGE = 1e-3  # of a leverage
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def minimum_at(
         )
     except linalg.LinAlgError:  # not finite
         return None
-    if rows.leverage.min() < -ROUNDED or rows.max_leverage.max() > 1.0 + ROUNDED:
+    if rows.leverage.min() < -ROUNDED_LEVERAGE or rows.max_leverage.max() > 1.0 + ROUNDED_LEVERAGE:
         return None  # a row of the fit has a leverage from 0 to 1: these are lost in rounding
     if net.loss != "squared":
         return Minimum(theta, root, rows, 1.0)

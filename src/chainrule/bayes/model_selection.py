@@ -23,11 +23,11 @@ from chainrule.bayes.laplace import Priors
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.idle_units import Unit, idle_units_of_rows
 
-SIZES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40)
+SIZES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40)  # hidden units, each about half as many more
 PATIENCE = 2  # sizes that gain nothing
-NATS = 3.0  # strong evidence: a ratio of 20 (Kass & Raftery 1995, JASA 90:773)
-MOST_ROWS = 5_000
-MOST_WORK = 5e8  # multiplications for second derivatives
+STRONG_EVIDENCE = 3.0  # strong evidence: a ratio of 20 (Kass & Raftery 1995, JASA 90:773)
+MOST_ROWS_OF_SIZE = 5_000  # on which sizes are compared
+MOST_WORK_OF_SIZE = 5e8  # multiplications for second derivatives
 ODD = ("tanh", "identity")
 
 
@@ -118,7 +118,7 @@ def select_architecture(
 
     def attempt(objective: Objective, hidden: int) -> Size:
         cancellation.tell(f"{hidden} hidden units")
-        of_size = SearchOptions(options.scheme, MOST_ROWS, cancellation)
+        of_size = SearchOptions(options.scheme, MOST_ROWS_OF_SIZE, cancellation)
         return _trial(objective, hidden, priors_of(objective), seed, row_weight_unit, of_size)
 
     tried: list[Size] = []
@@ -129,7 +129,7 @@ def select_architecture(
             raise ConfigurationError(
                 f"how many hidden units are needed cannot be found ({reason}); give their number"
             )
-        if reason or (tried and _work(objective) > MOST_WORK):
+        if reason or (tried and _work(objective) > MOST_WORK_OF_SIZE):
             ended = "work"
             break
         if tried and (reason := cancellation.reason):
@@ -143,14 +143,14 @@ def select_architecture(
             ended = "settled"
             break
     best = max(size.log_evidence for size in tried)
-    chosen = next(size for size in tried if size.log_evidence >= best - NATS)
+    chosen = next(size for size in tried if size.log_evidence >= best - STRONG_EVIDENCE)
     # units that do nothing are taken away, if the evidence agrees
     smaller, known = chosen.differ, {size.hidden for size in tried}
     may_shrink = 1 <= smaller < chosen.hidden and smaller not in known
     if may_shrink and not cancellation.interrupted:
         size = attempt(objective_of(smaller), smaller)
         tried.append(size)
-        chosen = size if size.log_evidence > chosen.log_evidence - NATS else chosen
+        chosen = size if size.log_evidence > chosen.log_evidence - STRONG_EVIDENCE else chosen
     if chosen.penalty is None:
         error = TrainingError("the evidence was not found for any size; give the number of units")
         error.reason = INTERRUPTED if cancellation.interrupted else ""
@@ -164,7 +164,7 @@ def _sizes_without_gain(tried: Sequence[Size]) -> int:
     for k, size in enumerate(tried):
         # a linear function may be better than few units, and worse than many
         best = max((one.log_evidence for one in tried[:k] if one.hidden), default=-np.inf)
-        worse = 0 if size.log_evidence > best + NATS or not size.hidden else worse + 1
+        worse = 0 if size.log_evidence > best + STRONG_EVIDENCE or not size.hidden else worse + 1
     return worse
 
 
@@ -206,4 +206,4 @@ def mirror_images(objective: Objective, theta: Array) -> tuple[tuple[Unit, ...],
 
 def _work(objective: Objective) -> float:
     net = objective.net
-    return float(min(len(objective.w), MOST_ROWS) * net.layers[-1] * net.n_parameters**2)
+    return float(min(len(objective.w), MOST_ROWS_OF_SIZE) * net.layers[-1] * net.n_parameters**2)

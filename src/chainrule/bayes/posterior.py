@@ -27,7 +27,7 @@ from chainrule.bayes.leverage import jacobians
 from chainrule.heart.network import Network
 from chainrule.rows.protocol import Rows
 
-MOST_SCORES = 1_000
+MOST_SCORES = 1_000  # quantiles of scores that are kept
 BEYOND = 0.05  # of the range of an input that counts as within it
 
 

@@ -31,12 +31,16 @@ WILD = 20.0  # median errors
 SUSPICIOUS = 10.0  # median errors of fits without a row, or scales of the targets
 NOT_FAR = 1.5  # scales of the targets
 FAR_OFF = 15.0  # standard deviations of the errors of the first fit
-CLOSE, CLOSE_ERROR = 3.0, 1.5  # scales, within which targets and errors are no surprise
-FIRST_STARTS, FIRST_ROUNDS, SAME_SCALE = 3, 10, 0.02
+NO_SURPRISE, NO_SURPRISING_ERROR = (
+    3.0,
+    1.5,
+)  # scales, within which targets and errors are no surprise
+FIRST_STARTS, FIRST_ROUNDS, SAME_SCALE = 3, 10, 0.02  # of the first robust fit; a relative change
 FIRST_SCALE = 0.1  # of that of the targets: less is not believed of the errors of a first fit
-FIRST_DEGREES = 2.0
-MOST_ITERATIONS = 100
-ROUNDS, SAME = 20, 1e-3
+FIRST_DEGREES = 2.0  # of freedom: heavy tails, and a scale all the same
+MOST_STEPS_OF_SCALE = 100  # of the fixed point for the scale
+# of fit and weights in turn, until no weight moves by more
+ROUNDS_OF_WEIGHTS, SAME_WEIGHTS = 20, 1e-3
 STUDENT = "student"
 LEAST_DEGREES, MOST_DEGREES = 1.0, 100.0  # beyond, t is as good as normal
 
@@ -89,7 +93,7 @@ def fit_student_t(
     weights, w = np.ones(len(objective.w)), objective.w / row_weight_unit
     degrees = MOST_DEGREES
     least = LEAST_SCALE / w.sum() * fit_robust_scaling(objective.targets, w).scale
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS_OF_WEIGHTS):
         errors = objective.errors(theta)
         # what a row has done to its own prediction makes its error look smaller than it is
         leverage = _leverage(objective.with_weights(objective.w * weights), theta, row_weight_unit)
@@ -101,7 +105,7 @@ def fit_student_t(
         before = weights
         weights = student_t_weights(errors, degrees, scale)
         of_theta = theta
-        if np.abs(weights - before).max() < SAME:
+        if np.abs(weights - before).max() < SAME_WEIGHTS:
             break
         theta = empirical_bayes.refine(objective.with_weights(objective.w * weights), theta)
     return StudentTNoise(weights, degrees, scale, of_theta)
@@ -126,7 +130,9 @@ def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0
     net, Y, w = objective.net, objective.targets, objective.w / row_weight_unit
     scaling = fit_robust_scaling(Y, w)
     of_targets = np.where(scaling.ignored, 1.0, scaling.scale)
-    near = np.clip(Y, scaling.center - CLOSE * of_targets, scaling.center + CLOSE * of_targets)
+    near = np.clip(
+        Y, scaling.center - NO_SURPRISE * of_targets, scaling.center + NO_SURPRISE * of_targets
+    )
     noise = NOISE_IF_UNKNOWN * float(np.mean(of_targets**2))
     priors = priors_of(net)
     penalty = noise * priors.spread(
@@ -140,7 +146,7 @@ def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0
             now = objective.with_weights(objective.w * weights).with_decay(
                 row_weight_unit * penalty
             )
-            theta = empirical_bayes.refine(now, theta, MOST_ITERATIONS)
+            theta = empirical_bayes.refine(now, theta, MOST_STEPS_OF_SCALE)
             errors, before = objective.errors(theta), scale
             size = [quantile(np.abs(column), 0.5, w) for column in errors.T]
             scale = np.maximum(TO_DEVIATION * np.array(size), FIRST_SCALE * of_targets)
@@ -153,7 +159,7 @@ def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0
         if cost < least:
             # whole where they are near, so that no row that says what others say is given up
             off = np.mean((errors / scale) ** 2, axis=1)
-            best, least = 1.0 / np.maximum(1.0, off / CLOSE_ERROR**2), cost
+            best, least = 1.0 / np.maximum(1.0, off / NO_SURPRISING_ERROR**2), cost
     return best
 
 
@@ -187,7 +193,7 @@ def find_outliers(
     if not suspicious.any():
         return none
     counts = robust_weights(objective, seed, row_weight_unit)
-    off = CLOSE_ERROR / np.sqrt(np.maximum(counts, np.finfo(np.float64).tiny))
+    off = NO_SURPRISING_ERROR / np.sqrt(np.maximum(counts, np.finfo(np.float64).tiny))
     return np.where(suspicious.any(axis=1) & (off > FAR_OFF), off, 0.0)
 
 
@@ -196,7 +202,7 @@ def _leverage(objective: Objective, theta: Array, row_weight_unit: float) -> Arr
 
     0 where that is not known.
     """
-    if objective.net.n_parameters > empirical_bayes.MOST_WEIGHTS:
+    if objective.net.n_parameters > empirical_bayes.MOST_WEIGHTS_FOR_EVIDENCE:
         return np.zeros(len(objective.w))
     try:
         root = inverse_root(objective, theta)

@@ -23,8 +23,9 @@ from chainrule.heart.network import Network
 from chainrule.objectives.objective import Objective
 from chainrule.rows.protocol import Block, Rows
 
+# hidden units of networks that are tried, the smallest first
 SIZES_OF_NOISE: tuple[tuple[int, ...], ...] = ((), (3,), (8,))
-FEWEST_FOR_VARYING = 50
+FEWEST_FOR_VARYING = 50  # rows
 WORTH = 2.0  # nats that a larger network for the noise has to gain
 SIGNIFICANT = 0.99  # that noise varies, before a network is fitted to it
 LEAST_SQUARE = 1e-6  # of the mean square: residuals of 0 say nothing of a precision without end

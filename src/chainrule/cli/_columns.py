@@ -22,8 +22,8 @@ from chainrule.tables.encoding import RULES, ColumnType, find_types
 from chainrule.tables.table import Table, listed
 from chainrule.tables.targets import TASKS, Targets, read_targets
 
-MOST_SHOWN = 30
-FEW_VALUES = 10
+MOST_SHOWN = 30  # columns
+FEW_VALUES = 10  # different whole numbers that may be meant as classes
 
 OPTIONS = (
     click.option(

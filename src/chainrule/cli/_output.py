@@ -17,7 +17,7 @@ from chainrule._json import readable_json
 from chainrule._printable import printable
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_QUIET_SECONDS = 1.0
+_QUIET_SECONDS = 1.0  # before a line of progress is shown
 
 
 def say(text: str) -> None:

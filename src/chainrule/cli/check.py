@@ -10,8 +10,8 @@ from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.tables.reading import Format
 
-MOST_ROWS = 1000
-BESIDE = 0.1
+MOST_ROWS_CHECKED = 1000  # their equations are those of all
+BESIDE = 0.1  # by how much at most weights are moved, to check off the minimum too
 
 
 @click.command(name="check")
@@ -32,9 +32,10 @@ def command(model: str, table: str, step: float | None, as_json: bool, written: 
     """
     trained, data = model_and_table(model, table, written)
     X, Y = inputs_of(trained, data), targets_of(trained, data)
-    if len(X) > MOST_ROWS:
-        note(f"checking on the first {MOST_ROWS} of {len(X)} rows: the equations are the same")
-    objective = trained.objective(X[:MOST_ROWS], Y[:MOST_ROWS])
+    if len(X) > MOST_ROWS_CHECKED:
+        rows = f"the first {MOST_ROWS_CHECKED} of {len(X)} rows"
+        note(f"checking on {rows}: the equations are the same")
+    objective = trained.objective(X[:MOST_ROWS_CHECKED], Y[:MOST_ROWS_CHECKED])
     theta = trained.theta
     nudge = np.random.default_rng(0).uniform(-BESIDE, BESIDE, len(theta))
     with Progress(f"checking {len(theta)} derivatives"):

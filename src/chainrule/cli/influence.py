@@ -21,7 +21,7 @@ from chainrule.tables.cells import option, quoted
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
 
-SAME = 1e-3  # of γ
+SAME_GAMMA = 1e-3  # of γ
 WEIGHTED = ". If the fit had a --weight, say it here too"
 Places = NDArray[np.intp]
 
@@ -118,7 +118,7 @@ def _tell_other_rows(
     """Say so if rows cannot be those that were fitted."""
     known = trained.report and trained.report.posterior
     gamma = known.gamma if known else found.gamma
-    if abs(found.gamma - gamma) > SAME * gamma:
+    if abs(found.gamma - gamma) > SAME_GAMMA * gamma:
         note(
             f"these are not the rows that {source} was fitted to: their leverages add up to "
             f"{found.gamma:.2f}, and not to γ = {gamma:.2f}; shown is what they would say"

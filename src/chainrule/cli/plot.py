@@ -96,13 +96,13 @@ def _surface(r: Request) -> surfaces.Surface:
     if i == j:
         raise DataError(f"--x and --y are both {names[i]!r}; give two different inputs")
     held = _typical(r.model, X)
-    x, y = (np.linspace(X[:, k].min(), X[:, k].max(), surfaces.GRID) for k in (i, j))
+    x, y = (np.linspace(X[:, k].min(), X[:, k].max(), surfaces.GRID_POINTS) for k in (i, j))
     for k, line in ((i, x), (j, y)):
         if line[0] == line[-1]:
             raise DataError(f"input {names[k]!r} does not vary in the table; choose with --x, --y")
-    grid = np.tile(held, (surfaces.GRID**2, 1))
+    grid = np.tile(held, (surfaces.GRID_POINTS**2, 1))
     grid[:, i], grid[:, j] = (A.ravel() for A in np.meshgrid(x, y))
-    z = r.predicted(grid).reshape(surfaces.GRID, surfaces.GRID)
+    z = r.predicted(grid).reshape(surfaces.GRID_POINTS, surfaces.GRID_POINTS)
     dates = {c.name for c in r.model.columns if c.kind == "date"}
     others = [
         label(names[k])

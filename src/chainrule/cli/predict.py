@@ -16,12 +16,11 @@ from chainrule.cli._input import inputs_of, model_and_table, reading_options, re
 from chainrule.cli._output import Progress, csv_text, note, say_json, tell
 from chainrule.model.model import Certainty, Model
 from chainrule.model.model_file import is_model
+from chainrule.report.knowledge import MOST_NAMED
 from chainrule.report.summary import score_lines
 from chainrule.tables import targets
 from chainrule.tables.reading import Format
 from chainrule.tables.table import Table
-
-MOST_NAMED = 5
 
 
 @click.command(name="predict")

@@ -19,8 +19,7 @@ from chainrule.model.model import Model
 from chainrule.model.optimum import Best, best_input
 from chainrule.objectives.objective import require_finite
 from chainrule.pipeline.fit import Trained
-
-MOST_NAMED = 5
+from chainrule.report.knowledge import MOST_NAMED
 
 
 @dataclass(frozen=True, eq=False)

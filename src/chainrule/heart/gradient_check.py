@@ -28,9 +28,9 @@ from chainrule.heart.seed_protocol import METHODS, seed_objective
 
 Cost = Callable[[Array], float]
 
-STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+DIFFERENCE_STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # of central differences, of which the best is taken
 SLACK = 10.0  # times the uncertainty: an estimate of an error is itself only an estimate
-CLEAR = 1e-6
+CLEAR = 1e-6  # relative error, above which nothing is said
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -240,7 +240,7 @@ def _check(
 
 def _estimate(cost: Cost, theta: Array, j: int, J: float) -> tuple[float, float, float, float]:
     """Return dJ/dθ_j by the best of several steps: its value, error, step, and the curvature."""
-    ladder = [h * max(1.0, abs(theta[j])) for h in STEPS]
+    ladder = [h * max(1.0, abs(theta[j])) for h in DIFFERENCE_STEPS]
     slopes, curvatures = zip(*(_central(cost, theta, j, h, J) for h in ladder), strict=True)
     # the error of a central difference falls as h², so the finer of two neighbours is off by
     # at most about what they differ by, and by the rounding of the cost and of θ_j itself

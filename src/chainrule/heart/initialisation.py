@@ -15,7 +15,7 @@ from chainrule._contracts import Array, Layered
 from chainrule._errors import ConfigurationError
 from chainrule.heart.blocks import is_matrix, layer_of
 
-MOST_INPUTS_FOR_NGUYEN_WIDROW = 3
+MOST_INPUTS_FOR_NGUYEN_WIDROW = 3  # beyond, its units are too steep
 # half the width of a standardized input, as wide as a uniform one of variance 1
 REACH = np.sqrt(3.0)
 # z in which an activation bends
@@ -70,7 +70,7 @@ def auto(net: Layered, normals: Array, uniforms: Array) -> Array:
     return (nguyen_widrow if few else scaled)(net, normals, uniforms)
 
 
-MOST_FOR_SEED = 2**63 - 1
+MOST_FOR_SEED = 2**63 - 1  # of 64 bits with a sign
 SCHEMES: dict[str, Callable[[Layered, Array, Array], Array]] = {
     "auto": auto,
     "nguyen_widrow": nguyen_widrow,

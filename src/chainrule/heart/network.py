@@ -28,8 +28,8 @@ from chainrule.heart.chain_rule import Gradients, Trace
 from chainrule.heart.initialisation import scheme_called
 from chainrule.heart.outputs import Loss, Output, output
 
-MOST_LAYERS = 64
-MOST_PARAMETERS = 10**8
+MOST_LAYERS = 64  # a typing error has more
+MOST_PARAMETERS = 10**8  # 0.8 GB of weights
 LARGEST_WEIGHT = 1e15  # of a row: a larger one is no number of rows
 
 

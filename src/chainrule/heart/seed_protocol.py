@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule._contracts import Array, Evaluation, SeedProtocol
+from chainrule._contracts import NEGLIGIBLE, Array, Evaluation, SeedProtocol
 from chainrule._errors import DataError
 
-NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
 METHODS = ("getParams", "setParams", "costFunction", "computeGradients")
 
 

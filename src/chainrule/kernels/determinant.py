@@ -20,9 +20,9 @@ from chainrule.heart import chain_rule
 from chainrule.heart.activations import Activation
 from chainrule.heart.blocks import layer_of
 from chainrule.heart.network import Network
+from chainrule.kernels.reference import COMPLEX_STEP
 
-STEP = 1e-100  # of a complex step, which loses no digit
-DIFFERENCE = 6e-6  # of a central difference
+CENTRAL_STEP = 6e-6  # of a central difference
 MANY = 20  # multiplications that are worth one number written down
 
 
@@ -123,9 +123,9 @@ def _slopes_of_curvature(net: Network, z_L: Array, Y: Array, w: Array, spread: A
     slopes = np.zeros_like(z_L)
     for m in range(z_L.shape[1]):
         step = np.zeros(z_L.shape[1])
-        step[m] = DIFFERENCE
+        step[m] = CENTRAL_STEP
         up, down = (net.pair.curvature(z_L + sign * step, Y) for sign in (1.0, -1.0))
-        slopes[:, m] = np.einsum("nkl,nlk->n", spread, up - down) / (2.0 * DIFFERENCE)
+        slopes[:, m] = np.einsum("nkl,nlk->n", spread, up - down) / (2.0 * CENTRAL_STEP)
     return np.asarray(w[:, None] * slopes)
 
 
@@ -165,7 +165,7 @@ def _each(rows: Array, matrices: Array) -> Array:
 def _second(f: Activation, z: Array) -> Array:
     """Return f''(z): a complex step of f', which own functions may not take."""
     try:
-        second = f.prime(z + 1j * STEP).imag / STEP
+        second = f.prime(z + 1j * COMPLEX_STEP).imag / COMPLEX_STEP
     except (TypeError, ValueError):
-        second = (f.prime(z + DIFFERENCE) - f.prime(z - DIFFERENCE)) / (2.0 * DIFFERENCE)
+        second = (f.prime(z + CENTRAL_STEP) - f.prime(z - CENTRAL_STEP)) / (2.0 * CENTRAL_STEP)
     return np.asarray(second)

@@ -12,7 +12,8 @@ from chainrule._contracts import Array, Evaluation
 from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
 
-STEP = 1e-100
+# no difference is taken, so it can be as small as one likes (Squire & Trapp 1998, SIAM Rev. 40:110)
+COMPLEX_STEP = 1e-100
 TINY = 1e-150  # a root of a curvature below is none
 
 
@@ -79,9 +80,9 @@ def hessian_product(net: Network, theta: Array, v: Array, X: Array, Y: Array, w:
     By the complex step of the gradient along v, Im g(θ + ihv) / h: no difference is taken
     and hence no digit lost, however small h (Squire & Trapp 1998, SIAM Review 40:110).
     """
-    nudged = theta + 1j * STEP * v
+    nudged = theta + 1j * COMPLEX_STEP * v
     W, b = net.weights(nudged)
     trace = chain_rule.forward(X, W, b, net.functions)
     delta_L = w[:, None] * net.pair.delta(trace.z[net.n_layers], Y)
     g = chain_rule.backward(delta_L, trace, W, b, net.functions).vector
-    return np.asarray(g.imag / STEP)
+    return np.asarray(g.imag / COMPLEX_STEP)

@@ -20,10 +20,10 @@ from chainrule.model.fit_report import Sensitivities, SensitivityReport, Student
 from chainrule.model.model import Model, require_predictable
 from chainrule.rows.protocol import Rows
 
-MOST_ROWS = 2_000  # for mean slopes
-NUMBERS, FEWEST_ROWS = 100_000, 200  # for their errors, which are known to a tenth only
-DIFFERENCE = 1e-3  # of a scaled input
-LARGEST = 1e300  # in users' units
+MOST_ROWS_OF_SLOPES = 2_000  # for mean slopes
+NUMBERS, FEWEST_FOR_ERRORS = 100_000, 200  # for their errors, which are known to a tenth only
+INPUT_STEP = 1e-3  # of a scaled input
+LARGEST_SLOPE = 1e300  # in users' units
 
 
 def derivatives(model: Model, X: Array) -> Array:
@@ -46,12 +46,12 @@ def _of_probabilities(model: Model, known: Posterior, X: Array) -> Array:
     """Return dŷ/dx by central differences of the fourth order: ten digits."""
     net, scaled = model.network, model.input_scaling.transform(X)
     found = np.empty((len(X), net.layers[-1], scaled.shape[1]))
-    for j, step in enumerate(DIFFERENCE * np.eye(scaled.shape[1])):
+    for j, step in enumerate(INPUT_STEP * np.eye(scaled.shape[1])):
         one, two = (
             known.outputs(net, scaled + k * step) - known.outputs(net, scaled - k * step)
             for k in (1.0, 2.0)
         )
-        found[:, :, j] = (8.0 * one - two) / (12.0 * DIFFERENCE)
+        found[:, :, j] = (8.0 * one - two) / (12.0 * INPUT_STEP)
     return found * _units(model)
 
 
@@ -59,12 +59,12 @@ def _units(model: Model) -> Array:
     """Return one unit of the target over that of the input, in the scale of the network."""
     with np.errstate(over="ignore"):
         found = model.target_scaling.scale[:, None] * _inverse(model.input_scaling.scale)
-    return np.clip(found, -LARGEST, LARGEST)
+    return np.clip(found, -LARGEST_SLOPE, LARGEST_SLOPE)
 
 
 def _inverse(scale: Array) -> Array:
     """Return one over it, 0 for what is ignored."""
-    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 1.0 / LARGEST)
+    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 1.0 / LARGEST_SLOPE)
 
 
 def hat_matrix(model: Model, X: Array, learned: Array, w: Array) -> Array:
@@ -189,15 +189,15 @@ def relevance(model: Model, rows: Rows) -> Sensitivities:
     net, known = model.network, model.posterior
     contrasts = _contrasts(model)
 
-    def slopes(theta: Array, most: int = MOST_ROWS) -> Array:
+    def slopes(theta: Array, most: int = MOST_ROWS_OF_SLOPES) -> Array:
         some = rows.take(slice(None, None, -(-rows.n_rows // most)))
         return sensitivity.mean_slopes(net, theta, some, contrasts)
 
     found = slopes(model.theta)
     errors = np.zeros_like(found)
     if known is not None:
-        few = max(FEWEST_ROWS, NUMBERS // (net.layers[0] * net.layers[-1]))
-        of = partial(slopes, most=min(few, MOST_ROWS))
+        few = max(FEWEST_FOR_ERRORS, NUMBERS // (net.layers[0] * net.layers[-1]))
+        of = partial(slopes, most=min(few, MOST_ROWS_OF_SLOPES))
         errors = sensitivity.standard_error(of, model.theta, known.roots[0])
     of_spread = found[1] * model.target_scaling.scale[:, None]
     units = _units(model)

@@ -30,7 +30,7 @@ from chainrule.tables.targets import Classes
 Data = ArrayLike | Table
 """A matrix of numbers, a Table, or a data frame of any library that narwhals knows."""
 
-ROUNDING = 1e-9  # of a value, that makes no other of it
+SAME_VALUE = 1e-9  # of a value, that makes no other of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +185,7 @@ class Model:
         """Return which inputs, that `encoded` has made, are far from those that were learned."""
         same, center = self.input_scaling.ignored, self.input_scaling.center
         # a column that never varied says nothing, and nothing is known of other values
-        other = np.abs(X - center) > ROUNDING * np.maximum(np.abs(center), 1.0)
+        other = np.abs(X - center) > SAME_VALUE * np.maximum(np.abs(center), 1.0)
         other &= same & (self.input_scaling.kind == "standard")
         return self.known().is_far(self.network, self._scaled(X)) | other.any(axis=1)
 

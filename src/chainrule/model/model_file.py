@@ -49,15 +49,15 @@ from chainrule.tables.scaling import Scaling
 from chainrule.tables.table import KINDS
 from chainrule.tables.targets import Label
 
-VERSION = 5
+VERSION = 5  # of the format; older ones are read for ever
 _ZEROS = "0" * 64
 _HEADER = re.compile(
     rb'\A\{\n "format": "chainrule-model",\n "version": ([0-9]{1,9}),\n'
     rb' "checksum": "sha256:([0-9a-f]{64})",\n'
 )
-_LARGEST_FILE = 2**30
+_LARGEST_FILE = 2**30  # bytes
 _STRICTLY: Any = {"parse_constant": no_constant, "parse_int": no_huge_number}
-_WIDEST_LAYER = 2**20
+_WIDEST_LAYER = 2**20  # units
 LONGEST_REASON = 500  # characters: what is wrong may be a text without end
 
 

@@ -13,7 +13,7 @@ from chainrule._strict_json import list_of, number, numbers, object_with, whole
 from chainrule.bayes.posterior import Noise, Posterior, Precision
 from chainrule.heart.network import Network
 
-_MOST_MINIMA, _MOST_UNITS = 10_000, 1_000
+_MOST_MINIMA, _MOST_UNITS = 10_000, 1_000  # that a file may hold
 _LARGEST = 1e100  # of a scaled input
 _NUMBER = np.dtype("<f8")
 

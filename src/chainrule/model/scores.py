@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule._contracts import Array
 
-FARTHEST = 1e150  # largest values of the target, of which squares are numbers
+MOST_SCALED_TARGET = 1e150  # largest values of the target, of which squares are numbers
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def of_numbers(Y: Array, predicted: Array, names: Sequence[str], w: Array | None
     unit[unit == 0] = 1.0  # computed in shares of this, so that no square over- or underflows
     truth = Y / unit
     with np.errstate(over="ignore"):  # however far off a fit is, its scores are numbers
-        error = np.clip(truth - predicted / unit, -FARTHEST, FARTHEST)
+        error = np.clip(truth - predicted / unit, -MOST_SCALED_TARGET, MOST_SCALED_TARGET)
     spread = (share * (truth - (share * truth).sum(axis=0)) ** 2).sum(axis=0)
     squares = (share * error**2).sum(axis=0)
     return {

@@ -11,8 +11,8 @@ from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
 from chainrule.rows.protocol import Block, Rows
 
-DIRECTIONS = 40
-STEP = 1e-4  # of a standard deviation of the weights
+DIRECTIONS = 40  # of the covariance of the weights, the widest first
+WEIGHT_STEP = 1e-4  # of a standard deviation of the weights
 
 
 def derivatives(net: Network, theta: Array, X: Array) -> Array:
@@ -69,5 +69,5 @@ def standard_error(function: Callable[[Array], Array], theta: Array, root: Array
     """
     draws = np.random.default_rng(0).standard_normal((DIRECTIONS, len(theta))) @ root.T
     here = function(theta)
-    changes = [function(theta + STEP * draw) - here for draw in draws]
-    return np.asarray(np.sqrt(np.mean(np.square(changes), axis=0)) / STEP)
+    changes = [function(theta + WEIGHT_STEP * draw) - here for draw in draws]
+    return np.asarray(np.sqrt(np.mean(np.square(changes), axis=0)) / WEIGHT_STEP)

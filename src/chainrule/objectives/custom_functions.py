@@ -14,9 +14,10 @@ from chainrule.heart.network import Network
 from chainrule.heart.outputs import Loss
 
 H = 1e-5  # of a central difference: its error is about 1e-10
-WRONG = 1e-4
+WRONG_DERIVATIVE = 1e-4  # relative error of a derivative against differences
 # in no place where the usual corners are: 0, ±1, ŷ = y
 Z = np.linspace(-1.53, 1.61, 12).reshape(4, 3)
+# predictions and targets at which losses are looked at, from 0 to 1 as probabilities are
 Y_HAT, Y = np.linspace(0.07, 0.93, 12).reshape(4, 3), np.linspace(0.81, 0.23, 12).reshape(4, 3)
 
 
@@ -48,7 +49,9 @@ def _require_loss(loss: Loss) -> None:
     if loss.d2f is None:
         return
     difference = (values("df", Y_HAT + H) - values("df", Y_HAT - H)) / (2.0 * H)
-    wrong = np.abs(values("d2f", Y_HAT) - difference) > WRONG * (1.0 + np.abs(difference))
+    wrong = np.abs(values("d2f", Y_HAT) - difference) > WRONG_DERIVATIVE * (
+        1.0 + np.abs(difference)
+    )
     if wrong.mean() > 0.5:  # some points may be corners
         raise ConfigurationError(
             f"d2f of loss {loss.name!r} does not agree with differences of df; correct it, or "

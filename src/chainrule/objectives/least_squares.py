@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule._contracts import Array, Evaluation, Residuals
+from chainrule._contracts import NEGLIGIBLE, Array, Evaluation, Residuals
 from chainrule._errors import DataError
+from chainrule.kernels.reference import COMPLEX_STEP
 
-STEP = 1e-100  # of the complex step: no difference is taken, so it can be as small as one likes
 CUBE_ROOT = 6e-6  # of the rounding unit: where truncation and rounding of a difference balance
-NEGLIGIBLE = 1e-6  # of the cost there is to explain
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -105,5 +104,5 @@ class LeastSquares:
         return np.asarray(0.5 * (np.array(rows) + np.array(rows).T))
 
     def _complex_step(self, theta: Array) -> Array:
-        nudged = theta + 1j * STEP * np.eye(len(theta))
-        return np.stack([np.imag(self.residuals_of(row)) / STEP for row in nudged], axis=1)
+        nudged = theta + 1j * COMPLEX_STEP * np.eye(len(theta))
+        return np.stack([np.imag(self.residuals_of(row)) / COMPLEX_STEP for row in nudged], axis=1)

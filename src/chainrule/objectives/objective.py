@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule._contracts import Array, Evaluation, Residuals
+from chainrule._contracts import NEGLIGIBLE, Array, Evaluation, Residuals
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.heart.blocks import is_matrix, layer_of
 from chainrule.heart.network import Network, row_weights
 from chainrule.heart.penalties import l2
 from chainrule.kernels import over_rows
 from chainrule.objectives import saturation
-from chainrule.objectives.saturation import NEGLIGIBLE
 from chainrule.rows.memory import MemoryRows
 from chainrule.rows.protocol import Block, Rows
 from chainrule.tables.scaling import varies

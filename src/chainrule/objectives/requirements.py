@@ -9,7 +9,7 @@ from chainrule.heart.gradient_check import check_gradient
 from chainrule.objectives.objective import Objective
 from chainrule.tables.scaling import Scaling
 
-ROWS_FOR_A_CHECK = 200
+ROWS_FOR_A_CHECK = 200  # the first ones
 LARGEST_VALUE = 1e140  # of an input or target in the scale of the network
 
 

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._contracts import Array
+from chainrule._contracts import NEGLIGIBLE, Array
 from chainrule.heart.network import Network
 from chainrule.rows.protocol import Block, Rows
 
-NEGLIGIBLE = 1e-6  # of the cost there is to explain: a fit that explains less is none
-RUNAWAY, SURE = 1e3, 12.0  # see `running_away`: changes in what enters a unit, log odds
+RUNAWAY, SURE_LOG_ODDS = 1e3, 12.0  # see `running_away`: changes in what enters a unit, log odds
 # f' of a saturated unit: far below what moves a weight, far above rounding
-SATURATED = 1e-10
+SATURATED_SLOPE = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,13 @@ def saturated(net: Network, rows: Rows, theta: Array, decay: Array, scale: float
     def bent(of: Block) -> Counts:
         trace = net.forward(theta, of.X)
         found = {
-            l: (np.abs(net.functions[l].prime(trace.z[l])) >= SATURATED).sum(axis=0)
+            l: (np.abs(net.functions[l].prime(trace.z[l])) >= SATURATED_SLOPE).sum(axis=0)
             for l in range(2, net.n_layers)
         }
         if net.loss == "squared":
             slope = np.einsum("nkk->nk", net.pair.slope(trace.z[net.n_layers]))
             error = of.w[:, None] * (trace.y_hat - of.Y) ** 2
-            wrong = (np.abs(slope) < SATURATED) & (error > NEGLIGIBLE * scale)
+            wrong = (np.abs(slope) < SATURATED_SLOPE) & (error > NEGLIGIBLE * scale)
             found[net.n_layers] = np.array(wrong.any(axis=1).sum())
         return Counts(found)
 
@@ -107,6 +106,6 @@ def running_away(net: Network, rows: Rows, theta: Array, held: NDArray[np.bool_]
                 return f"one weight changes a prediction by {times.max():.2g} ranges of the target"
         elif net.loss == "cross_entropy" and free[l].any():
             odds = float(ends[0][0].max())
-            if odds > SURE:
+            if odds > SURE_LOG_ODDS:
                 return f"all rows are told apart, with log odds of {odds:.2g} or more"
     return None

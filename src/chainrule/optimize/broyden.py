@@ -25,7 +25,7 @@ from chainrule.optimize.line_search import WolfeSearch
 from chainrule.optimize.problem import Problem
 
 NEWEST = 0.2  # share of the last step in the length that is expected of the next
-LEAST = 0.1  # of that length
+SHORTEST_PART = 0.1  # of that length
 NO_CURVATURE = 1e-14  # yᵀs relative to ‖y‖ ‖s‖, below which a step has taught nothing
 
 
@@ -130,7 +130,7 @@ def expected(length: float, curvature: float, ys: float) -> float:
     """
     if not ys > 0.0:
         return length
-    newest = min(max(curvature / ys, LEAST), 1.0)
+    newest = min(max(curvature / ys, SHORTEST_PART), 1.0)
     return float(length ** (1.0 - NEWEST) * newest**NEWEST)
 
 

@@ -17,7 +17,7 @@ from scipy import linalg
 
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol
 from chainrule.optimize.curvature import (
-    FLAT,
+    FLAT_CURVATURE,
     Product,
     hessian,
     hessian_is_affordable,
@@ -28,7 +28,7 @@ from chainrule.optimize.curvature import (
 from chainrule.optimize.idle_units import Unit, idle_units_of_rows
 
 # shares of the cost there is to explain
-NEGLIGIBLE = 1e-6  # a curvature that moves less is none
+NEGLIGIBLE_CURVATURE = 1e-6  # a curvature that moves less is none
 PERFECT = 1e-9  # with less than this left, nothing is left
 SLIDES = 10  # along bounds
 STATIONARY = 1e-6  # a relative gradient above is none that has vanished
@@ -93,7 +93,7 @@ class Certificate:
     def kind(self) -> str:
         """minimum, saddle, flat, not_stationary or unknown: see `SENTENCES`."""
         # a gradient can look small only because of the unit of an input: a step then still gains
-        gains = self.decrement > NEGLIGIBLE and not self.nothing_left
+        gains = self.decrement > NEGLIGIBLE_CURVATURE and not self.nothing_left
         if gains or not (self.relative_gradient <= STATIONARY or self.decrement <= PERFECT):
             return "not_stationary"
         return "minimum" if self.nothing_left else KINDS[self.curvature]
@@ -207,7 +207,9 @@ def _curvature(
     H = hessian(objective, theta)
     if not np.all(np.isfinite(H)):
         return _known("unknown", np.nan, np.nan)
-    matters = float(np.max(np.abs(H))) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE * scale
+    matters = (
+        float(np.max(np.abs(H))) * max(1.0, float(np.max(theta**2))) > NEGLIGIBLE_CURVATURE * scale
+    )
     stiff, n_flat = _without_harmless(objective, H, scale)
     if n_flat and matters:
         inverse = _inverse_if_upward(stiff)
@@ -223,13 +225,13 @@ def _curvature(
         return _known("flat", np.nan, lowest, n_flat=p)
     # in coordinates in which every weight curves alike, so that units do not matter
     unit = np.sqrt(np.abs(np.diag(_gauss_newton(objective, theta, H))))
-    unit = np.maximum(unit, FLAT * np.max(unit) + np.finfo(float).tiny)
+    unit = np.maximum(unit, FLAT_CURVATURE * np.max(unit) + np.finfo(float).tiny)
     alike, slope = H / np.outer(unit, unit), g / unit
     scaled, vectors = np.linalg.eigh(alike)
     # a direction without curvature promises much, as it should: then nothing is claimed
     sizes = np.maximum(np.abs(scaled), 1e-15 * np.max(np.abs(scaled)) + np.finfo(float).tiny)
     decrement = 0.5 * float(((vectors.T @ slope) ** 2 / sizes).sum()) / scale
-    zero = FLAT * np.max(np.abs(scaled))
+    zero = FLAT_CURVATURE * np.max(np.abs(scaled))
     n_flat = int(np.sum(np.abs(scaled) <= zero))
     best: tuple[float, Array | None] = (0.0, None)
     for value, vector in zip(scaled, vectors.T, strict=True):
@@ -269,8 +271,8 @@ def _inverse_if_upward(H: Array) -> Product | None:
         return None
     unit = np.sqrt(np.diag(H))
     alike = H / np.outer(unit, unit)
-    # no eigenvalue is larger than this norm: what is left is positive if none is as small as FLAT
-    least = FLAT * float(np.linalg.norm(alike)) * np.eye(len(H))
+    # no eigenvalue is larger than this norm: what is left is positive if none is that small
+    least = FLAT_CURVATURE * float(np.linalg.norm(alike)) * np.eye(len(H))
     try:
         linalg.cholesky(alike - least, overwrite_a=True, check_finite=False)
     except linalg.LinAlgError:

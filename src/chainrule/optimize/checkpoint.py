@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from chainrule._errors import ChainruleWarning, DataError, WriteError
 from chainrule._files import read_bytes, write_atomically
 
-SECONDS_BETWEEN = 1.0
+SECONDS_BETWEEN = 1.0  # two writings of the file
 
 Arrays = Mapping[str, NDArray[Any]]
 

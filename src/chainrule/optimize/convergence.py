@@ -18,17 +18,17 @@ import numpy as np
 from chainrule._contracts import Array, ObjectiveProtocol
 from chainrule.heart.gradient_check import check_gradient
 from chainrule.optimize.certificate import (
-    NEGLIGIBLE,
+    NEGLIGIBLE_CURVATURE,
     PERFECT,
     Certificate,
 )
 from chainrule.optimize.stopping import Termination
 
 MOST_FOR_ALL_DIFFERENCES = 200  # weights, beyond which differences are along lines
-LINES = 5
-WRONG = 1e-4  # a slope, as a share of the cost there is to explain
+LINES = 5  # directions at random in which the cost is looked at
+WRONG_SLOPE = 1e-4  # a slope, as a share of the cost there is to explain
 ROUNDED_AWAY = float(np.sqrt(np.finfo(np.float64).eps))  # a gradient, whose square is a rounding
-SETTLED = 1e-3  # a Newton step, as a share of a weight
+SETTLED_STEP = 1e-3  # a Newton step, as a share of a weight
 NOTHING_TO_GAIN = 1e-12  # of the cost there is to explain: a Newton step is not worth it
 
 
@@ -70,7 +70,7 @@ def of_weights(
     The cost can be at its minimum while weights are not: in a valley that leads to infinity they
     never will be, and where it is nearly flat they are not to be had from the cost.
     """
-    refine = certificate.unsettled <= SETTLED
+    refine = certificate.unsettled <= SETTLED_STEP
     if not refine or certificate.n_flat:
         away = _ask(objective, "running_away", theta)
         if away is not None:
@@ -78,7 +78,7 @@ def of_weights(
     if refine:
         return claim
     n_flat, p = certificate.n_flat, len(theta)
-    if certificate.unsettled > SETTLED:
+    if certificate.unsettled > SETTLED_STEP:
         what = f"another Newton step would move a weight by {certificate.unsettled:.1%}"
     elif n_flat:
         what = f"weights can move along {n_flat} of {p} directions that are flat"
@@ -142,7 +142,7 @@ def objection(
     saturated = _ask(objective, "saturated", theta)
     if saturated is not None:
         return Termination("saturated", saturated)
-    if certificate.decrement > NEGLIGIBLE:
+    if certificate.decrement > NEGLIGIBLE_CURVATURE:
         # the gradient looks small only because of the unit of an input
         gain = f"{certificate.decrement:.1e} of the cost to explain"
         return Termination("stalled", f"a Newton step would still gain {gain}")
@@ -162,7 +162,7 @@ def _wrong_along_a_line(objective: ObjectiveProtocol, theta: Array, scale: float
         way = rng.standard_normal(len(theta)) / np.sqrt(len(theta))
         up, down = (objective.evaluate(theta + t * way, 0).J for t in (h, -h))
         difference = abs((up - down) / (2 * h) - float(way @ np.asarray(g)))
-        if difference > WRONG * scale / max(1.0, float(np.max(np.abs(theta)))):
+        if difference > WRONG_SLOPE * scale / max(1.0, float(np.max(np.abs(theta)))):
             return True
     return False
 

@@ -17,12 +17,12 @@ from chainrule._contracts import Array, ObjectiveProtocol
 Product = Callable[[Array], Array]
 
 # curvature, relative to the largest, that counts as none
-FLAT = 1e-8
+FLAT_CURVATURE = 1e-8
 SEARCH = 60  # products with H to look for the lowest curvature
 FEW = 20_000  # rows times weights, for which a slow exact product is fast enough
 ALWAYS = 200  # weights: all curvature is computed up to here, beyond if it costs little
-MOST_WEIGHTS = 1_000
-MOST_ROWS_TIMES_WEIGHTS = 20_000_000
+MOST_WEIGHTS_FOR_EIGENVALUES = 1_000  # beyond, only products with the Hessian are formed
+MOST_ROWS_TIMES_WEIGHTS = 20_000_000  # beyond, products with the Hessian take longer than the fit
 SMALL = 200  # weights: with no more, all eigenvalues are found as fast as one
 
 
@@ -42,7 +42,7 @@ def hessian_is_affordable(objective: ObjectiveProtocol, p: int) -> bool:
         return True
     little = getattr(objective, "hessian_costs_little", False)
     cost = 1 if little else p * _numbers(objective)
-    return p <= MOST_WEIGHTS and 0 < cost <= MOST_ROWS_TIMES_WEIGHTS
+    return p <= MOST_WEIGHTS_FOR_EIGENVALUES and 0 < cost <= MOST_ROWS_TIMES_WEIGHTS
 
 
 def lowest_curvature(objective: ObjectiveProtocol, theta: Array) -> tuple[float, Array]:
@@ -65,11 +65,11 @@ def lowest_curvature(objective: ObjectiveProtocol, theta: Array) -> tuple[float,
         v = images[-1]
         for _ in range(2):  # once is not enough
             v = v - basis.T @ (basis @ v)
-        if not np.linalg.norm(v) > FLAT * np.linalg.norm(images[-1]):
+        if not np.linalg.norm(v) > FLAT_CURVATURE * np.linalg.norm(images[-1]):
             break
     projected = basis @ images.T
     values, vectors = np.linalg.eigh(0.5 * (projected + projected.T))
-    nothing = abs(values[0]) <= FLAT * np.max(np.abs(values))
+    nothing = abs(values[0]) <= FLAT_CURVATURE * np.max(np.abs(values))
     return (0.0 if nothing else float(values[0])), basis.T @ vectors[:, 0]
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 FIRST = 1e-3  # of the largest diagonal element of H
-LEAST = 1e-15  # of the same: less is lost in rounding
-MOST = 1e12  # of the same: more is a step of no length
+LEAST_DAMPING = 1e-15  # of the same: less is lost in rounding
+MOST_DAMPING = 1e12  # of the same: more is a step of no length
 GOOD_ENOUGH = 1e-4  # the share of the predicted reduction for which a step is taken
 
 
@@ -52,7 +52,7 @@ class NielsenDamping:
         """Return the damping after a step that reduced the cost by `gain` times the prediction."""
         # a gain far above 1 is as poor a prediction as one far below, but λ never falls faster
         factor = max(1.0 / 3.0, 1.0 - (2.0 * min(gain, 1.0) - 1.0) ** 3)
-        return replace(self, value=max(self.value * factor, LEAST * self.size), growth=2.0)
+        return replace(self, value=max(self.value * factor, LEAST_DAMPING * self.size), growth=2.0)
 
     def rejected(self) -> NielsenDamping:
         """Return the damping after a step that was not taken."""
@@ -61,4 +61,4 @@ class NielsenDamping:
     @property
     def exhausted(self) -> bool:
         """Whether no step is left that is long enough to matter."""
-        return not self.value <= MOST * self.size < np.inf
+        return not self.value <= MOST_DAMPING * self.size < np.inf

@@ -16,12 +16,12 @@ from chainrule.heart.network import Network
 from chainrule.rows.memory import MemoryRows
 from chainrule.rows.protocol import Block, Rows
 
-MOST_ROWS = 10_000  # are looked at
-MOST_UNITS = 2_000  # of a layer, beyond which no duplicates are looked for
-SATURATED = 0.01  # a slope f' that is less, on nearly every row
-NEARLY_ALL = 0.99
+MOST_ROWS_LOOKED_AT = 10_000  # are looked at
+MOST_UNITS_COMPARED = 2_000  # of a layer, beyond which no duplicates are looked for
+NEARLY_SATURATED_SLOPE = 0.01  # a slope f' that is less, on nearly every row
+NEARLY_ALL = 0.99  # rows
 CONSTANT = 1e-6  # of the size of a: it moves no more than a bias would
-ALIKE = 0.9999  # correlation, up to sign
+SAME_CORRELATION = 0.9999  # correlation, up to sign
 NO_EFFECT = 1e-6  # of the spread of z in the next layer
 
 
@@ -75,7 +75,7 @@ def idle_units_of_rows(net: Network, theta: Array, rows: Rows) -> tuple[Unit, ..
         trace = net.forward(theta, of.X)
         return tuple(trace.z[l] for l in layers) + tuple(trace.a[l] for l in layers[:-1])
 
-    evenly = slice(None, None, -(-rows.n_rows // MOST_ROWS))
+    evenly = slice(None, None, -(-rows.n_rows // MOST_ROWS_LOOKED_AT))
     columns = rows.take(evenly).map(passed)
     z, outputs = dict(zip(layers, columns, strict=False)), columns[len(layers) :]
     W, _ = net.weights(theta)
@@ -89,8 +89,8 @@ def idle_units_of_rows(net: Network, theta: Array, rows: Rows) -> tuple[Unit, ..
                 found.append(Unit(l, j + 1, "dead", f"its output is {a[0, j]:.4g} on every row"))
             elif not reaches[j] > NO_EFFECT * of_next:
                 found.append(Unit(l, j + 1, "dead", "nothing in the next layer depends on it"))
-            elif np.mean(slope[:, j] < SATURATED) >= NEARLY_ALL:
-                share = np.mean(slope[:, j] < SATURATED)
+            elif np.mean(slope[:, j] < NEARLY_SATURATED_SLOPE) >= NEARLY_ALL:
+                share = np.mean(slope[:, j] < NEARLY_SATURATED_SLOPE)
                 found.append(Unit(l, j + 1, "saturated", f"it is flat on {share:.0%} of the rows"))
         found += _duplicates(l, a, spread)
     return tuple(found)
@@ -98,13 +98,13 @@ def idle_units_of_rows(net: Network, theta: Array, rows: Rows) -> tuple[Unit, ..
 
 def _duplicates(l: int, a: Array, spread: Array) -> list[Unit]:
     alive = np.flatnonzero(spread > CONSTANT * np.maximum(1.0, np.abs(a).max(axis=0)))
-    if len(a) <= 2 or not 2 <= len(alive) <= MOST_UNITS:
+    if len(a) <= 2 or not 2 <= len(alive) <= MOST_UNITS_COMPARED:
         return []
     correlation = np.atleast_2d(np.corrcoef(a[:, alive].T))
     found = []
     for j in range(1, len(alive)):
-        i = int(np.argmax(np.abs(correlation[j, :j]) > ALIKE))
-        if abs(correlation[j, i]) > ALIKE:
+        i = int(np.argmax(np.abs(correlation[j, :j]) > SAME_CORRELATION))
+        if abs(correlation[j, i]) > SAME_CORRELATION:
             how = "mirrors" if correlation[j, i] < 0 else "repeats"
             detail = f"it {how} unit {alive[i] + 1}, correlation {correlation[j, i]:.6f}"
             found.append(Unit(l, int(alive[j]) + 1, "duplicate", detail))

@@ -29,7 +29,7 @@ from chainrule.optimize.steps import Normal, Orthogonal, QuadraticModel, Wide
 SLOW = 1e-3  # a relative reduction below which Gauss-Newton has little left to give
 SLOW_STEPS = 2  # of that kind in a row, and Newton's method takes over
 MANY_SLOW_STEPS = 50  # and so many where the Hessian is dear
-ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of J: no cost can tell such a difference
+ROUNDED_COST = 16 * float(np.finfo(np.float64).eps)  # of J: no cost can tell such a difference
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class LevenbergMarquardt:
                     damping = damping.rejected()
                     continue
             cost_there, gain = problem.cost(trial), 0.0
-            if predicted <= ROUNDING * abs(J):
+            if predicted <= ROUNDED_COST * abs(J):
                 # the cost cannot judge this step any more; the gradient still can
                 if not _smaller(problem.evaluate(trial)[1], g):
                     return None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 Phi = Callable[[float], tuple[float, float]]  # α -> φ(α), φ'(α)
-ROUNDING = 1e-12  # of φ(0), or of α: a difference below that says nothing
+ROUNDED_DIFFERENCE = 1e-12  # of φ(0), or of α: a difference below that says nothing
 LONGER = 4.0  # times the last step, while φ still falls
 
 
@@ -67,7 +67,7 @@ class WolfeSearch:
                 below = here
             if above is None:
                 alpha = LONGER * here.alpha
-            elif abs(above.alpha - below.alpha) > ROUNDING * abs(above.alpha):
+            elif abs(above.alpha - below.alpha) > ROUNDED_DIFFERENCE * abs(above.alpha):
                 alpha = _between(below, above)
             else:
                 break
@@ -79,7 +79,7 @@ class WolfeSearch:
     def _satisfies_wolfe(self, here: Point, start: Point) -> bool:
         if not self._too_high(here, start):
             return abs(here.slope) <= -self.curvature * start.slope
-        level = abs(here.value - start.value) <= ROUNDING * abs(start.value)
+        level = abs(here.value - start.value) <= ROUNDED_DIFFERENCE * abs(start.value)
         flatter = self.curvature * start.slope <= here.slope
         return level and flatter and here.slope <= (2.0 * self.decrease - 1.0) * start.slope
 

@@ -24,14 +24,14 @@ METHODS = ("auto", *OPTIMIZERS)
 
 # Levenberg-Marquardt takes few steps that cost p times a gradient
 MOST_FOR_LM = 150
-MOST_FOR_LM_WITH_FEW_ROWS = 300
-FEW_ROWS = 2_000
-VERY_FEW_ROWS = 100
-MANY_ROWS = 100_000
+MOST_FOR_LM_WITH_FEW_ROWS = 300  # weights
+FEW_ROWS_FOR_LM = 2_000  # rows
+VERY_FEW_ROWS = 100  # rows
+MANY_ROWS = 100_000  # rows
 # Broyden keeps a p x p matrix, which pays while a gradient costs as much as passing over it
 MOST_FOR_BROYDEN = 1_000
-ROWS_PER_PARAMETER_FOR_BROYDEN = 4
-MOST_FOR_BROYDEN_EVER = 3_000
+ROWS_PER_PARAMETER_FOR_BROYDEN = 4  # beyond MOST_FOR_BROYDEN
+MOST_FOR_BROYDEN_EVER = 3_000  # weights: 72 MB of inverse Hessian
 
 
 class Choice(NamedTuple):
@@ -78,7 +78,7 @@ def _by_size(objective: ObjectiveProtocol, p: int) -> tuple[str, str]:
             return "lm", f"{rows:,} numbers to fit with {p:,} weights: no step costs less"
         if p <= MOST_FOR_LM and rows <= MANY_ROWS:
             return "lm", f"squares, and {p:,} weights <= {MOST_FOR_LM}: second derivatives pay"
-        if p <= MOST_FOR_LM_WITH_FEW_ROWS and rows <= FEW_ROWS:
+        if p <= MOST_FOR_LM_WITH_FEW_ROWS and rows <= FEW_ROWS_FOR_LM:
             return "lm", f"squares, {p:,} weights and {rows:,} numbers: second derivatives pay"
     limit = max(MOST_FOR_BROYDEN, rows // ROWS_PER_PARAMETER_FOR_BROYDEN)
     if squared and rows <= p:

@@ -25,7 +25,7 @@ from chainrule.optimize.curvature import ALWAYS
 from chainrule.optimize.history import History
 from chainrule.optimize.methods import Choice, choose
 from chainrule.optimize.problem import Optimizer
-from chainrule.optimize.recorder import ROUNDING, Callback, Recorder
+from chainrule.optimize.recorder import ROUNDED_BEST, Callback, Recorder
 from chainrule.optimize.stopping import (
     Limits,
     Termination,
@@ -33,7 +33,7 @@ from chainrule.optimize.stopping import (
     relative_gradient,
 )
 
-NEWTON_STEPS, SETTLED = 30, 1e-5  # after the end, and what moves a weight by less is none
+POLISHING_STEPS, POLISHED = 30, 1e-5  # after the end, and what moves a weight by less is none
 CUT_SHORT = (INTERRUPTED, TIME_LIMIT)  # who is in a hurry does not wait for curvature
 
 
@@ -339,17 +339,17 @@ def _polished(
     step: Array | None = newton
     unsettled = float("nan")
     affordable = len(theta) <= ALWAYS and getattr(objective, "hessian", None) is not None
-    for _ in range(NEWTON_STEPS):
+    for _ in range(POLISHING_STEPS):
         if step is None:
             return theta, J, g, float("nan")
         unsettled = relative_step(step, theta)
         there = theta + step if project is None else project(theta + step)
         cost, g_there = objective.evaluate(there, 1)
         smaller = bool(np.max(np.abs(g_there)) < np.max(np.abs(g)))
-        if not (smaller and cost <= J + ROUNDING * abs(J)):
+        if not (smaller and cost <= J + ROUNDED_BEST * abs(J)):
             break
         theta, J, g = there, cost, np.asarray(g_there)
-        if unsettled <= SETTLED or not affordable:
+        if unsettled <= POLISHED or not affordable:
             break
         step = newton_step(objective, theta, g, run.scale)
     return theta, J, g, unsettled

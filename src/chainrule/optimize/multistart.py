@@ -41,7 +41,7 @@ FORMAT = 3  # of checkpoints; another number for any change of what is in them
 BATCH = 10_000  # starts that the native core is given at once
 AGREE = 1e-6  # of the lowest cost
 NOTHING = 1e-9  # of the cost there is to explain
-NATS = 1e-2  # of the evidence
+AGREEING_NATS = 1e-2  # of the evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,7 @@ class _Task:
     def agreeing_with(self, lowest: float) -> float:
         """Return the highest score that agrees with the lowest."""
         if self.options.criterion is not None:
-            return lowest + NATS
+            return lowest + AGREEING_NATS
         return lowest + AGREE * abs(lowest) + NOTHING * self.objective.scale
 
 

@@ -38,7 +38,7 @@ A_WHILE = 0.1  # seconds between two looks at the clock
 MOST_WEIGHTS_PER_NUMBER = 32
 
 NOT_MADE = "not made"
-LARGEST = 2**53  # of a count
+MOST_COUNTED = 2**53  # of a count
 STATE = (
     "cost",
     "max_gradient",
@@ -283,7 +283,11 @@ class Runs:
         state = {name: np.ascontiguousarray(snapshot[f"state {name}"]) for name in STATE}
         history = {name: np.ascontiguousarray(snapshot[f"history {name}"]) for name in HISTORY}
         rows = len(history["cost"])
-        for name, most in (("slow", LARGEST), ("evaluations", LARGEST), ("ending", max(Ending))):
+        for name, most in (
+            ("slow", MOST_COUNTED),
+            ("evaluations", MOST_COUNTED),
+            ("ending", max(Ending)),
+        ):
             require_whole(state[name], most, "states")
         require_whole(state["length"], rows, "lengths")
         usable = np.repeat(state["ending"] != Ending.NOT_FINITE, state["length"].astype(int))

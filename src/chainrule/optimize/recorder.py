@@ -16,7 +16,8 @@ from chainrule._errors import ConfigurationError
 from chainrule.optimize.history import History, Iteration
 from chainrule.optimize.stopping import SENTENCES, Rule, State, Termination
 
-ROUNDING = 64 * float(np.finfo(np.float64).eps)
+# of J: a cost higher by less is as low as the best
+ROUNDED_BEST = 64 * float(np.finfo(np.float64).eps)
 MOST_FOR_HESSIAN = 1_000  # weights, beyond which a step with p x p numbers is what costs
 TRACE = float(np.sqrt(np.finfo(np.float64).eps))
 
@@ -185,7 +186,7 @@ class Recorder:
         state = State(self.n_iterations, self._last, J, g, self.scale, self._rows[-1].seconds)
         self.termination = next(filter(None, (rule(state) for rule in self._rules)), None)
         if self.termination is not None and self.termination.converged:
-            if J <= self.J + ROUNDING * abs(self.J):
+            if J <= self.J + ROUNDED_BEST * abs(self.J):
                 # a trial of the line search may be lower by a rounding, but this is the
                 # point for which the inequality holds
                 self.theta, self.J, self.g = self._last, J, g

@@ -16,16 +16,16 @@ from chainrule.optimize.methods import Choice
 from chainrule.optimize.minimize import Finished, descended
 from chainrule.optimize.stopping import Limits
 
-MOST_WEIGHTS = 100  # for which the exact Hessian is worth its time in Python
+MOST_WEIGHTS_IN_PYTHON = 100  # for which the exact Hessian is worth its time in Python
 SADDLES, STEPS_OFF = 5, (1.0, 0.1, 0.01)  # left one after the other, by so long a step
-MIRRORED, FLAT = 1e-9, 1e-12  # of the cost, and of the trace of its Hessian
+MIRRORED, FLAT_OF_TRACE = 1e-9, 1e-12  # of the cost, and of the trace of its Hessian
 
 
 def is_exact(objective: Objective) -> bool:
     """Return whether the exact Hessian is worth what it costs."""
     # in Python one product with it costs no more than a step without it
     worth_it = objective.hessian_costs_little or (
-        not native.build() and objective.net.n_parameters <= MOST_WEIGHTS
+        not native.build() and objective.net.n_parameters <= MOST_WEIGHTS_IN_PYTHON
     )
     # without hidden layers there is one minimum, which a safe method finds from anywhere
     return worth_it and not objective.constrained and objective.net.n_layers > 2
@@ -34,6 +34,8 @@ def is_exact(objective: Objective) -> bool:
 def leave_saddles(objective: Objective, end: Finished, chosen: Choice, rules: Limits) -> Finished:
     """Return where an optimizer ends that leaves the saddles at which it stops."""
     for _ in range(SADDLES if is_exact(objective) else 0):
+        if rules.cancellation.reason is not None:
+            break
         lower = _off_saddle(objective, end.theta)
         if lower is None:
             break
@@ -54,7 +56,7 @@ def _off_saddle(objective: Objective, theta: Array) -> Array | None:
     H = objective.hessian(theta)
     if not np.all(np.isfinite(H)):
         return None
-    flat = FLAT * float(np.trace(H)) * np.eye(len(H))  # what is flat is no way down
+    flat = FLAT_OF_TRACE * float(np.trace(H)) * np.eye(len(H))  # what is flat is no way down
     try:
         linalg.cho_factor(H + flat, check_finite=False)
         return None

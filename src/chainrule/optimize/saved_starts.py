@@ -22,7 +22,7 @@ from chainrule.optimize.minimize import Fit, finish
 from chainrule.optimize.stopping import SENTENCES, Termination
 
 FAILED = "failed"
-MOST_EVALUATIONS, MOST_LETTERS = 2**53, 1_000
+MOST_EVALUATIONS, MOST_LETTERS = 2**53, 1_000  # that a checkpoint may hold
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule.optimize.problem import Problem
 
-_NO_LIMIT = 2**31 - 1
-ROUNDING = 4 * float(np.finfo(np.float64).eps)
+_NO_LIMIT = 2**31 - 1  # iterations: the rules stop it
+LEAST_TOLERANCE = 4 * float(np.finfo(np.float64).eps)  # of L-BFGS-B: the rules stop it before
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _run(problem: Problem, theta: Array, method: str, options: dict[str, Any]) -
                 options=options,
             )
         before, J = J, problem.evaluate(trail[-1][0])[0]
-        if not J < before - ROUNDING * abs(before):
+        if not J < before - LEAST_TOLERANCE * abs(before):
             return
 
 

@@ -15,8 +15,8 @@ from chainrule._cancellation import TIME_LIMIT, Cancellation, require_positive
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 
-MOST_ITERATIONS = 10_000
-MOST = 2**53  # that can be asked for
+MOST_ITERATIONS = 10_000  # if no limit is given
+MOST_ASKED = 2**53  # that can be asked for
 
 SENTENCES = {
     "converged": "The gradient has vanished, and nothing examined speaks against a minimum.",
@@ -197,6 +197,6 @@ def limits(
 def _whole(value: int, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ConfigurationError(f"{name} is {value!r}; it must be at least 1, a whole number")
-    if value > MOST:
-        raise ConfigurationError(f"{name} is {value!r}; it must be at most {MOST:,}")
+    if value > MOST_ASKED:
+        raise ConfigurationError(f"{name} is {value!r}; it must be at most {MOST_ASKED:,}")
     return int(value)

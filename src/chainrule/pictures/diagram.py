@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from chainrule._contracts import Array
 from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure
 
-MOST_UNITS = 16
-MOST_LABELS = 24
+MOST_UNITS_DRAWN = 16  # of a layer
+MOST_WEIGHTS_LABELLED = 24  # with their numbers
 
 
 def network_diagram(
@@ -22,7 +22,7 @@ def network_diagram(
     """Draw every weight as a line: thick if large, orange and dashed if negative."""
     layers = [l for l in sorted(W) if l]
     sizes = [len(W[1]), *(W[l].shape[1] for l in layers)]
-    tallest = min(max(sizes), MOST_UNITS)
+    tallest = min(max(sizes), MOST_UNITS_DRAWN)
     with figure(2.4 * len(sizes) + 1.4, max(3.8, 0.95 * tallest + 1.2)) as fig:
         ax = fig.add_subplot()
         ax.axis("off")
@@ -56,7 +56,7 @@ def network_diagram(
 
 
 def _positions(layer: int, size: int) -> Array:
-    shown = min(size, MOST_UNITS)
+    shown = min(size, MOST_UNITS_DRAWN)
     y = (shown - 1) / 2 - np.arange(shown)
     return np.column_stack([np.full(shown, float(layer)), y])
 
@@ -75,7 +75,7 @@ def _draw_weights(ax: Axes, W: Array, left: Array, right: Array) -> None:
                 lw=0.4 + 3.6 * abs(w) / largest,
                 zorder=1,
             )
-            if W.size <= MOST_LABELS:
+            if W.size <= MOST_WEIGHTS_LABELLED:
                 placed.append(_free_place(start, end, placed))
                 ax.text(
                     placed[-1][0],

@@ -15,9 +15,10 @@ from matplotlib.ticker import MaxNLocator
 from chainrule._contracts import Array
 from chainrule.pictures.style import BLACK, BLUE, ORANGE, figure, see_through
 
-GRID = 100
-MOST_LABELS = 12
+GRID_POINTS = 100  # along each axis
+MOST_ROWS_LABELLED = 12  # with their numbers
 WIDEST_TITLE = 70  # characters
+# probabilities at which contours are drawn
 ODDS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
 
 
@@ -61,7 +62,7 @@ class Surface:
 def contour(surface: Surface) -> Figure:
     """Draw lines of equal prediction, labelled in the unit of the target."""
     n = len(surface.points)
-    few = n <= MOST_LABELS
+    few = n <= MOST_ROWS_LABELLED
     with figure(7.0, 4.6) as fig:
         ax = fig.add_subplot()
         wanted = ODDS if surface.probability else 12
@@ -135,7 +136,7 @@ def _write_dates(surface: Surface, *axes: Any) -> None:
 
 def surface_3d(surface: Surface) -> Figure:
     """Draw the prediction as a surface with the data on it."""
-    few = len(surface.points) <= MOST_LABELS
+    few = len(surface.points) <= MOST_ROWS_LABELLED
     with figure(7.4, 5.8) as fig:
         # drawn in our order: the data on the surface, never lost behind it
         ax = fig.add_subplot(projection="3d", computed_zorder=False)

@@ -43,10 +43,10 @@ from chainrule.tables.encoding import input_names as input_names_of
 from chainrule.tables.scaling import Scaling, fit_robust_scaling, scaling_of, standard_scalings
 from chainrule.tables.targets import Targets
 
-MOST_WORK = 1e11  # multiplications for second derivatives
+MOST_WORK_OF_POSTERIOR = 1e11  # multiplications for second derivatives
 STOPPED = ("max_iter", *CUT_SHORT)
 LITTLE = 1e-3  # of the cost there is to explain
-FARTHEST = 1e100  # scales
+FARTHEST_TARGET = 1e100  # scales
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +204,7 @@ def _prepare(given: FitData, settings: FitSettings) -> _Prepared:
     if settings.noise == STUDENT and model.target_scaling.kind == "standard":
         # what is farther off says no more than what is that far, and has squares
         center, size = model.target_scaling.center, model.target_scaling.scale
-        Y = np.clip(data.targets, center - FARTHEST * size, center + FARTHEST * size)
+        Y = np.clip(data.targets, center - FARTHEST_TARGET * size, center + FARTHEST_TARGET * size)
         data = replace(data, rows=data.rows.retargeted(Y))
     require_usable(network)
     signs = settings.signs_of(network)
@@ -337,8 +337,8 @@ def _posterior(
     if task.objective.highest_order < 2:
         return None, "its loss has no second derivatives"
     if (
-        net.n_parameters > empirical_bayes.MOST_WEIGHTS
-        or n * net.layers[-1] * net.n_parameters**2 > MOST_WORK
+        net.n_parameters > empirical_bayes.MOST_WEIGHTS_FOR_EVIDENCE
+        or n * net.layers[-1] * net.n_parameters**2 > MOST_WORK_OF_POSTERIOR
     ):
         return (
             None,

@@ -115,7 +115,7 @@ def _or_of_search(
         end = leave_saddles(objective, end, chosen, rules)
     if end.claim.name in CUT_SHORT:
         return replace(restarts, cut_short=end.claim)
-    if not criterion(end.theta) > criterion(restarts.best.theta) + model_selection.NATS:
+    if not criterion(end.theta) > criterion(restarts.best.theta) + model_selection.STRONG_EVIDENCE:
         return restarts
     begin = objective.admitted(objective.net.initial(seed=seed))
     best = stopped_at(objective, end.theta, begin, end.claim).best

@@ -22,11 +22,12 @@ from chainrule.model.model import Model
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.saddles import is_saddle
 
-LEAST_NOISE = 1e-3  # of a target, in the noise of the noisiest
-MOST_ITERATIONS = 300  # of a fit without some of the rows
+LEAST_OF_NOISIEST = 1e-3  # of a target, in the noise of the noisiest
+MOST_ITERATIONS_OF_REFIT = 300  # of a fit without some of the rows
 FIRST_UNITS = 5  # of the first fit where the size is to be found
 STARTS_AGAIN = 3  # of a fit without some of the rows
 ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
+# of penalty and Student-t weights in turn, until no weight moves by more
 ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
 SHARE_OF_TIME = 0.5  # that a search may take of what is left
 
@@ -131,7 +132,8 @@ class Task:
             )
             starts = o.admitted(Starts(o.net, seed, scheme).take(n))
             ends = [
-                empirical_bayes.refine(some, start, MOST_ITERATIONS, method) for start in starts
+                empirical_bayes.refine(some, start, MOST_ITERATIONS_OF_REFIT, method, cancellation)
+                for start in starts
             ]
             theta = min(ends, key=some.cost)
             return some, replace(self, objective=some).held(theta), theta
@@ -327,7 +329,7 @@ def _or_with_skip(now: Task, search: Search) -> Task:
     without, with_it = (_height(of) for of in (now, other))
     # what is no minimum will not predict
     valid = not is_saddle(other.objective, other.found.best.theta)
-    chosen = other if valid and with_it > without + model_selection.NATS else now
+    chosen = other if valid and with_it > without + model_selection.STRONG_EVIDENCE else now
     return replace(chosen, skip=(without, with_it), interrupted=other.interrupted)
 
 
@@ -393,7 +395,7 @@ def _share_of_noise(now: Task) -> Array:
     o = now.objective
     errors = o.errors(now.found.best.theta)
     noise = np.sqrt(o.w @ errors**2 / o.w.sum())
-    noise = np.maximum(noise, LEAST_NOISE * noise.max())
+    noise = np.maximum(noise, LEAST_OF_NOISIEST * noise.max())
     return np.asarray(noise / np.exp(np.log(noise).mean()))
 
 

@@ -44,8 +44,8 @@ from chainrule.optimize.starts import Restarts
 from chainrule.pipeline.plan import Task
 from chainrule.rows.protocol import Rows
 
-COVERAGE = 0.95
-MOST_NAMED = 10  # rows
+COVERAGE = 0.95  # of ± 1.96 standard deviations of normal errors
+MOST_ROWS_STORED = 10  # rows
 
 
 def report_of(task: Task, restarts: Restarts, seed: int, numbers: NDArray[np.intp]) -> FitReport:
@@ -101,8 +101,8 @@ def posterior_report(
     without, one_by_one = map(model.target_scaling.inverse, (belief.without, belief.one_by_one))
     weighted = task.objective.with_weights(w)
     off = find_outliers(weighted, belief.without - weighted.targets, seed, task.row_weight_unit)
-    farthest = np.argsort(-off, kind="stable")[: min(MOST_NAMED, int(np.sum(off > 0.0)))]
-    most_influential = np.argsort(-belief.distance, kind="stable")[:MOST_NAMED]
+    farthest = np.argsort(-off, kind="stable")[: min(MOST_ROWS_STORED, int(np.sum(off > 0.0)))]
+    most_influential = np.argsort(-belief.distance, kind="stable")[:MOST_ROWS_STORED]
     refits, known = belief.refits, belief.posterior
     return PosteriorReport(
         gamma=belief.n_effective,
@@ -226,7 +226,7 @@ def _sizes(
 
 
 def _student(tails: StudentTNoise, numbers: NDArray[np.intp]) -> StudentReport:
-    least = np.argsort(tails.weights, kind="stable")[:MOST_NAMED]
+    least = np.argsort(tails.weights, kind="stable")[:MOST_ROWS_STORED]
     return StudentReport(
         degrees=tails.degrees,
         scale=tuple(tails.scale.tolist()),

@@ -11,10 +11,10 @@ from chainrule.model.model import Model
 from chainrule.model.scores import ClassScores, NumberScores, Scores
 from chainrule.tables.cells import cut
 
-MOST_TARGETS = 3  # that are named
+MOST_TARGETS_NAMED = 3  # that are named
 MOST_INPUTS = 4  # that matter most
 MATTERS = 0.25  # of the importance of the most important input
-FEW_ROWS = 10  # below which leave-one-out says little
+TOO_FEW_FOR_LOO = 10  # below which leave-one-out says little
 UNSEEN, SEEN = "on rows it has not seen", "on the rows it was fitted to"
 
 
@@ -27,13 +27,13 @@ def answer(model: Model) -> str:
     if report is None:
         return ""
     known, n = report.posterior, report.data.n_rows
-    if known is None or n < FEW_ROWS:
+    if known is None or n < TOO_FEW_FOR_LOO:
         scores, rows = report.fitted, SEEN
     else:
         scores, rows = known.leave_one_out.scores, UNSEEN
     robust = None if known is None or report.student is None else known.leave_one_out.median_error
     parts = list(_predictions(scores, rows, robust))
-    if n < FEW_ROWS:
+    if n < TOO_FEW_FOR_LOO:
         parts.append(f"{n} rows are too few to say how well it predicts others")
     if report.outliers and report.student is None:
         worst = report.outliers[0]
@@ -41,7 +41,7 @@ def answer(model: Model) -> str:
             f"row {worst.row} is an outlier ({worst.off:.3g} standard deviations): check it"
         )
     parts += _fit(report)
-    if known is not None and n >= FEW_ROWS and any(map(_says_something, scores.values())):
+    if known is not None and n >= TOO_FEW_FOR_LOO and any(map(_says_something, scores.values())):
         parts += _importance(model, known.sensitivity)
     return "; ".join(parts) + "."
 
@@ -54,7 +54,7 @@ def _says_something(of: NumberScores | ClassScores) -> bool:
 
 
 def _predictions(scores: Scores, rows: str, robust: dict[str, float] | None) -> Iterator[str]:
-    for k, (name, of) in enumerate(list(scores.items())[:MOST_TARGETS]):
+    for k, (name, of) in enumerate(list(scores.items())[:MOST_TARGETS_NAMED]):
         verb = "Predicts" if k == 0 else "predicts"
         where, unseen = (f" {rows}", " it has not seen") if k == 0 else ("", "")
         if not isinstance(of, NumberScores):
@@ -66,8 +66,8 @@ def _predictions(scores: Scores, rows: str, robust: dict[str, float] | None) -> 
             yield f"{verb} {cut(name)} to about ±{of.rmse:.2g}{where} (R² {of.r2:.2f})"
         else:
             yield f"{verb} {cut(name)} no better than its mean does, to ±{of.rmse:.2g}{where}"
-    if len(scores) > MOST_TARGETS:
-        yield f"and {len(scores) - MOST_TARGETS} more targets"
+    if len(scores) > MOST_TARGETS_NAMED:
+        yield f"and {len(scores) - MOST_TARGETS_NAMED} more targets"
 
 
 def _fit(report: FitReport) -> Iterator[str]:

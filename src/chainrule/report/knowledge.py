@@ -23,10 +23,10 @@ from chainrule.model.model import Model
 from chainrule.tables.cells import cut
 
 BY_ITSELF = "   this row alone determines its prediction"
-MOST_GROUPS = 40
+MOST_GROUPS = 40  # of weights with a prior
 WIDEST_NAME = 30  # characters
-MOST_TARGETS = 4  # that are shown
-MOST_NAMED = 5  # rows that are far off
+MOST_TARGETS_SHOWN = 4  # that are shown
+MOST_NAMED = 5  # rows in one sentence
 MANY_COLUMNS = 4  # rows for each, below which a little is too sure
 # what was measured on simulated tables: see benchmarks/honesty.py
 TOO_SURE = {
@@ -159,7 +159,7 @@ def _noise_lines(model: Model) -> Iterator[str]:
 
 
 def _relevance_lines(relevance: Sensitivities) -> Iterator[str]:
-    shown = list(relevance.items())[:MOST_TARGETS]
+    shown = list(relevance.items())[:MOST_TARGETS_SHOWN]
     for k, (output, inputs) in enumerate(shown):
         words = (
             "; of a word: from the mean of all words"
@@ -197,7 +197,8 @@ def said_of_row(model: Model, target: Sequence[float], without: Sequence[float])
     """Return the target of a row, and what is predicted for it by a fit without it, in words."""
     if not model.classes:
         target_text, without_text = (
-            ", ".join(f"{value:.6g}" for value in of[:MOST_TARGETS]) for of in (target, without)
+            ", ".join(f"{value:.6g}" for value in of[:MOST_TARGETS_SHOWN])
+            for of in (target, without)
         )
         return target_text, without_text
     labels, chances = [], []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chainrule._printable import page
-from chainrule.bayes.model_selection import NATS
+from chainrule.bayes.model_selection import STRONG_EVIDENCE
 from chainrule.model.fit_report import FitOptions, FitReport
 from chainrule.model.model import Model
 
@@ -26,7 +26,7 @@ def _lines(model: Model, report: FitReport) -> Iterator[str]:
         what = "chosen" if model.network.skip else "left out"
         yield (
             f"skip layer   {what}: log evidence {skip.with_skip:.2f} nats with one, "
-            f"{skip.without:.2f} without; it has to gain {NATS:g}"
+            f"{skip.without:.2f} without; it has to gain {STRONG_EVIDENCE:g}"
         )
     targets = "classes" if model.classes else f"targets {model.target_scaling.kind}"
     yield f"scaling      inputs {model.input_scaling.kind}, {targets}"
@@ -52,7 +52,7 @@ def _network(model: Model, report: FitReport) -> str:
     if tried is None:
         return f"{shown}, as asked or by default"
     sizes = ", ".join(str(size) for size in sorted(of.hidden for of in tried))
-    return f"{shown}: the fewest within {NATS:g} nats of the highest evidence of {sizes}"
+    return f"{shown}: the fewest within {STRONG_EVIDENCE:g} nats of the highest evidence of {sizes}"
 
 
 def _penalty(report: FitReport) -> str:

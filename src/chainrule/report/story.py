@@ -30,9 +30,9 @@ SCORES = np.array([[75.0], [82.0], [93.0]])
 MORE_HOURS, MORE_SCORES = np.array([[6.0, 1.5]]), np.array([[70.0]])
 TEST_HOURS = np.array([[4.0, 5.5], [4.5, 1.0], [9.0, 2.5], [6.0, 2.0]])
 TEST_SCORES = np.array([[70.0], [89.0], [85.0], [75.0]])
-MAX_SCORE = 100.0
-LAMBDA = 1e-4
-STARTS = 10
+MAX_SCORE = 100.0  # points of the test
+LAMBDA = 1e-4  # the penalty of the tutorial
+STORY_STARTS = 10  # that the story makes
 QUESTION = np.array([[8.0, 3.0]])
 AXES = ("hours of sleep", "hours of study", "test score (points)")
 
@@ -344,12 +344,12 @@ def _training(s: Scene, fit: Fit) -> Section:
 
 def _answer(s: Scene, fit: Fit) -> Section:
     answer = float(s.score(fit.theta, QUESTION)[0])
-    sleep, study = np.linspace(0, 10, surfaces.GRID), np.linspace(0, 5, surfaces.GRID)
+    sleep, study = np.linspace(0, 10, surfaces.GRID_POINTS), np.linspace(0, 5, surfaces.GRID_POINTS)
     grid = np.column_stack([A.ravel() for A in np.meshgrid(sleep, study)])
     surface = surfaces.Surface(
         sleep,
         study,
-        s.score(fit.theta, grid).reshape(surfaces.GRID, surfaces.GRID),
+        s.score(fit.theta, grid).reshape(surfaces.GRID_POINTS, surfaces.GRID_POINTS),
         np.column_stack([HOURS, SCORES]),
         AXES,
     )
@@ -391,7 +391,7 @@ def _overfitting(s: Scene) -> Section:
         [
             "A fourth test (6 h sleep, 1.5 h study, 70 points) and four tests kept aside. Errors",
             "are root mean squares in points; J = ½ Σ (y - y_hat)² / 4 + lambda/2 Σ W²; the best",
-            f"of {STARTS} starts:",
+            f"of {STORY_STARTS} starts:",
             "",
             "  lambda   J               train      test   largest |W|",
             *lines,
@@ -415,7 +415,7 @@ def _best_of_starts(s: Scene, X: Array, Y: Array, lam: float) -> tuple[Fit, list
     # the series divides the data term by the number of rows: weights of 1/n do the same
     objective = Objective(s.net, X, Y, alpha=lam, sample_weight=np.full(len(X), 1 / len(X)))
     runs = []
-    for start in range(STARTS):
+    for start in range(STORY_STARTS):
         path: list[Array] = []
 
         def keep(theta: Array, _: Iteration, path: list[Array] = path) -> None:

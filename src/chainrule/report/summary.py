@@ -17,6 +17,7 @@ from chainrule.optimize.starts import agreement
 from chainrule.optimize.stopping import Termination
 from chainrule.report.answer import answer
 from chainrule.report.knowledge import (
+    WIDEST_NAME,
     evidence_lines,
     known_lines,
     loo_lines,
@@ -27,12 +28,11 @@ from chainrule.report.knowledge import (
 from chainrule.tables.cells import cut
 from chainrule.tables.scaling import Scaling
 
-ROWS_PER_WEIGHT = 10
-MOST_COLUMNS = 40
-MOST_CLASSES = 12
-WIDEST_NAME = 30  # characters
-WIDEST_LINE = 96
-MOST_SHORT_COLUMNS, MOST_SHORT_WEIGHTS = 12, 20
+ENOUGH_ROWS_PER_WEIGHT = 10  # below, the summary says that rows are few
+MOST_COLUMNS = 40  # that are listed
+MOST_CLASSES_SHOWN = 12  # of the confusion table
+WIDEST_LINE = 96  # characters
+MOST_SHORT_COLUMNS, MOST_SHORT_WEIGHTS = 12, 20  # beyond, only --full lists them
 LONG = "--full and `chainrule show` list them"
 POINTS = {"minimum": "local minimum", "saddle": "saddle point", "not_stationary": "not stationary"}
 
@@ -123,8 +123,8 @@ def _target_lines(model: Model) -> Iterable[str]:
         return
     yield "targets      classes, learned as 0 and 1"
     for name, of in zip(model.target_names, model.classes, strict=True):
-        shown = ", ".join(cut(str(label)) for label in of[:MOST_CLASSES])
-        shown += " …" if len(of) > MOST_CLASSES else ""
+        shown = ", ".join(cut(str(label)) for label in of[:MOST_CLASSES_SHOWN])
+        shown += " …" if len(of) > MOST_CLASSES_SHOWN else ""
         yield f"             {cut(name):<20} {len(of)} classes: {shown}"
 
 
@@ -141,10 +141,10 @@ def _scales(scaling: Scaling) -> Iterator[str]:
 def _training_lines(model: Model, report: FitReport, p: int) -> Iterable[str]:
     rows, fit, alpha = report.data.n_rows, report.optimizer, report.plan.alpha
     yield f"data         {rows} rows, {rows / p:.2g} per weight"
-    if rows < ROWS_PER_WEIGHT * p:
+    if rows < ENOUGH_ROWS_PER_WEIGHT * p:
         yield (
-            f"             fewer than {ROWS_PER_WEIGHT} rows per weight: the fitted scores are "
-            "too optimistic, trust those of rows it has not seen"
+            f"             fewer than {ENOUGH_ROWS_PER_WEIGHT} rows per weight: the fitted scores "
+            "are too optimistic, trust those of rows it has not seen"
         )
     yield from score_lines(report.fitted)
     if report.posterior is not None:

@@ -14,7 +14,7 @@ from chainrule._contracts import Array
 from chainrule.model.model import Model, require_predictable
 from chainrule.tables import targets
 
-VERSION = 1
+TRACE_VERSION = 1  # of the format
 
 
 def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def trace_json(model: Model, X: Array, Y: Array | None, rows: list[int]) -> dict
     trace = model.trace_of_inputs(X)
     document: dict[str, Any] = {
         "format": "chainrule-trace",
-        "version": VERSION,
+        "version": TRACE_VERSION,
         "network": net.as_dict(),
         "inputs": {"names": list(model.input_names), **model.input_scaling.as_dict()},
         "targets": {"names": list(model.output_names), **model.target_scaling.as_dict()},

@@ -13,9 +13,9 @@ import numpy as np
 from chainrule._printable import page
 from chainrule.heart.outputs import output
 
-MOST_TERMS = 16
-MOST_UNITS = 24
-MOST_ROWS = 10
+MOST_TERMS = 16  # of one sum
+MOST_UNITS_WORKED = 24  # of all layers
+MOST_ROWS_WORKED = 10  # of a table
 
 
 def worked_example(trace: dict[str, Any]) -> str:
@@ -96,12 +96,12 @@ def _class_lines(classes: dict[str, Any]) -> Iterable[str]:
     """Return the most probable class of each row."""
     truths = classes["in_the_table"] or [[]] * len(classes["predicted"])
     yield "prediction = the most probable class"
-    for row, truth in list(zip(classes["predicted"], truths, strict=True))[:MOST_ROWS]:
+    for row, truth in list(zip(classes["predicted"], truths, strict=True))[:MOST_ROWS_WORKED]:
         for k, (name, label) in enumerate(zip(classes["names"], row, strict=True)):
             known = f"    (in the table: {truth[k]})" if truth else ""
             yield f"    {name} = {label}{known}"
-    if len(truths) > MOST_ROWS:
-        yield f"    … {len(truths) - MOST_ROWS} more rows (--json has all)"
+    if len(truths) > MOST_ROWS_WORKED:
+        yield f"    … {len(truths) - MOST_ROWS_WORKED} more rows (--json has all)"
 
 
 def _backward_lines(t: dict[str, Any]) -> Iterable[str]:
@@ -205,11 +205,11 @@ def _all_rows(t: dict[str, Any]) -> Iterable[str]:
 def _matrix(title: str, values: Any) -> Iterable[str]:
     A = np.atleast_2d(np.asarray(values, dtype=np.float64))
     yield f"{title}    {np.shape(values)}"
-    for row in A[:MOST_ROWS]:
-        shown = "  ".join(f"{n(x):>12}" for x in row[:MOST_UNITS])
-        yield "    " + shown + ("  …" if len(row) > MOST_UNITS else "")
-    if len(A) > MOST_ROWS:
-        yield f"    … {len(A) - MOST_ROWS} more rows (--json has all)"
+    for row in A[:MOST_ROWS_WORKED]:
+        shown = "  ".join(f"{n(x):>12}" for x in row[:MOST_UNITS_WORKED])
+        yield "    " + shown + ("  …" if len(row) > MOST_UNITS_WORKED else "")
+    if len(A) > MOST_ROWS_WORKED:
+        yield f"    … {len(A) - MOST_ROWS_WORKED} more rows (--json has all)"
     yield ""
 
 
@@ -227,8 +227,8 @@ def _signed(x: float) -> str:
 
 
 def _numbers(values: Sequence[float]) -> str:
-    shown = ", ".join(n(x) for x in values[:MOST_UNITS])
-    return f"[{shown}{', …' if len(values) > MOST_UNITS else ''}]"
+    shown = ", ".join(n(x) for x in values[:MOST_UNITS_WORKED])
+    return f"[{shown}{', …' if len(values) > MOST_UNITS_WORKED else ''}]"
 
 
 def _function(t: dict[str, Any], l: int) -> str:
@@ -249,9 +249,9 @@ def _sum(terms: list[str]) -> str:
 
 
 def _units(values: Sequence[Any]) -> range:
-    return range(min(len(values), MOST_UNITS))
+    return range(min(len(values), MOST_UNITS_WORKED))
 
 
 def _cut(values: Sequence[Any]) -> Iterable[str]:
-    if len(values) > MOST_UNITS:
-        yield f"    … {len(values) - MOST_UNITS} more (--json has all)"
+    if len(values) > MOST_UNITS_WORKED:
+        yield f"    … {len(values) - MOST_UNITS_WORKED} more (--json has all)"

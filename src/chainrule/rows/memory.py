@@ -17,7 +17,7 @@ from chainrule._contracts import Array
 from chainrule.rows.protocol import Block, Moments, T
 from chainrule.rows.sums import tree_sum
 
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 1024  # small enough for the cache of a core
 
 
 class Passes:

@@ -11,7 +11,7 @@ from chainrule._errors import DataError
 ENCODINGS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "cp1252"}
 _ALSO_CALLED = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16"}
 _ALSO_CALLED |= dict.fromkeys(("latin1", "iso-8859-1", "cp1252", "windows-1252"), "latin-1")
-_LARGEST_UNZIPPED = 2**29
+_LARGEST_UNZIPPED = 2**29  # bytes
 _CHUNK = 2**22  # bytes
 _PACKERS = {
     b"\x1f\x8b": "gzip twice",

@@ -33,7 +33,7 @@ from chainrule.tables.text import Text
 
 MOST_LEVELS = 50  # of a category that is found by rule
 FEW_LEVELS = 10  # so many may come up only once, as long as one comes again
-ROWS_PER_LEVEL = 2
+ROWS_PER_LEVEL = 2  # on the average, below which texts are names and not levels
 MOST_LEVELS_EVER = 10_000  # of a category that is asked for
 RULES = ("indicator", "error")  # for missing values
 _PLURALS = {"number": "numbers", "yes/no": "yes or no", "date": "dates"}

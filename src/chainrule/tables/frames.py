@@ -15,7 +15,7 @@ from chainrule.tables.dates import DAY
 from chainrule.tables.table import EXACT, Column, Table, check_names
 from chainrule.tables.text import Text
 
-MICROSECONDS = 1e6
+MICROSECONDS = 1e6  # in a second
 
 
 def is_frame(data: Any) -> bool:

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     import polars
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
-MOST_CELLS = 50_000_000
-BYTES_OF_CELL = 60
-_LONGEST_CELL = 131_072
+MOST_CELLS = 50_000_000  # beyond, a table does not fit in memory
+BYTES_OF_CELL = 60  # of memory while a table is read
+_LONGEST_CELL = 131_072  # characters, the limit of Python's csv
 _LONGEST_LINE_OF_NAMES = 2**26  # bytes
 _BLOCK = 10_000  # rows that are Python objects at once
 _TABLES = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz")

@@ -28,7 +28,8 @@ from chainrule.rows.protocol import Block, Rows
 
 KINDS = ("none", "max", "standard")
 TO_DEVIATION = 1.4826  # of a median distance, for a Gaussian
-ROUNDED = 4.0 * float(np.finfo(np.float64).eps)
+# of a value: columns that differ by less are constant
+ROUNDED_VALUE = 4.0 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,4 +213,4 @@ def quantile(values: Array, level: float, w: Array) -> float:
 def varies(A: Array) -> NDArray[np.bool_]:
     """Return which columns differ by more than rounding a result once or twice can make, (d,)."""
     with np.errstate(over="ignore"):
-        return np.asarray(np.ptp(A, axis=0) > ROUNDED * np.max(np.abs(A), axis=0))
+        return np.asarray(np.ptp(A, axis=0) > ROUNDED_VALUE * np.max(np.abs(A), axis=0))

@@ -32,7 +32,7 @@ Classes = tuple[tuple[Label, ...], ...]
 
 TASKS = ("auto", "regression", "classification")
 AS_GIVEN = "as_given"  # for who names the output: words are classes, numbers stay numbers
-MOST_CLASSES = 1000
+MOST_CLASSES = 1000  # beyond, a column holds names
 LONG_CODE = "^[+-]?[0-9]{20,}$"  # beyond the whole numbers that a model file holds exactly
 # the smallest and the largest probability: no finite data can be sure
 INSIDE = float(np.finfo(np.float64).tiny), float(np.nextafter(1.0, 0.0))

@@ -1,0 +1,120 @@
+"""Ctrl-C, time limits and progress: one object that long computations ask."""
+
+import contextlib
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from chainrule import ConfigurationError, Network, TrainingError
+from chainrule._cancellation import Cancellation
+from chainrule.kernels import over_rows
+from trainings import press_ctrl_c, train
+
+
+def over(**options):
+    return Cancellation(1.0, began=time.monotonic() - 2.0, **options)
+
+
+def test_an_interrupt_comes_before_a_limit():
+    assert Cancellation().reason is None
+    assert Cancellation(60.0).reason is None
+    late = over()
+    assert late.reason == "time_limit"
+    late.interrupt()
+    assert late.reason == "interrupted"
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), "3", True])
+def test_a_limit_is_a_number_above_0(limit):
+    with pytest.raises(ConfigurationError, match=r"max_time is .* greater than 0"):
+        Cancellation(limit)
+
+
+def test_a_part_has_a_share_of_the_time_and_hears_the_same_interrupt():
+    whole = Cancellation(100.0)
+    part, endless = whole.with_share(0.5), whole.without_limit()
+    assert 49.0 < part.left <= 50.0
+    assert endless.left is None
+    assert Cancellation().with_share(0.5).left is None
+    assert over().with_share(0.5).reason == "time_limit"
+    part.interrupt()
+    assert {whole.reason, endless.reason} == {"interrupted"}
+
+
+def test_ctrl_c_is_heard_and_pressed_again_ends_at_once():
+    before, cancellation = signal.getsignal(signal.SIGINT), Cancellation()
+    with cancellation.listening():
+        press_ctrl_c()
+        assert cancellation.interrupted
+        with pytest.raises(KeyboardInterrupt):
+            press_ctrl_c()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_found_nothing_is_interrupted_and_other_failures_are_what_they_are():
+    error = TrainingError("nothing")
+    with pytest.raises(TrainingError), Cancellation().listening():
+        raise error
+    error.reason = "interrupted"
+    nothing = pytest.raises(KeyboardInterrupt, match="before anything was found")
+    with nothing, Cancellation().listening():
+        raise error
+
+
+def test_another_thread_hears_no_ctrl_c():
+    heard = []
+
+    def work():
+        with Cancellation().listening():
+            heard.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert heard == [signal.getsignal(signal.SIGINT)]
+
+
+def test_who_watches_may_interrupt():
+    def stop(text):
+        raise KeyboardInterrupt
+
+    cancellation = Cancellation(progress=stop)
+    cancellation.tell("half way")
+    assert cancellation.interrupted
+    Cancellation().tell("to nobody")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "output"), [([6], "identity"), ([4, 4], "identity"), ([6], "sigmoid")]
+)
+def test_it_acts_in_the_middle_of_a_long_step(monkeypatch, hidden, output):
+    """Whenever Ctrl-C comes, only few more second derivatives are computed."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    Y = (X[:, :1] + 0.3 * rng.standard_normal((60, 1)) > 0).astype(float)
+    names = {"input_names": ("a", "b", "c"), "target_names": ("y",)}
+    loss = "cross_entropy" if output == "sigmoid" else None
+    net, real, calls = Network([3, *hidden, 1], output=output, loss=loss), over_rows.hessian, []
+
+    def hessian(*arguments):
+        calls.append(len(calls))
+        if len(calls) == when:
+            press_ctrl_c()
+        if len(calls) >= when > 0:
+            time.sleep(0.02)  # as long as those of a large network, in which the main thread hears
+        return real(*arguments)
+
+    monkeypatch.setattr(over_rows, "hessian", hessian)
+    when = 0
+    train(X, Y, net, n_restarts=3, **names)
+    n_whole, n_pressed = len(calls), 0
+    for when in range(1, n_whole, max(1, n_whole // 7)):
+        calls.clear()
+        n_pressed += 1
+        with contextlib.suppress(KeyboardInterrupt):  # nothing had been found yet
+            assert train(X, Y, net, n_restarts=3, **names).restarts.interrupted
+        assert len(calls) - when <= 8, (when, n_whole)
+    assert n_pressed >= 4
