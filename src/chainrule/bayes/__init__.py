@@ -1,10 +1,10 @@
 """Priors, evidence, posterior and leave-one-out; README.md has the equations. In reading order:
 
 priors            which weights share a precision, and its usual value
-laplace           Laplace approximation of the evidence, and its exact gradient
+laplace           Laplace approximation of the log evidence, and its exact gradient
 evidence          maximize the evidence over the hyperparameters, from one starting point
 empirical_bayes   estimate the hyperparameters from several starts
-linear_start      start the search for the evidence at a smaller network inside the larger one
+linear_start      start the search for the evidence at the best linear function
 model_selection   the number of hidden units by the evidence, mirror images counted
 default_alpha     default penalty, for problems where the evidence is not available
 student_t         noise with heavy tails: rows with large residuals count less
@@ -15,5 +15,5 @@ fold_refits       refit without each fold where first-order leave-one-out is too
 calibration       calibrate noise variance and covariance on held-out errors
 posterior         posterior predictive: moderated probabilities, intervals and their multiplier
 varying_noise     noise that varies from row to row: a network for its precision
-fitted_posterior  all of it together, from the fitted minima
+fitted_posterior  posterior, noise and leave-one-out of the fitted minima: what is calibrated when
 """

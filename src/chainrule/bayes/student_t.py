@@ -31,10 +31,8 @@ WILD = 20.0  # median errors
 SUSPICIOUS = 10.0  # median errors of fits without a row, or scales of the targets
 NOT_FAR = 1.5  # scales of the targets
 FAR_OFF = 15.0  # standard deviations of the errors of the first fit
-NO_SURPRISE, NO_SURPRISING_ERROR = (
-    3.0,
-    1.5,
-)  # scales, within which targets and errors are no surprise
+# scales, within which targets and errors are no surprise
+NO_SURPRISE, NO_SURPRISING_ERROR = 3.0, 1.5
 FIRST_STARTS, FIRST_ROUNDS, SAME_SCALE = 3, 10, 0.02  # of the first robust fit; a relative change
 FIRST_SCALE = 0.1  # of that of the targets: less is not believed of the errors of a first fit
 FIRST_DEGREES = 2.0  # of freedom: heavy tails, and a scale all the same
@@ -52,7 +50,7 @@ class StudentTNoise:
     Attributes
     ----------
     weights : ndarray (n,)
-        What each row counts: (ν + 1) / (ν + r²/σ²), whose mean is 1 for such noise.
+        What each row counts: (ν + K) / (ν + Σ r²/σ²) over its K targets, of mean 1 for such noise.
     degrees : float
         ν.
     scale : ndarray (K,)

@@ -1,7 +1,7 @@
 """What one block of rows adds to the cost and its derivatives. In reading order:
 
 reference    in plain NumPy: J, g, the Gauss-Newton H, and the exact Hessian-vector product
-native       the native kernel: the sums of `reference`, in C++, over any number of rows at once
+native       the sums of `reference` in C++, over any number of rows: native/engine.cpp adds blocks up
 over_rows    choose a kernel, and sum over all rows what it makes of a block
 parallel     independent pieces of work on threads
 determinant  the gradient of the log determinant of the curvature

@@ -177,7 +177,7 @@ def errors_of_weights(model: Model) -> tuple[dict[int, Array], dict[int, Array]]
     return model.network.weights(np.sqrt(np.sum(model.posterior.roots[0] ** 2, axis=1)))
 
 
-def relevance(model: Model, rows: Rows) -> Sensitivities:
+def average_partial_effects(model: Model, rows: Rows) -> Sensitivities:
     """Return how much each input says to each output, by output and input.
 
     In users' units: the mean of dŷ/dx over rows as `effect` with its `effect_error`, for words of

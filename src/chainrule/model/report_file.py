@@ -1,4 +1,7 @@
-"""The report of a fit in a model file: read strictly, and compared with its network."""
+"""The report of a fit in a model file: read strictly, and compared with its network.
+
+Fields that files of older versions lack have defaults in `fit_report`.
+"""
 
 from __future__ import annotations
 

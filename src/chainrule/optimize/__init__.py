@@ -8,12 +8,12 @@ steps                the damped step: minimize gᵀs + ½ sᵀHs + ½ λ ‖s‖
 damping              damping of Levenberg-Marquardt steps
 broyden              self-scaled Broyden, a quasi-Newton method
 line_search          line search: a step length that satisfies the Wolfe conditions
-scipy_               BFGS and L-BFGS-B as SciPy has them, stopped by our rules
+scipy_               SciPy's BFGS and L-BFGS-B, stopped by our rules
 descent              plain gradient descent: θ ← θ - step · dJ/dθ
 methods              choose the optimizer from the size of the problem
-stopping             stopping rules: each stop has a name, a sentence and an inequality
+stopping             stopping rules, Ctrl-C and time limits among them: each stop has a name
 history              the iterations of a run, in the same columns for every method
-native_solvers       the same two methods from many starting points at once, in C++
+native_solvers       Levenberg-Marquardt and Broyden in C++, from many starting points at once
 early_stopping       early stopping: end a run when the cost of validation rows no longer falls
 saddles              saddle points that Gauss-Newton takes for minima, and descent from them
 curvature            the Hessian and its smallest eigenvalue, exact or by differences
@@ -21,7 +21,7 @@ certificate          convergence certificate: is this point a local minimum, to 
 convergence          examine the claim that a run has converged
 idle_units           hidden units that are dead, saturated, or duplicates of another unit
 multistart           minimize from several starting points, compare them, count how many agree
-starts               records of how each start ended, and their words
-saved_starts         finished starts as the arrays of a checkpoint, and back
+starts               how each start ended, as records and in words
+saved_starts         write finished starts to the arrays of a checkpoint, and read them
 checkpoint           a file of what has been found so far
 """

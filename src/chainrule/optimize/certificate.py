@@ -214,10 +214,10 @@ def _curvature(
     if n_flat and matters:
         inverse = _inverse_if_upward(stiff)
         if inverse is not None:
-            return _upward(g, inverse, scale, 0.0, n_flat)
+            return _newton_decrement(g, inverse, scale, 0.0, n_flat)
     inverse = _inverse_if_upward(H) if matters else None
     if inverse is not None:
-        return _upward(g, inverse, scale, lowest_eigenvalue(H, inverse))
+        return _newton_decrement(g, inverse, scale, lowest_eigenvalue(H, inverse))
     lowest = float(linalg.eigh(H, eigvals_only=True, subset_by_index=[0, 0])[0])
     if abs(lowest) <= p * np.finfo(float).eps * float(np.linalg.norm(H)):
         lowest = 0.0  # to rounding
@@ -293,7 +293,7 @@ def _lowest_only(objective: ObjectiveProtocol, theta: Array, scale: float) -> di
     return _known("upward", np.nan, lowest)
 
 
-def _upward(
+def _newton_decrement(
     g: Array, inverse: Product, scale: float, lowest: float, n_flat: int = 0
 ) -> dict[str, Any]:
     newton = -inverse(g)

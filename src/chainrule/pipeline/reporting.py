@@ -15,7 +15,7 @@ from chainrule.bayes.fitted_posterior import FittedPosterior
 from chainrule.bayes.leverage import REFIT_ABOVE
 from chainrule.bayes.model_selection import SelectionPath
 from chainrule.bayes.student_t import StudentTNoise, find_outliers
-from chainrule.model.diagnostics import relevance
+from chainrule.model.diagnostics import average_partial_effects
 from chainrule.model.fit_report import (
     CertificateReport,
     DataReport,
@@ -118,7 +118,7 @@ def posterior_report(
             else RefitReport(refits.n_folds, refits.anew and task.found is not None),
             belief.first_order,
         ),
-        sensitivity=relevance(model, task.objective.rows.reweighted(w)),
+        sensitivity=average_partial_effects(model, task.objective.rows.reweighted(w)),
         influence=InfluenceReport(
             float(belief.leverage.max()),
             tuple(

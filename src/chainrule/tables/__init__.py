@@ -7,9 +7,9 @@ text           a column of text: its distinct words, and which one each cell hol
 series_text    a column of text as polars holds it
 cells          what a cell of text says besides numbers and dates: nothing, yes or no, a word
 number_format  decimal marks and marks of thousands
-dates          what is a date, and which of day and month comes first
-date_columns   the style in which the dates of a column are written
-column_warnings         warnings about what else a column may mean
+dates          dates as days since 1970-01-01: what is one, and which of day and month comes first
+date_columns   the one style in which all dates of a column are read
+column_warnings  what else a column may mean
 frames         tables from data frames of any library that narwhals knows
 encoding       what each column holds, and how it and its missing values become inputs
 targets        what is to be predicted: numbers, or one of several classes

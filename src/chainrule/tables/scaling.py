@@ -7,8 +7,8 @@
     max        0         max |value|, the tutorial's X / amax(X), safe for negatives
     standard   mean      standard deviation (divided by n)
 
-A column that does not vary has nothing to tell: its scale is 0 and it is sent to 0,
-whatever its value later. Everything is computed after shifting the exponent by a
+A column that does not vary has nothing to tell: with "standard" its scale is 0 and it is sent
+to 0, whatever its value later. Everything is computed after shifting the exponent by a
 power of two, which is exact, so that 1e-300 and 1e300 are units like any other.
 """
 
