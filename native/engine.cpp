@@ -75,7 +75,8 @@ Numbers& scratch_of_thread() {
 
 double multiplications(const Network& net, ptrdiff_t n, int order) {
     double each = 4.0 * net.p;
-    if (order >= GAUSS_NEWTON) each += 0.5 * net.K() * net.p * net.p;
+    if (order >= GAUSS_NEWTON)
+        each += outputs_together(net) ? multiplications_together(net) : multiplications_one_by_one(net);
     return each * n;
 }
 

@@ -25,6 +25,7 @@ constexpr ptrdiff_t CACHE = 64 * 1024 / sizeof(double);
 constexpr ptrdiff_t CACHE_FOR_JACOBIAN = 512 * 1024 / sizeof(double);
 constexpr ptrdiff_t FEW = LANES / 2;  // units
 constexpr ptrdiff_t STEP = TILE_VECTORS * LANES;
+constexpr ptrdiff_t FEWEST_TOGETHER = 96 / STEP * STEP;  // rows, with less H comes and goes too often
 
 ptrdiff_t up(ptrdiff_t n, ptrdiff_t to) { return (n + to - 1) / to * to; }
 
@@ -50,6 +51,8 @@ struct Tile {
     double* delta_rows;                      // delta[l] row by row
     // for H: a[l] and B[l] row by row, and the Jacobian of one output
     double *a_rows[Network::MOST_LAYERS + 1], *B_rows[Network::MOST_LAYERS + 1];
+    // for H of all outputs together: B[l] of each output k, and Lambda B[l], (K d[l], rows)
+    double *every_B[Network::MOST_LAYERS + 1], *lambda_B[Network::MOST_LAYERS + 1];
     double *dz, *bent, *lanes_of_bent, *curved;
     ptrdiff_t J_row, x_row, gradient, used;  // gradient: the size of all dJdW together
 
@@ -59,8 +62,11 @@ struct Tile {
         for (int l = 1; l <= L; ++l) each += (order >= Order::GRADIENT ? 2 : 1) * net.d[l] + 1;
         J_row = chainrule::row_of_H(net);
         x_row = up(net.rows(1), LANES);
+        const bool together = order >= Order::GAUSS_NEWTON && chainrule::outputs_together(net);
         if (order >= Order::GAUSS_NEWTON) each += J_row;
+        for (int l = 2; l < L && together; ++l) each += 2 * net.K() * net.d[l];
         rows = up((order >= Order::GAUSS_NEWTON ? CACHE_FOR_JACOBIAN : CACHE) / each, STEP);
+        if (together && rows < FEWEST_TOGETHER) rows = FEWEST_TOGETHER;
         if (rows < STEP) rows = STEP;
         if (rows > 256 / STEP * STEP) rows = 256 / STEP * STEP;
         if (rows > up(n, LANES)) rows = up(n, LANES);
@@ -68,7 +74,7 @@ struct Tile {
         Room from{room};
         for (int l = 1; l <= L; ++l) {
             a[l] = from.take((net.d[l] + 1) * rows);
-            prime[l] = delta[l] = B[l] = a_rows[l] = B_rows[l] = nullptr;
+            prime[l] = delta[l] = B[l] = a_rows[l] = B_rows[l] = every_B[l] = lambda_B[l] = nullptr;
             if (order >= Order::GRADIENT && 1 < l && l < L) prime[l] = from.take(net.d[l] * rows);
             if (l == L || order >= Order::GAUSS_NEWTON) delta[l] = from.take(net.d[l] * rows);
             else if (l > 1) delta[l] = prime[l];  // f' is needed no more when delta is known
@@ -76,6 +82,10 @@ struct Tile {
                 B[l] = from.take(net.d[l] * rows);
                 a_rows[l] = from.take(rows * up(net.rows(l), LANES) + LANES);
                 B_rows[l] = from.take(rows * up(net.d[l], LANES) + LANES);
+            }
+            if (together && 1 < l && l < L) {
+                every_B[l] = from.take(net.K() * net.d[l] * rows);
+                lambda_B[l] = from.take(net.K() * net.d[l] * rows);
             }
         }
         y = from.take(net.K() * rows);
@@ -224,14 +234,11 @@ void root_of_curvature(const Network& net, ptrdiff_t k, ptrdiff_t vectors, Tile&
     }
 }
 
-// dz (n, p) of one output, row by row: outer products of a[l] and B[l+1]. What a vector writes
-// beyond the last unit is written over by what follows: hence row by row, and from the first l up.
-void jacobian(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
-    for (int l = net.L - 1; l > 1; --l) back(net, theta, l, vectors, t.B[l + 1], t.B[l], t);
-    for (int l = 2; l <= net.L; ++l)
-        transpose(t.B[l], t.rows, net.d[l], n, t.B_rows[l], up(net.d[l], LANES));
+// Outer products of a[l] and B[l+1] for all layers of weights from `first` on, row by row. What a
+// vector writes beyond the last unit is written over by what follows: hence row by row, and upwards.
+void outer_products(const Network& net, int first, ptrdiff_t n, Tile& t) {
     for (ptrdiff_t r = 0; r < n; ++r)
-        for (int l = net.first(); l < net.L; ++l) {
+        for (int l = first; l < net.L; ++l) {
             ptrdiff_t units = net.sources(l), d_out = net.d[net.to(l)];
             const double* a = t.a_rows[net.from(l)] + r * up(net.rows(net.from(l)), LANES);
             const double* B = t.B_rows[net.to(l)] + r * up(d_out, LANES);
@@ -245,6 +252,14 @@ void jacobian(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t ve
         }
 }
 
+// dz (n, p) of one output.
+void jacobian(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, Tile& t) {
+    for (int l = net.L - 1; l > 1; --l) back(net, theta, l, vectors, t.B[l + 1], t.B[l], t);
+    for (int l = 2; l <= net.L; ++l)
+        transpose(t.B[l], t.rows, net.d[l], n, t.B_rows[l], up(net.d[l], LANES));
+    outer_products(net, net.first(), n, t);
+}
+
 // Add the upper triangle of A^T A for A (n, p) to H, or subtract it; from column `first` on.
 template <Into into>
 void add_squares(const double* A, ptrdiff_t n, ptrdiff_t p, ptrdiff_t row, double* H, ptrdiff_t first = 0) {
@@ -254,10 +269,89 @@ void add_squares(const double* A, ptrdiff_t n, ptrdiff_t p, ptrdiff_t row, doubl
     }
 }
 
+// B[l] = dz[L]/dz[l] of every output, and Lambda B[l], for the hidden layers.
+void all_outputs(const Network& net, const double* theta, ptrdiff_t vectors, Tile& t) {
+    const ptrdiff_t K = net.K(), wide = vectors * LANES;
+    for (int l = net.L - 1; l > 1; --l)
+        for (ptrdiff_t k = 0; k < K; ++k) {
+            double* B = t.every_B[l] + k * net.d[l] * t.rows;
+            if (l < net.L - 1) {
+                back(net, theta, l, vectors, t.every_B[l + 1] + k * net.d[l + 1] * t.rows, B, t);
+                continue;
+            }
+            for (ptrdiff_t h = 0; h < net.d[l]; ++h)
+                for (ptrdiff_t r = h * t.rows; r < h * t.rows + wide; r += LANES)
+                    store(B + r, theta[net.at[l] + h * K + k] * load(t.prime[l] + r));
+        }
+    for (int l = 2; l < net.L; ++l)
+        for (ptrdiff_t h = 0; h < net.d[l]; ++h)
+            for (ptrdiff_t r = 0; r < wide; r += LANES) {
+                const ptrdiff_t at = h * t.rows + r, next = net.d[l] * t.rows;
+                vec mean{}, scale = all(1.0);
+                if (net.output == chainrule::SOFTMAX_CROSS_ENTROPY) {
+                    for (ptrdiff_t k = 0; k < K; ++k)
+                        mean += load(t.lambda + k * t.rows + r) * load(t.every_B[l] + k * next + at);
+                    scale = load(t.lambda + K * t.rows + r);
+                }
+                for (ptrdiff_t k = 0; k < K; ++k)
+                    store(t.lambda_B[l] + k * next + at, scale * load(t.lambda + k * t.rows + r) *
+                                                             (load(t.every_B[l] + k * next + at) - mean));
+            }
+}
+
+// Row h of B[l]^T Lambda B[m], (d[m], rows).
+void curvature_of_unit(const Network& net, int l, ptrdiff_t h, int m, ptrdiff_t vectors, double* to, Tile& t) {
+    const ptrdiff_t K = net.K(), wide = vectors * LANES;
+    for (ptrdiff_t g = 0; g < net.d[m]; ++g)
+        for (ptrdiff_t r = 0; r < wide; r += LANES) {
+            vec sum{};
+            if (l < net.L && m < net.L)
+                for (ptrdiff_t k = 0; k < K; ++k)
+                    sum += load(t.every_B[l] + (k * net.d[l] + h) * t.rows + r) *
+                           load(t.lambda_B[m] + (k * net.d[m] + g) * t.rows + r);
+            else if (l < net.L) sum = load(t.lambda_B[l] + (g * net.d[l] + h) * t.rows + r);
+            else if (m < net.L) sum = load(t.lambda_B[m] + (h * net.d[m] + g) * t.rows + r);
+            else if (net.output == chainrule::SOFTMAX_CROSS_ENTROPY)
+                sum = load(t.lambda + K * t.rows + r) * load(t.lambda + h * t.rows + r) *
+                      (double(g == h) - load(t.lambda + g * t.rows + r));
+            else if (g == h) sum = load(t.lambda + h * t.rows + r);
+            store(to + g * t.rows + r, sum);
+        }
+}
+
+// H[l,m] = sum over rows of (a[l] a[m]^T) (x) (B[l+1]^T Lambda B[m+1]): the outputs are contracted
+// first, so that they are not counted (Fairbank & Alonso 2012, Neural Computation 24:607).
+void gauss_newton_together(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, double* H,
+                           Tile& t) {
+    all_outputs(net, theta, vectors, t);
+    for (int q = 2; q <= net.L; ++q) {
+        const int first = q == net.L ? (net.skip ? 0 : q - 1) : q - 1;
+        const int lowest = first == 0 ? 2 : q;  // of the layers that have to be known
+        for (ptrdiff_t h = 0; h < net.d[q]; ++h) {
+            for (int m = lowest; m <= net.L; ++m) {
+                curvature_of_unit(net, q, h, m, vectors, t.B[m], t);
+                transpose(t.B[m], t.rows, net.d[m], n, t.B_rows[m], up(net.d[m], LANES));
+            }
+            outer_products(net, first, n, t);
+            for (int l = first; l < net.L; l = l ? net.L : q - 1) {
+                const ptrdiff_t d = net.d[q], stride = up(net.rows(net.from(l)), LANES);
+                for (ptrdiff_t i = 0; i < net.sources(l); i += TILE_ROWS) {
+                    ptrdiff_t height = net.sources(l) - i < TILE_ROWS ? net.sources(l) - i : TILE_ROWS;
+                    ptrdiff_t j = (net.at[l] + i * d) / LANES * LANES;
+                    double* to = H + (net.at[l] + i * d + h) * t.J_row + j;
+                    matmul<ADD>(height, (t.J_row - j) / LANES, {t.a_rows[net.from(l)] + i, 1, stride}, n,
+                                t.dz + j, t.J_row, to, d * t.J_row);
+                }
+            }
+        }
+    }
+}
+
 void gauss_newton(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t vectors, double* H,
                   Tile& t) {
     for (int l = 1; l < net.L; ++l)
         transpose(t.a[l], t.rows, net.rows(l), n, t.a_rows[l], up(net.rows(l), LANES));
+    if (chainrule::outputs_together(net)) return gauss_newton_together(net, theta, n, vectors, H, t);
     for (ptrdiff_t k = 0; k < net.K(); ++k) {
         root_of_curvature(net, k, vectors, t);
         jacobian(net, theta, n, vectors, t);
@@ -318,7 +412,10 @@ void evaluate(const Network& net, const double* theta, Rows rows, int order, dou
     const bool bends = order == Order::HESSIAN && net.L == 3;
     double J = 0.0, *g = total + 1, *H = total + chainrule::start_of_H(net);
     if (order >= Order::GRADIENT) fill(t.dJdW[net.first()], t.gradient, 0.0);
-    if (order >= Order::GAUSS_NEWTON) fill(H, net.p * t.J_row, 0.0);
+    if (order >= Order::GAUSS_NEWTON) {
+        fill(H, net.p * t.J_row, 0.0);
+        fill(t.dz, t.rows * t.J_row, 0.0);
+    }
     if (bends) {
         fill(t.lanes_of_bent, net.rows(1) * net.d[2] * net.K() * LANES, 0.0);
         fill(t.curved, net.d[2] * net.rows(1) * t.x_row, 0.0);

@@ -35,6 +35,24 @@ struct Network {
     std::ptrdiff_t sources(int l) const { return l ? rows(l) : d[1]; }
 };
 
+// Multiplications that one row costs for H. One output after the other: K outer products of a Jacobian
+// that has to be written down first. All together: for every unit h, row h of B^T Lambda B times a, of
+// which a product with what enters the unit gives its rows of H.
+constexpr double WRITTEN = 4.0;  // multiplications that one number written down is worth
+inline double multiplications_one_by_one(const Network& net) {
+    return double(net.K()) * double(net.p) * (0.5 * double(net.p) + WRITTEN);
+}
+inline double multiplications_together(const Network& net) {
+    double sum = 0.0;
+    for (int l = net.first(); l < net.L; ++l)
+        sum += double(net.d[net.to(l)]) * (double(net.sources(l)) + WRITTEN) * double(net.p - net.at[l]);
+    for (int l = 2; l < net.L; ++l) sum += 2.0 * double(net.K()) * double(net.d[l]) * double(net.d[l]);
+    return sum;
+}
+inline bool outputs_together(const Network& net) {
+    return net.K() > 1 && multiplications_together(net) < multiplications_one_by_one(net);
+}
+
 // Rows of a table: X (n, d[1]) and Y (n, d[L]) row by row, one weight for each.
 struct Rows {
     const double* X;
