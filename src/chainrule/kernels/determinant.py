@@ -1,14 +1,15 @@
 """The gradient of the log determinant of the curvature.
 
-The Gauss-Newton matrix A = Σ_i w_i (dz_i)ᵀ Λ_i dz_i + D, with dz_i = dz_i/dθ of row i, depends on
-θ, and so does every evidence that has ½ ln |A| in it:
+The Gauss-Newton matrix A = Σ_i w_i (dz_i)ᵀ Λ_i dz_i + D, with dz_i = dz[L]/dθ of row i, depends on
+θ, and so does every evidence that has ½ ln |A| in it. With C = A⁻¹ held where it is,
 
-    d(½ ln |A|)/dθ = Σ_i w_i [ Σ_k H_ik u_ik + ½ Σ_m tr(S_i dΛ_i/dz_m) dz_im ]
+    d(½ ln |A|)/dθ = dφ/dθ    φ = ½ tr(C A) = ½ Σ_i w_i tr(Λ_i B_i M_i B_iᵀ) + const.
 
-    S_i = dz_i A⁻¹ (dz_i)ᵀ    u_ik = Σ_l Λ_i,kl A⁻¹ dz_il    H_ik = d²z_ik/dθ²
+    B_i = dz[L]/dz of every unit of the layers 2 to L, (K, Q)
+    M_i = a_qᵀ C[q, r] a_r of every two units q and r, (Q, Q), with a_q what enters unit q
 
-The H_ik u_ik are Hessian-vector products with a direction for every row, of which one forward and
-one backward pass gives all rows (Pearlmutter 1994, Neural Computation 6:147).
+since dz is an outer product of B and a. φ is differentiated backwards: by a and B, then through the
+recursion that makes B[l] of B[l+1], and through the forward pass.
 """
 
 from __future__ import annotations
@@ -18,12 +19,20 @@ import numpy as np
 from chainrule._contracts import Array
 from chainrule.heart import chain_rule
 from chainrule.heart.activations import Activation
-from chainrule.heart.blocks import layer_of
 from chainrule.heart.network import Network
 from chainrule.kernels.reference import COMPLEX_STEP
+from chainrule.kernels.units import (
+    FEW_OUTPUTS,
+    Block,
+    Layers,
+    all_units,
+    blocks_of,
+    first_units,
+    of_one_unit,
+    outputs_by_units,
+)
 
 CENTRAL_STEP = 6e-6  # of a central difference
-MANY = 20  # multiplications that are worth one number written down
 
 
 def slope_of_log_determinant(
@@ -44,122 +53,116 @@ def slope_of_log_determinant(
     W, b = net.weights(theta)
     trace = chain_rule.forward(X, W, b, net.functions)
     z_L = trace.z[net.n_layers]
-    B = _backwards(net, trace, W)
-    turned = _turned(net, trace, B, inverse)
-    z_dot, a_dot = _forwards(net, trace, W, turned)
-    slopes = _slopes_of_curvature(net, z_L, Y, w, z_dot[net.n_layers])
-    weights = w[:, None, None] * net.pair.curvature(z_L, Y)
-    # u is linear in A⁻¹ dz, and so is what changes along it
-    z_dot, a_dot = ({l: weights @ of for l, of in dots.items()} for dots in (z_dot, a_dot))
-    u = {l: np.einsum("nkl,nlij->nkij", weights, turned[f"W[{l}]"]) for l in W if l > 1}
-    total = chain_rule.backward(0.5 * slopes, trace, W, b, net.functions).vector
-    return np.asarray(total + _bent(net, trace, W, B, u, z_dot, a_dot))
-
-
-def _backwards(net: Network, trace: chain_rule.Trace, W: chain_rule.Matrices) -> dict[int, Array]:
-    """Return dz[L]/dz[l] of each row, (n, K, d[l])."""
-    n, K = trace.y_hat.shape
-    B: dict[int, Array] = {net.n_layers: np.broadcast_to(np.eye(K), (n, K, K))}
-    for l in range(net.n_layers - 1, 1, -1):
-        B[l] = B[l + 1] @ W[l].T * net.functions[l].prime(trace.z[l])[:, None, :]
-    return B
-
-
-def _turned(
-    net: Network, trace: chain_rule.Trace, B: dict[int, Array], inverse: Array
-) -> dict[str, Array]:
-    """Return A⁻¹ dz of each row and output, block by block as θ is, (n, K, ...)."""
-    n, K = trace.y_hat.shape
-    turned, blocks, shapes = np.zeros((n, K, len(inverse))), net.blocks(), net.shapes()
-    for name, block in blocks.items():
-        start, end = chain_rule.ends(layer_of(name), net.n_layers)
-        columns, a = inverse[block], trace.a[start]
-        if name[0] == "b":
-            turned += B[end] @ columns
-        elif _ranked(net, start):
-            turned += B[end] @ np.tensordot(a, columns.reshape(*shapes[name], -1), 1)
-        else:
-            dz = a[:, None, :, None] * B[end][:, :, None, :]
-            turned += (dz.reshape(n * K, -1) @ columns).reshape(turned.shape)
-    return {name: turned[..., block].reshape(n, K, *shapes[name]) for name, block in blocks.items()}
-
-
-def _ranked(net: Network, start: int) -> bool:
-    """Return whether A⁻¹ is better multiplied by one factor of dz after the other.
-
-    dz is an outer product of a and B. With a first, a row costs p² for all outputs together, but
-    there is more to write down.
-    """
-    return (net.layers[-1] - 1) * net.layers[start - 1] > MANY
+    B = outputs_by_units(net, trace, W)
+    curvature = w[:, None, None] * net.pair.curvature(z_L, Y)
+    by_curvature = {l: curvature @ of for l, of in B.items()}
+    way = _one_by_one if net.layers[-1] <= FEW_OUTPUTS else _together
+    covariances, slopes_of_a = way(blocks_of(net, trace), B, by_curvature, inverse)
+    spread = sum(
+        (covariances[l] @ of.swapaxes(1, 2) for l, of in B.items()), np.zeros_like(curvature)
+    )
+    delta_L = 0.5 * _slopes_of_curvature(net, z_L, Y, w, spread)
+    slopes_of_b = {l: curvature @ of for l, of in covariances.items()}
+    return _through_the_network(net, trace, B, slopes_of_b, slopes_of_a, delta_L, W)
 
 
 def numbers_of_row(net: Network) -> int:
     """Return how many numbers the slope needs for a row, so that there are not too many at once."""
-    ranked = [net.layers[l] for l in range(1, net.n_layers) if _ranked(net, l)]
-    return net.n_parameters * max([net.layers[-1], *ranked])
+    K, units = net.layers[-1], sum(net.layers[1:])
+    if K <= FEW_OUTPUTS:
+        return net.n_parameters * K
+    return net.n_parameters + 2 * units**2 + 2 * K * units
 
 
-def _forwards(
-    net: Network, trace: chain_rule.Trace, W: chain_rule.Matrices, along: dict[str, Array]
-) -> tuple[dict[int, Array], dict[int, Array]]:
-    """Return how z[2..L] and a[2..L-1] change along directions of each row, (n, K, d[l])."""
-    z_dot: dict[int, Array] = {}
-    a_dot: dict[int, Array] = {}
-    for l in range(1, net.n_layers):
-        z_dot[l + 1] = _each(trace.a[l][:, None], along[f"W[{l}]"])
-        if l > 1:
-            z_dot[l + 1] += a_dot[l] @ W[l]
-        if f"b[{l}]" in along:
-            z_dot[l + 1] += along[f"b[{l}]"]
-        if l == net.n_layers - 1:
-            z_dot[l + 1] += _each(trace.a[1][:, None], along["W[0]"]) if "W[0]" in along else 0.0
-        else:
-            a_dot[l + 1] = net.functions[l + 1].prime(trace.z[l + 1])[:, None] * z_dot[l + 1]
-    return z_dot, a_dot
+def _one_by_one(
+    blocks: list[Block], B: Layers, by_curvature: Layers, inverse: Array
+) -> tuple[Layers, Layers]:
+    """Return B M of each layer, (n, K, d[l]), and dφ/da[l] by M, (n, d[l]): one output at a time.
+
+    Of every output a row costs p², with dz C.
+    """
+    n, K, _ = B[max(B)].shape
+    dz = [of.a[:, None, :, None] * B[of.end][:, :, None, :] for of in blocks]
+    turned = np.concatenate([of.reshape(n * K, -1) for of in dz], axis=1) @ inverse
+    turned = turned.reshape(n, K, -1)
+    covariances, slopes_of_a = {l: np.zeros_like(of) for l, of in B.items()}, {}
+    for of in blocks:
+        part = of.rows(turned)
+        covariances[of.end] += (of.a[:, None, None, :] @ part)[:, :, 0]
+        if of.start > 1:
+            slopes_of_a[of.start] = np.einsum("nkih,nkh->ni", part, by_curvature[of.end])
+    return covariances, slopes_of_a
+
+
+def _together(
+    blocks: list[Block], B: Layers, by_curvature: Layers, inverse: Array
+) -> tuple[Layers, Layers]:
+    """Return what `_one_by_one` does: one unit at a time, so that K does not count.
+
+    Of all units together a row costs 2 p²: Σ_q |a_q| p for M, and as much for dφ/da.
+    """
+    layers, first = sorted(B), first_units(B)
+    all_b, all_curved = all_units(B), all_units(by_curvature)
+    weights = all_b.swapaxes(1, 2) @ all_curved
+    between = np.zeros_like(weights)
+    slopes_of_a = {of.start: np.zeros_like(of.a) for of in blocks if of.start > 1}
+    for end in layers:
+        into = [of for of in blocks if of.end == end]
+        a = np.concatenate([of.a for of in into], axis=1)
+        for h in range(B[end].shape[2]):
+            q = first[end] + h
+            turned = a @ inverse[np.concatenate([of.column(h) for of in into])]
+            for of in blocks:
+                units = slice(first[of.end], first[of.end] + of.width)
+                between[:, q, units] += (of.a[:, None] @ of.rows(turned))[:, 0]
+            for deep in (of for of in into if of.start > 1):
+                all_of_unit = of_one_unit(blocks, weights[:, q], first)
+                slopes_of_a[deep.start] += all_of_unit @ inverse[:, deep.column(h)]
+    covariances = all_b @ between
+    return {l: covariances[:, :, first[l] : first[l] + B[l].shape[2]] for l in layers}, slopes_of_a
 
 
 def _slopes_of_curvature(net: Network, z_L: Array, Y: Array, w: Array, spread: Array) -> Array:
-    """Return w tr(S dΛ/dz_m) of each row, (n, K), with S the spread of z."""
-    slopes = np.zeros_like(z_L)
-    for m in range(z_L.shape[1]):
-        step = np.zeros(z_L.shape[1])
-        step[m] = CENTRAL_STEP
-        up, down = (net.pair.curvature(z_L + sign * step, Y) for sign in (1.0, -1.0))
-        slopes[:, m] = np.einsum("nkl,nlk->n", spread, up - down) / (2.0 * CENTRAL_STEP)
-    return np.asarray(w[:, None] * slopes)
+    """Return w tr(S dΛ/dz_m) of each row, (n, K), with S = B M Bᵀ the spread of z."""
+    diagonal = np.diagonal(spread, axis1=1, axis2=2)
+    if net.output == "softmax":  # Λ = (diag p - p pᵀ) Σ y
+        p = net.pair.y_hat(z_L)
+        by_p = diagonal - 2.0 * (spread @ p[:, :, None])[:, :, 0]
+        slopes = Y.sum(axis=1, keepdims=True) * p * (by_p - np.sum(p * by_p, axis=1, keepdims=True))
+        return np.asarray(w[:, None] * slopes)
+    # outputs do not mix: Λ is diagonal, and each entry depends on its own z
+    up, down = (net.pair.curvature(z_L + step, Y) for step in (CENTRAL_STEP, -CENTRAL_STEP))
+    change = np.diagonal(up - down, axis1=1, axis2=2) / (2.0 * CENTRAL_STEP)
+    return np.asarray(w[:, None] * diagonal * change)
 
 
-def _bent(
+def _through_the_network(
     net: Network,
     trace: chain_rule.Trace,
+    B: Layers,
+    slopes_of_b: Layers,
+    slopes_of_a: Layers,
+    delta_L: Array,
     W: chain_rule.Matrices,
-    B: dict[int, Array],
-    u: dict[int, Array],
-    z_dot: dict[int, Array],
-    a_dot: dict[int, Array],
 ) -> Array:
-    """Return Σ_i Σ_k H_ik u_ik, (p,)."""
+    """Return dφ/dθ from its derivatives by B[l], by a[l] and by z[L]."""
     L, f = net.n_layers, net.functions
-    change = {L: np.zeros_like(B[L])}  # of B along u
-    parts = {}
+    parts, of_z = {name: np.zeros(shape) for name, shape in net.shapes().items()}, {}
+    for l in range(2, L):  # B[l] = (B[l+1] W[l]ᵀ) f'(z[l])
+        of_z[l] = _second(f[l], trace.z[l]) * np.sum(slopes_of_b[l] * (B[l + 1] @ W[l].T), axis=1)
+        of_product = slopes_of_b[l] * f[l].prime(trace.z[l])[:, None]
+        parts[f"W[{l}]"] += np.tensordot(of_product, B[l + 1], ((0, 1), (0, 1)))
+        slopes_of_b[l + 1] = slopes_of_b[l + 1] + of_product @ W[l]
+    delta = delta_L
     for l in range(L - 1, 0, -1):
+        parts[f"W[{l}]"] += trace.a[l].T @ delta
         if net.bias:
-            parts[f"b[{l}]"] = change[l + 1].sum(axis=(0, 1))
-        parts[f"W[{l}]"] = trace.a[l].T @ change[l + 1].sum(axis=1)
+            parts[f"b[{l}]"] += delta.sum(axis=0)
         if l > 1:
-            parts[f"W[{l}]"] += np.tensordot(a_dot[l], B[l + 1], ((0, 1), (0, 1)))
-            prime, second = f[l].prime(trace.z[l]), _second(f[l], trace.z[l])
-            back_dot = change[l + 1] @ W[l].T + _each(B[l + 1], u[l].swapaxes(2, 3))
-            change[l] = back_dot * prime[:, None]
-            change[l] += B[l + 1] @ W[l].T * second[:, None] * z_dot[l]
-    if 0 in W:  # z[L] is linear in it
-        parts["W[0]"] = np.zeros(net.shapes()["W[0]"])
-    return np.concatenate([parts[name].ravel() for name in net.blocks()])
-
-
-def _each(rows: Array, matrices: Array) -> Array:
-    """Return each row times the matrix of that row, (n, K, columns)."""
-    return np.asarray((rows[:, :, None, :] @ matrices)[:, :, 0, :])
+            delta = (delta @ W[l].T + slopes_of_a[l]) * f[l].prime(trace.z[l]) + of_z[l]
+    if net.skip:
+        parts["W[0]"] += trace.a[1].T @ delta_L
+    return np.concatenate([part.ravel() for part in parts.values()])
 
 
 def _second(f: Activation, z: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule._contracts import Array, Evaluation
 from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
+from chainrule.kernels.units import FEW_OUTPUTS, gauss_newton
 
 # no difference is taken, so it can be as small as one likes (Squire & Trapp 1998, SIAM Rev. 40:110)
 COMPLEX_STEP = 1e-100
@@ -47,8 +48,11 @@ def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: in
     if order == 1:
         return Evaluation(J, g)
     n, K = z_L.shape
-    dz = chain_rule.jacobian(np.broadcast_to(np.eye(K), (n, K, K)), trace, W, b, net.functions)
     curvature = w[:, None, None] * net.pair.curvature(z_L, Y)
+    if K > FEW_OUTPUTS:
+        H = gauss_newton(net, trace, W, curvature)
+        return Evaluation(J, g, 0.5 * (H + H.T))
+    dz = chain_rule.jacobian(np.broadcast_to(np.eye(K), (n, K, K)), trace, W, b, net.functions)
     p = net.n_parameters
     H = dz.reshape(n * K, p).T @ (curvature @ dz).reshape(n * K, p)
     return Evaluation(J, g, 0.5 * (H + H.T))

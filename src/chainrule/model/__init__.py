@@ -3,7 +3,7 @@
 model           a fitted network with everything it needs to predict in users' units
 fit_report      what a fit reports: one typed record, which is also the schema of its file
 scores          scores of predictions: errors in the unit of the target, or accuracy and log loss
-sensitivity     derivatives by inputs, their means, and the standard errors of those, in scaled units
+sensitivity     derivatives by inputs, their means and standard errors, in scaled units
 diagnostics     in users' units: average partial effects with errors, leverage, influence
 optimum         find the input for which the prediction is highest
 model_file      models as files: readable JSON, exact floats, a checksum; all versions
