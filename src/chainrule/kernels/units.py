@@ -1,8 +1,8 @@
 """Derivatives of the outputs unit by unit: dz[L]/dθ as outer products.
 
 dz of the weights that lead into unit q is B_q a_qᵀ, with B_q = dz[L]/dz_q, (K,), and a_q what
-enters the unit. Where outputs are many it is better not to write dz down: sums over them are contracted in
-B first (Fairbank & Alonso 2012, Neural Computation 24:607).
+enters the unit. Where outputs are many it is better not to write dz down: sums over them are
+contracted in B first (Fairbank & Alonso 2012, Neural Computation 24:607).
 """
 
 from __future__ import annotations
