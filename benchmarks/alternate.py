@@ -13,7 +13,8 @@ import sys
 
 ROUNDS = 5
 CODE = """
-import json, time, warnings
+import json, subprocess, sys, tempfile, time, warnings
+from pathlib import Path
 import numpy as np
 import chainrule
 warnings.simplefilter("ignore")
@@ -37,6 +38,22 @@ for n, repeats in ((1_000, 400), (100_000, 40)):
     net = chainrule.Network([10, 10, 1])
     many, start = chainrule.Objective(net, A, np.sin(A[:, :1])), net.initial(0)
     found[f"evaluation of {n:,} rows"] = median(lambda: many.evaluate(start, 1), repeats)
+A = rng.standard_normal((768, 8))
+net = chainrule.Network([8, 10, 1])
+noisy = np.sin(A[:, :1]) + 0.3 * rng.standard_normal((768, 1))
+alone = chainrule.Objective(net, A, noisy, alpha=1.0)
+starts = [net.initial(seed) for seed in range(10)]
+found["10 starts by minimize, 768 x 8-10-1"] = median(
+    lambda: [chainrule.minimize(alone, start) for start in starts], 3)
+tutorial = dict(hidden_layer_sizes=(3,), activation="sigmoid", alpha=0.0, n_restarts=1_000)
+found["1,000 starts of 3 rows, with its report"] = median(
+    lambda: chainrule.NetworkRegressor(**tutorial).fit(X, Y[:, 0]), 5)
+folder = tempfile.TemporaryDirectory()
+table = Path(folder.name, "study.csv")
+table.write_text("hours,sleep,score\\n3,5,75\\n5,1,82\\n10,2,93\\n")
+command = [sys.executable, "-m", "chainrule", "fit", str(table), "--target", "score", "--out"]
+made = lambda: subprocess.run([*command, f"{folder.name}/{time.time()}.json"], capture_output=True)
+found["chainrule fit of 3 rows, a process"] = median(made, 7)
 A = rng.standard_normal((442, 10))
 b = A[:, 0] - A[:, 1] + 0.5 * np.tanh(A[:, 2]) + 0.8 * rng.standard_normal(442)
 costs = []

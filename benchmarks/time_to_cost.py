@@ -19,6 +19,7 @@ from scipy import optimize
 import chainrule
 from _peers import R, Sklearn, Torch, nnet_order, versions
 from _timing import data_folder, machine
+from chainrule._cancellation import Cancellation
 from chainrule.kernels import reference
 from chainrule.optimize.multistart import StartOptions, minimize_from_starts
 
@@ -275,7 +276,9 @@ def compare(table, r):
     """Return the network, its best cost, and of each way the seconds and hits of every start."""
     net = chainrule.Network([table.X.shape[1], HIDDEN, table.Y.shape[1]], output=table.output)
     objective = chainrule.Objective(net, table.X, table.Y, alpha=ALPHA)
-    best = minimize_from_starts(objective, 10_000, 1, StartOptions(max_time=SEARCH)).best.cost
+    best = minimize_from_starts(
+        objective, 10_000, 1, StartOptions(cancellation=Cancellation(SEARCH))
+    ).best.cost
     ways, theta = ways_for(objective, r), net.initial(0)
     for name, (_, cost) in ways.items():
         assert abs(cost(theta) / objective.cost(theta) - 1) < 1e-10, (table.name, name)

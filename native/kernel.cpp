@@ -45,7 +45,7 @@ struct Tile {
     double* a[Network::MOST_LAYERS + 1];      // (d[l] + bias, rows); the last unit is 1
     double* prime[Network::MOST_LAYERS + 1];  // (d[l], rows)
     double* delta[Network::MOST_LAYERS + 1];  // (d[l], rows)
-    double* B[Network::MOST_LAYERS + 1];      // (d[l], rows), of one output
+    double* B[Network::MOST_LAYERS + 1];      // (d[l], rows), of one output; or a row of B^T Lambda B
     double *second, *y, *w, *lambda;
     double* dJdW[Network::MOST_LAYERS + 1];  // of all tiles so far, with gaps: see add_gradient
     double* delta_rows;                      // delta[l] row by row
@@ -325,7 +325,7 @@ void gauss_newton_together(const Network& net, const double* theta, ptrdiff_t n,
                            Tile& t) {
     all_outputs(net, theta, vectors, t);
     for (int q = 2; q <= net.L; ++q) {
-        const int first = q == net.L ? (net.skip ? 0 : q - 1) : q - 1;
+        const int first = net.skip && q == net.L ? 0 : q - 1;
         const int lowest = first == 0 ? 2 : q;  // of the layers that have to be known
         for (ptrdiff_t h = 0; h < net.d[q]; ++h) {
             for (int m = lowest; m <= net.L; ++m) {
@@ -412,10 +412,7 @@ void evaluate(const Network& net, const double* theta, Rows rows, int order, dou
     const bool bends = order == Order::HESSIAN && net.L == 3;
     double J = 0.0, *g = total + 1, *H = total + chainrule::start_of_H(net);
     if (order >= Order::GRADIENT) fill(t.dJdW[net.first()], t.gradient, 0.0);
-    if (order >= Order::GAUSS_NEWTON) {
-        fill(H, net.p * t.J_row, 0.0);
-        fill(t.dz, t.rows * t.J_row, 0.0);
-    }
+    if (order >= Order::GAUSS_NEWTON) fill(H, net.p * t.J_row, 0.0);
     if (bends) {
         fill(t.lanes_of_bent, net.rows(1) * net.d[2] * net.K() * LANES, 0.0);
         fill(t.curved, net.d[2] * net.rows(1) * t.x_row, 0.0);

@@ -139,6 +139,16 @@ def test_no_function_imports_our_own_modules(module):
             assert not imported_by(node), f"{module}.{node.name}"
 
 
+def test_a_small_fit_does_without_what_takes_longer_to_load_than_it():
+    code = (
+        "import sys; import chainrule.cli.fit; "
+        "print(sorted({'scipy.' + of for of in ('stats', 'optimize', 'special', 'sparse.linalg')} "
+        "& set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_importing_the_package_costs_numpy_only():
     code = (
         "import sys; import chainrule; chainrule.Network([2, 3, 1]); "

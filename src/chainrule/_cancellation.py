@@ -1,7 +1,7 @@
 """What ends a computation before its own end: Ctrl-C, a time limit, or whoever watches it.
 
 A long computation asks its `Cancellation` between two steps, and returns what it has found until
-then. Nothing is raised in the middle of a step, so nothing is lost.
+then. At the first Ctrl-C nothing is raised in the middle of a step, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -111,10 +111,11 @@ class Cancellation:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Let Ctrl-C interrupt it, instead of what Python is at; pressed again, it ends at once.
+        """Let Ctrl-C interrupt it; pressed again, it raises a KeyboardInterrupt where Python is.
 
-        If nothing could be kept, a KeyboardInterrupt is raised at the end. In other threads than
-        the main one, where Python hears no Ctrl-C, this does nothing.
+        If nothing could be kept, a KeyboardInterrupt is raised at the end. Where Ctrl-C is ignored,
+        or somebody else handles it, as an outer computation does, that stays so; and so it does in
+        other threads than the main one, where Python hears no Ctrl-C.
         """
 
         def pressed(*_: Any) -> None:
@@ -123,16 +124,18 @@ class Cancellation:
             self.interrupt()
 
         in_main = threading.current_thread() is threading.main_thread()
-        before = signal.signal(signal.SIGINT, pressed) if in_main else None
+        mine = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         try:
+            if mine:
+                signal.signal(signal.SIGINT, pressed)
             yield
         except TrainingError as error:
             if error.reason == INTERRUPTED:
                 raise KeyboardInterrupt("interrupted before anything was found") from None
             raise
         finally:
-            if in_main:
-                signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+            if mine:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def require_positive(value: float, name: str) -> float:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -92,7 +91,9 @@ class Comparison:
         who = f"{OURS} is the best by {words}" if best is ours else f"{other.name} is the best"
         against = f"ahead of {other.name}" if mean >= 0 else f"behind {other.name}"
         how = f"{OURS} is {abs(mean):.4f} ± {error:.4f} {against}"
-        clear = float(stats.t.ppf(0.5 + 0.5 * CONFIDENCE, self.folds - 1))
+        from scipy import special  # late: loading it takes longer than most fits
+
+        clear = float(special.stdtrit(self.folds - 1, 0.5 + 0.5 * CONFIDENCE))
         errors = f"{clear:.2g} standard errors"
         if abs(mean) > clear * error:
             return f"{who}: {how}, more than {errors}, so it is not chance alone."

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import Network, Objective
+from chainrule._cancellation import Cancellation
 from chainrule.bayes import empirical_bayes
 from chainrule.bayes import fitted_posterior as belief_module
 from chainrule.bayes import loo as module
@@ -31,7 +32,7 @@ def test_what_a_fit_without_a_row_says(through_all_rows):
     once, root = np.ones(60), inverse_root(objective, theta)
     first = influence(objective.net, theta, objective.rows.reweighted(once), root)
     rows = np.argsort(-first.leverage)[:3]
-    found = loo(objective, theta, once, root, first, rows)
+    found = loo(objective, theta, once, root, first, rows, Cancellation())
     for i in rows:
         keep = np.arange(60) != i
         fewer = Objective(objective.net, objective.rows.X[keep], objective.rows.Y[keep], ALPHA)
@@ -94,7 +95,8 @@ def test_the_only_row_cannot_be_left_out(through_all_rows):
     objective, theta = through_all_rows
     one = objective.with_rows(objective.rows.take(slice(0, 1)))
     first = influence(one.net, theta, one.rows, inverse_root(objective, theta))
-    found = loo(one, theta, np.ones(1), inverse_root(objective, theta), first, np.array([0]))
+    root = inverse_root(objective, theta)
+    found = loo(one, theta, np.ones(1), root, first, np.array([0]), Cancellation())
     assert found.z_loo == pytest.approx(first.z_loo)
 
 

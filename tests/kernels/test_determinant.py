@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import Activation, Network
-from chainrule.kernels import reference
+from chainrule.kernels import determinant, reference
 from chainrule.kernels.determinant import slope_of_log_determinant
 
 RNG = np.random.default_rng(3)
@@ -34,7 +34,9 @@ def half_log_determinant(net, theta, X, Y, w, D):
         ([2, 3, 1], {"hidden": Activation("own", np.arctan, lambda z: 1 / (1 + z * z))}),
     ],
 )
-def test_it_is_the_slope_of_the_determinant(layers, options):
+@pytest.mark.parametrize("together", [False, True])
+def test_it_is_the_slope_of_the_determinant(layers, options, together, monkeypatch):
+    monkeypatch.setattr(determinant, "outputs_together", lambda net: together)
     net = Network(layers, **options)
     n, p = 12, net.n_parameters
     X = RNG.standard_normal((n, 2))

@@ -6,7 +6,7 @@ import pytest
 from chainrule import Network
 from chainrule.heart import chain_rule
 from chainrule.kernels import native, reference
-from chainrule.kernels.units import FEW_OUTPUTS
+from chainrule.kernels.units import gauss_newton, outputs_together
 
 RNG = np.random.default_rng(5)
 OUTPUTS = [
@@ -37,7 +37,6 @@ def by_definition(net, theta, X, Y, w):
 @pytest.mark.parametrize(("output", "loss"), OUTPUTS)
 def test_it_is_the_sum_over_rows_of_its_definition(output, loss, hidden, bias, skip):
     n, K = 37, 6
-    assert K > FEW_OUTPUTS
     net = Network([3, *hidden, K], output=output, loss=loss, bias=bias, skip=skip and bool(hidden))
     X, w = RNG.standard_normal((n, 3)), RNG.uniform(0.5, 2.0, n)
     Y = RNG.uniform(0.05, 0.95, (n, K))
@@ -48,6 +47,17 @@ def test_it_is_the_sum_over_rows_of_its_definition(output, loss, hidden, bias, s
     for kernel in (reference, native) if native.build() else (reference,):
         H = kernel.evaluate(net, theta, X, Y, w, 2).H
         assert np.abs(H - expected).max() <= 1e-13 * size, kernel.__name__
+    W, b = net.weights(theta)
+    trace = chain_rule.forward(X, W, b, net.functions)
+    curvature = w[:, None, None] * net.pair.curvature(trace.z[net.n_layers], Y)
+    assert np.abs(gauss_newton(net, trace, W, curvature) - expected).max() <= 1e-13 * size
+
+
+def test_many_outputs_are_contracted_and_few_are_not():
+    assert outputs_together(Network([5, 10, 100]))
+    assert outputs_together(Network([64, 10, 10]))
+    assert not any(outputs_together(Network([4, 10, K])) for K in (1, 3))
+    assert not outputs_together(Network([2, 300, 4]))
 
 
 @pytest.mark.skipif(not native.build(), reason="no native core")

@@ -205,5 +205,6 @@ def test_what_interrupts_a_start_ends_all(noisy_rows):
     trained = train(*noisy_rows, net, method=method, n_restarts=10**12, **XY_NAMES)
     assert [run.termination for run in trained.restarts.runs] == ["converged", "failed"]
     assert trained.restarts.cut_short.name == "interrupted"
+    method = OneByOne(0, press_ctrl_c)
     with pytest.raises(KeyboardInterrupt):  # before any fit is there
-        train(*noisy_rows, net, method=OneByOne(0, press_ctrl_c), n_restarts=5, **XY_NAMES)
+        train(*noisy_rows, net, method=method, n_restarts=5, alpha=0.1, **XY_NAMES)

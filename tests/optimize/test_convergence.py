@@ -364,7 +364,6 @@ def state(**changes):
         "J": 1.0,
         "g": np.full(2, 1e-3),
         "scale": 1.0,
-        "seconds": 2.0,
     }
     return State(**(plain | changes))
 

@@ -9,7 +9,6 @@ are most probable; a log-normal prior keeps a near 1 where rows are few.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
 
 from chainrule._contracts import Array
 
@@ -39,6 +38,8 @@ def calibrated(squares: Array, h: Array, rows: Array) -> tuple[float, Array]:
     >>> 2.5 < a < 3.5, bool(3.5 < variance[0] < 4.5)
     (True, True)
     """
+    from scipy import optimize  # late: loading it takes longer than most fits
+
     counts, n = rows / rows.sum(), float(rows.sum())
     mean = np.maximum(counts @ (squares / (1.0 + h)), np.finfo(np.float64).tiny)
 
@@ -59,7 +60,7 @@ def calibrated(squares: Array, h: Array, rows: Array) -> tuple[float, Array]:
 def variance_of_t(freedom: float) -> float:
     """Return the variance of Student's t: how much more uncertain a new row is if σ² is not known.
 
-    Gelman et al. 2013, Bayesian Data Analysis, 3rd edition, section 14.2: with σ² known from n - γ
+    Gelman et al. 2013, Bayesian Data Analysis, 3rd edition, section 14.2: with σ² known from few
     numbers only, what is predicted is Student's t with as many degrees of freedom, here at least
     `LEAST_FREEDOM`.
 

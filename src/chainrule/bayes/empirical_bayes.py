@@ -37,7 +37,7 @@ from chainrule.optimize.minimize import descended
 from chainrule.optimize.stopping import limits
 
 MOST_WEIGHTS_FOR_EVIDENCE = 2_000  # beyond, second derivatives take minutes
-FEWEST_ROWS = 10  # of which noise can be told from what is to be learned
+FEWEST_ROWS = 10  # with fewer, noise cannot be told from signal
 BEGINNINGS, CLIMBS = 3, 2  # minima at which it is looked at, and from which it is maximized
 LEAST_GAMMA = 1e-3  # of a group, in a mean over groups
 GONE = 0.5  # of all weights that have a prior, how many the data determine

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from scipy import linalg
 
-from chainrule._cancellation import Cancellation
+from chainrule._cancellation import INTERRUPTED, TIME_LIMIT, Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes.default_alpha import LEAST_SHARE, NOISE_IF_UNKNOWN, SAME_SHARE_OF_NOISE
@@ -38,10 +38,8 @@ MOST_ITERATIONS = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
 REFINING_STEPS, REFINED_NATS = 10, 1e-9  # nats that another step would gain
 ROUNDS_OF_BEGINNING = 20  # until the noise stays the same
 
-CONVERGED_NATS, CONVERGED_STEPS = (
-    1e-6,
-    2,
-)  # converged when so many steps in a row gain less, for each weight determined
+# converged when so many steps in a row gain less, for each weight that the data determine
+CONVERGED_NATS, CONVERGED_STEPS = 1e-6, 2
 MOST_STEPS = 100  # of BFGS; 20 to 40 are usual
 GRID = 1e-3  # of ln α and ln β
 TRIALS, SHORTER, LONGEST, SUFFICIENT = 5, 0.3, 2.0, 1e-4  # of a step
@@ -51,8 +49,8 @@ ENDS = {
     "converged": "converged",
     "edge": "ended where the minimum that was followed disappears",
     "max_iter": "not converged",
-    "time_limit": "out of time",
-    "interrupted": "interrupted",
+    TIME_LIMIT: "out of time",
+    INTERRUPTED: "interrupted",
 }
 
 Monitor = Callable[["Step"], None]
@@ -86,7 +84,7 @@ class Evidence:
         1 where the loss is the logarithm of a probability.
     laplace : Laplace
     ended : str
-        One of `ENDS`: "edge" where the minimum that is followed ends; or what `halt` said.
+        One of `ENDS`: "edge" where the minimum that is followed ends; or why it was cancelled.
     steps : tuple of Step
     n_evaluations : int
         Minima that were looked for.

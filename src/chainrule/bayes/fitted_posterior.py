@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize
 
 from chainrule._cancellation import INTERRUPTED, TIME_LIMIT, Cancellation
 from chainrule._contracts import Array
@@ -154,14 +153,16 @@ def fit_posterior(
     refit : callable, optional
         How folds are refitted where first order is not enough: see `refit_folds`.
     cancellation : Cancellation, optional
-        When nothing is refitted any longer.
+        When it ends this, no fold is refitted any longer; an interrupt ends refits of rows, too.
     """
     cancellation = cancellation or Cancellation()
     scale = given.scale(objective)
-    found = [
-        minimum_at(objective, at, root_of(held or objective, at), given.unit_weight, scale)
-        for at in minima
-    ]
+    found: list[Minimum | None] = []
+    for at in minima:
+        if found and cancellation.interrupted:
+            break
+        root = root_of(held or objective, at)
+        found.append(minimum_at(objective, at, root, given.unit_weight, scale))
     if found[0] is None:
         return None
     known = [minimum for minimum in found if minimum is not None]
@@ -170,7 +171,7 @@ def fit_posterior(
     refits, first_order = _refits(objective, given, refit, len(known), gamma, cancellation)
     max_leverage = np.mean([of.rows.max_leverage for of in known], axis=0)
     chosen = sample(objective, max_leverage, len(known))
-    known = [at.without(objective, given.unit_weight, chosen.rows) for at in known]
+    known = [at.without(objective, given.unit_weight, chosen.rows, cancellation) for at in known]
     stands_for = chosen.stands_for if refits is None else np.ones(len(max_leverage))
     fit = _Fit(objective, given, known, max_leverage, refits, stands_for, cancellation)
     posterior, spreads, variance, without = fit.calibrated()
@@ -178,7 +179,7 @@ def fit_posterior(
     outputs = fit.of_rows(posterior.outputs, spreads.fitted)
     widening = 1.0
     if refit is not None and posterior.noise is not None:
-        used = max(gamma, fit.optimism(outputs, without))
+        used = max(gamma, fit.share_used(outputs, without))
         widening = variance_of_t(float(counts.sum()) * (1.0 - used))
         posterior = posterior.scaled(widening)
         variance *= widening
@@ -272,12 +273,12 @@ class _Fit:
         each = (self.of_rows(posterior.uncertainty, of) for of in (spreads.fitted, spreads.without))
         return float(np.maximum(*each)[usual | ~usual.any()].max())
 
-    def optimism(self, outputs: Array, without: Array) -> float:
-        """Return the share of the numbers that the fit has used up by how it does without rows.
+    def share_used(self, outputs: Array, without: Array) -> float:
+        """Return p/n of the linear fit whose errors are as much smaller than those without rows.
 
-        Of a linear fit with p of n numbers used up, errors are 1 - p/n of those without the row.
-        The choice of α, of starts and of units uses numbers too, which γ does not count (Ye 1998,
-        JASA 93:120, generalized degrees of freedom).
+        These are 1 - p/n of the others (generalized cross-validation: Golub, Heath & Wahba 1979,
+        Technometrics 21:215). Where it is more than γ/n, the choice of α, starts and units has
+        used numbers up too, or one row decides by itself: either way less is known of the noise.
         """
         Y = self.objective.targets
         of_fit, of_refits = (self.times @ (Y - of) ** 2 for of in (outputs, without))
@@ -372,6 +373,7 @@ def _one_by_one(net: Network, known: Sequence[Minimum]) -> Array:
 
 def _moderation(net: Network, z: Array, S: Array, Y: Array, times: Array) -> float:
     """Return s with which rows are most probable by fits without them: see `calibration`."""
+    from scipy import optimize  # late: loading it takes longer than most fits
 
     def of_rows(s: float) -> float:
         return float(times @ net.pair.cost(moderated(net, z, S, s), Y))

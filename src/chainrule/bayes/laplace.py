@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-from scipy.sparse import linalg as sparse
 
 from chainrule._contracts import Array
 
@@ -202,6 +201,8 @@ def _of_determinant(
 
 def _solved(objective: Any, theta: Array, beta: float, moves: Array, covariance: Array) -> Array:
     """Return H⁻¹ times a vector by conjugate gradients, H known by its products only."""
+    from scipy.sparse import linalg as sparse  # late: loading it takes longer than most fits
+
     p = len(theta)
     exact = sparse.LinearOperator((p, p), lambda v: beta * objective.hessian_product(theta, v))
     along, _ = sparse.cg(exact, moves, rtol=CG_TOLERANCE, maxiter=CG_PRODUCTS, M=covariance)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule.bayes import empirical_bayes
 from chainrule.bayes.leverage import REFIT_ABOVE, RowInfluence
@@ -70,6 +71,7 @@ def loo(
     root: Array,
     found: RowInfluence,
     rows: NDArray[np.intp],
+    cancellation: Cancellation,
 ) -> RowInfluence:
     """Return what every row does to a fit, of some rows by a fit without them.
 
@@ -83,11 +85,15 @@ def loo(
     found : Influence
         What it made of them.
     rows : ndarray of int
+    cancellation : Cancellation
+        When it is interrupted, the rows that are left keep first order.
     """
     net = objective.net
     z_loo, distance = found.z_loo.copy(), found.distance.copy()
     method = "lbfgs" if empirical_bayes.is_costly(objective) and not objective.bounded else "auto"
     for i in rows:
+        if cancellation.interrupted:
+            break
         w = objective.w.copy()
         w[i] = max(w[i] - v[i], 0.0)
         if not w.any():

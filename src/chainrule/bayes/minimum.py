@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule.bayes.default_alpha import LEAST_SHARE
 from chainrule.bayes.laplace import inverse_root
@@ -27,9 +28,15 @@ class Minimum:
     rows: RowInfluence
     variance: float
 
-    def without(self, objective: Objective, unit_weight: Array, rows: NDArray[np.intp]) -> Minimum:
+    def without(
+        self,
+        objective: Objective,
+        unit_weight: Array,
+        rows: NDArray[np.intp],
+        cancellation: Cancellation,
+    ) -> Minimum:
         """Return it with fits without each of some rows."""
-        found = loo(objective, self.theta, unit_weight, self.root, self.rows, rows)
+        found = loo(objective, self.theta, unit_weight, self.root, self.rows, rows, cancellation)
         return replace(self, rows=found)
 
 

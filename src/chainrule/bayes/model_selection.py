@@ -8,13 +8,13 @@ change places in H! ways, and where f is odd, or a sigmoid, each can change its 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import special
 
-from chainrule._cancellation import INTERRUPTED
+from chainrule._cancellation import INTERRUPTED, TIME_LIMIT
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import empirical_bayes
@@ -23,7 +23,7 @@ from chainrule.bayes.laplace import Priors
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.idle_units import Unit, idle_units_of_rows
 
-SIZES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40)  # hidden units, each about half as many more
+SIZES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40)  # hidden units, each about half as large again
 PATIENCE = 2  # sizes that gain nothing
 STRONG_EVIDENCE = 3.0  # strong evidence: a ratio of 20 (Kass & Raftery 1995, JASA 90:773)
 MOST_ROWS_OF_SIZE = 5_000  # on which sizes are compared
@@ -58,7 +58,7 @@ class Size:
 ENDS = {
     "settled": "",
     "work": "larger ones were not tried: second derivatives would take too long",
-    "time_limit": "larger ones were not tried: there was no time",
+    TIME_LIMIT: "larger ones were not tried: there was no time",
     "largest": "larger ones were not tried",
     INTERRUPTED: "larger ones were not tried: interrupted",
 }
@@ -196,7 +196,7 @@ def mirror_images(objective: Objective, theta: Array) -> tuple[tuple[Unit, ...],
     for l in range(2, net.n_layers):
         differ = net.layers[l - 1] - len({unit.index for unit in idle if unit.layer == l})
         n_differ += differ
-        mirrored += float(special.gammaln(differ + 1.0))
+        mirrored += math.lgamma(differ + 1.0)
         # the sign of a unit: f(-z) is -f(z), or 1 - f(z), and the next bias makes up for the 1
         f = net.hidden[l - 2]
         if (f in ODD or (f == "sigmoid" and net.bias)) and not objective.constrained:

@@ -17,10 +17,10 @@ jackknife.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from chainrule._contracts import Array
 from chainrule.bayes.leverage import jacobians
@@ -215,7 +215,9 @@ class Posterior:
         if level <= 1.0:
             return np.asarray(np.quantile(self.scores, level, axis=0, method="inverted_cdf"))
         # too few rows to have counted so far: what a t distribution says, if that is more
-        tail = stats.t.ppf(0.5 + 0.5 * coverage, max(1, self.n_rows - 1))
+        from scipy import special  # late: loading it takes longer than most fits
+
+        tail = special.stdtrit(max(1, self.n_rows - 1), 0.5 + 0.5 * coverage)
         return np.asarray(np.maximum(self.scores.max(axis=0), tail))
 
     def covered(self, coverage: float, widening: float = 1.0) -> float:
@@ -223,7 +225,7 @@ class Posterior:
 
         `widening` is by what the variance was multiplied after the scores had been taken.
         """
-        most = np.sqrt(widening) * stats.norm.ppf(0.5 + 0.5 * coverage)
+        most = np.sqrt(widening) * NormalDist().inv_cdf(0.5 + 0.5 * coverage)
         return float(np.mean(self.scores <= most))
 
 

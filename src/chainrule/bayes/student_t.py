@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize, special, stats
+from scipy import linalg
 
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule.bayes import empirical_bayes
 from chainrule.bayes.default_alpha import NOISE_IF_UNKNOWN
@@ -36,7 +37,7 @@ NO_SURPRISE, NO_SURPRISING_ERROR = 3.0, 1.5
 FIRST_STARTS, FIRST_ROUNDS, SAME_SCALE = 3, 10, 0.02  # of the first robust fit; a relative change
 FIRST_SCALE = 0.1  # of that of the targets: less is not believed of the errors of a first fit
 FIRST_DEGREES = 2.0  # of freedom: heavy tails, and a scale all the same
-MOST_STEPS_OF_SCALE = 100  # of the fixed point for the scale
+MOST_ITERATIONS_OF_FIRST = 100  # of the optimizer, in every round of the first fit
 # of fit and weights in turn, until no weight moves by more
 ROUNDS_OF_WEIGHTS, SAME_WEIGHTS = 20, 1e-3
 STUDENT = "student"
@@ -67,7 +68,9 @@ class StudentTNoise:
     @property
     def variance(self) -> Array:
         """Of a Gaussian that holds as much within one standard deviation, (K,): t may have none."""
-        return np.asarray((self.scale * stats.t.ppf(stats.norm.cdf(1.0), self.degrees)) ** 2)
+        from scipy import special  # late: loading it takes longer than most fits
+
+        return np.asarray((self.scale * special.stdtrit(self.degrees, special.ndtr(1.0))) ** 2)
 
     @property
     def inefficiency(self) -> float:
@@ -76,7 +79,10 @@ class StudentTNoise:
 
 
 def fit_student_t(
-    objective: Objective, theta: Array, row_weight_unit: float = 1.0
+    objective: Objective,
+    theta: Array,
+    row_weight_unit: float = 1.0,
+    cancellation: Cancellation | None = None,
 ) -> StudentTNoise:
     """Return what rows count, found in turn with the minimum near a point.
 
@@ -87,7 +93,10 @@ def fit_student_t(
     theta : ndarray (p,)
     row_weight_unit : float
         The weight that counts as one row: see `default_alpha`.
+    cancellation : Cancellation, optional
+        When it ends this, what has been found is taken.
     """
+    cancellation = cancellation or Cancellation()
     weights, w = np.ones(len(objective.w)), objective.w / row_weight_unit
     degrees = MOST_DEGREES
     least = LEAST_SCALE / w.sum() * fit_robust_scaling(objective.targets, w).scale
@@ -103,13 +112,19 @@ def fit_student_t(
         before = weights
         weights = student_t_weights(errors, degrees, scale)
         of_theta = theta
-        if np.abs(weights - before).max() < SAME_WEIGHTS:
+        if np.abs(weights - before).max() < SAME_WEIGHTS or cancellation.reason:
             break
-        theta = empirical_bayes.refine(objective.with_weights(objective.w * weights), theta)
+        now = objective.with_weights(objective.w * weights)
+        theta = empirical_bayes.refine(now, theta, cancellation=cancellation)
     return StudentTNoise(weights, degrees, scale, of_theta)
 
 
-def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0) -> Array:
+def robust_weights(
+    objective: Objective,
+    seed: int,
+    row_weight_unit: float = 1.0,
+    cancellation: Cancellation | None = None,
+) -> Array:
     """Return what rows count by a first fit that rows far off cannot lead astray, (n,).
 
     It begins with the distance of each target from the median, in median distances: this bounds
@@ -124,7 +139,10 @@ def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0
         Of the starts.
     row_weight_unit : float
         The weight that counts as one row: see `default_alpha`.
+    cancellation : Cancellation, optional
+        When it ends this, what has been found is taken.
     """
+    cancellation = cancellation or Cancellation()
     net, Y, w = objective.net, objective.targets, objective.w / row_weight_unit
     scaling = fit_robust_scaling(Y, w)
     of_targets = np.where(scaling.ignored, 1.0, scaling.scale)
@@ -144,11 +162,13 @@ def robust_weights(objective: Objective, seed: int, row_weight_unit: float = 1.0
             now = objective.with_weights(objective.w * weights).with_decay(
                 row_weight_unit * penalty
             )
-            theta = empirical_bayes.refine(now, theta, MOST_STEPS_OF_SCALE)
+            theta = empirical_bayes.refine(
+                now, theta, MOST_ITERATIONS_OF_FIRST, cancellation=cancellation
+            )
             errors, before = objective.errors(theta), scale
             size = [quantile(np.abs(column), 0.5, w) for column in errors.T]
             scale = np.maximum(TO_DEVIATION * np.array(size), FIRST_SCALE * of_targets)
-            if np.abs(np.log(scale / before)).max() < SAME_SCALE:
+            if np.abs(np.log(scale / before)).max() < SAME_SCALE or cancellation.reason:
                 break
         weights = student_t_weights(errors, FIRST_DEGREES, scale)
         # minus the logarithm of t's density, and of what is usual for the weights
@@ -223,6 +243,8 @@ def student_t_weights(errors: Array, degrees: float, scale: Array) -> Array:
 
 def _scale_and_degrees(errors: Array, w: Array) -> tuple[float, float]:
     """Return σ and ν for which errors are most probable."""
+    from scipy import optimize, special  # late: loading it takes longer than most fits
+
     size = quantile(np.abs(errors), 0.5, w) or float(np.abs(errors).mean()) or 1.0
     errors = np.clip(errors, -WILD * size, WILD * size)
 

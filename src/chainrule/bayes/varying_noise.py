@@ -10,7 +10,6 @@ done to its own prediction, so that r times r without the row itself stands for 
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
@@ -107,7 +106,9 @@ def _varies(rows: Rows, squares: Array, times: Array) -> bool:
     mean = float(w @ u)
     explained = float(w @ (fitted - mean) ** 2) / max(float(w @ (u - mean) ** 2), 1e-300)
     n = float(times.sum())
-    return n * explained > float(stats.chi2.ppf(SIGNIFICANT, A.shape[1] - 1))
+    from scipy import special  # late: loading it takes longer than most fits
+
+    return n * explained > float(special.chdtri(A.shape[1] - 1, 1.0 - SIGNIFICANT))
 
 
 def _evidence_of_one_level(total: float, half: float) -> float:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -28,7 +29,7 @@ from chainrule.heart.chain_rule import Gradients, Trace
 from chainrule.heart.initialisation import scheme_called
 from chainrule.heart.outputs import Loss, Output, output
 
-MOST_LAYERS = 64  # a typing error has more
+MOST_LAYERS = 64  # more is a typing error
 MOST_PARAMETERS = 10**8  # 0.8 GB of weights
 LARGEST_WEIGHT = 1e15  # of a row: a larger one is no number of rows
 
@@ -155,7 +156,7 @@ class Network:
         """L, counting the input layer."""
         return len(self.layers)
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         """p, the length of θ."""
         layered = sum((d_in + self.bias) * d_out for d_in, d_out in pairwise(self.layers))

@@ -22,7 +22,6 @@ from chainrule.heart.activations import Activation
 from chainrule.heart.network import Network
 from chainrule.kernels.reference import COMPLEX_STEP
 from chainrule.kernels.units import (
-    FEW_OUTPUTS,
     Block,
     Layers,
     all_units,
@@ -30,6 +29,7 @@ from chainrule.kernels.units import (
     first_units,
     of_one_unit,
     outputs_by_units,
+    outputs_together,
 )
 
 CENTRAL_STEP = 6e-6  # of a central difference
@@ -56,7 +56,7 @@ def slope_of_log_determinant(
     B = outputs_by_units(net, trace, W)
     curvature = w[:, None, None] * net.pair.curvature(z_L, Y)
     by_curvature = {l: curvature @ of for l, of in B.items()}
-    way = _one_by_one if net.layers[-1] <= FEW_OUTPUTS else _together
+    way = _together if outputs_together(net) else _one_by_one
     covariances, slopes_of_a = way(blocks_of(net, trace), B, by_curvature, inverse)
     spread = sum(
         (covariances[l] @ of.swapaxes(1, 2) for l, of in B.items()), np.zeros_like(curvature)
@@ -69,7 +69,7 @@ def slope_of_log_determinant(
 def numbers_of_row(net: Network) -> int:
     """Return how many numbers the slope needs for a row, so that there are not too many at once."""
     K, units = net.layers[-1], sum(net.layers[1:])
-    if K <= FEW_OUTPUTS:
+    if not outputs_together(net):
         return net.n_parameters * K
     return net.n_parameters + 2 * units**2 + 2 * K * units
 

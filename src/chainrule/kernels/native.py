@@ -30,7 +30,7 @@ except ImportError:  # built without a compiler
 
 _most: ContextVar[int | None] = ContextVar("most_threads", default=None)
 BUILDS: tuple[str, ...] = () if core is None else tuple(core.builds())
-MOST_HIDDEN_LAYERS_FOR_HESSIAN = 1  # beyond, exact second derivatives have no closed form there
+MOST_HIDDEN_LAYERS_FOR_HESSIAN = 1  # beyond, exact second derivatives are not there
 MOST_THREADS = 1024  # that may be asked for
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule._contracts import Array, Evaluation
 from chainrule.heart import chain_rule
 from chainrule.heart.network import Network
-from chainrule.kernels.units import FEW_OUTPUTS, gauss_newton
+from chainrule.kernels.units import gauss_newton, outputs_together
 
 # no difference is taken, so it can be as small as one likes (Squire & Trapp 1998, SIAM Rev. 40:110)
 COMPLEX_STEP = 1e-100
@@ -49,7 +49,7 @@ def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: in
         return Evaluation(J, g)
     n, K = z_L.shape
     curvature = w[:, None, None] * net.pair.curvature(z_L, Y)
-    if K > FEW_OUTPUTS:
+    if outputs_together(net):
         H = gauss_newton(net, trace, W, curvature)
         return Evaluation(J, g, 0.5 * (H + H.T))
     dz = chain_rule.jacobian(np.broadcast_to(np.eye(K), (n, K, K)), trace, W, b, net.functions)

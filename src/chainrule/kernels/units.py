@@ -18,7 +18,7 @@ from chainrule.heart import chain_rule
 from chainrule.heart.blocks import layer_of
 from chainrule.heart.network import Network
 
-FEW_OUTPUTS = 3  # one after the other they cost less than all units one after the other
+WRITTEN = 150.0  # multiplications that one number written down is worth to NumPy
 
 Layers = dict[int, Array]  # of each layer, counted from 1
 
@@ -40,6 +40,12 @@ class Block:
     def column(self, h: int) -> NDArray[np.intp]:
         """Return which of all θ lead into unit h."""
         return np.arange(self.where.start + h, self.where.stop, self.width)
+
+
+def outputs_together(net: Network) -> bool:
+    """Return whether all outputs together cost less than one after the other, for one row."""
+    p, K, units = net.n_parameters, net.layers[-1], sum(net.layers[1:])
+    return p + WRITTEN * units < K * (p + WRITTEN)
 
 
 def blocks_of(net: Network, trace: chain_rule.Trace) -> list[Block]:

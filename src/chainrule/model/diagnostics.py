@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
 from chainrule.bayes import leverage
@@ -159,7 +160,8 @@ def of_rows(model: Model, X: Array, Y: Array, w: Array) -> OfRows:
         rows = objective.rows.reweighted(unit_weight_now)
         found = leverage.influence(net, model.theta, rows, given, further)
         again = sample(objective, found.max_leverage).rows
-        found = loo(objective, model.theta, unit_weight_now, given, found, again)
+        whole = Cancellation()  # nobody ends it
+        found = loo(objective, model.theta, unit_weight_now, given, found, again, whole)
         without = model.target_scaling.inverse(net.pair.y_hat(found.z_loo))
     require_predictable(found.leverage, found.distance, without, what="influence")
     gamma = float(w / unit_weight @ found.leverage)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError
@@ -185,6 +184,8 @@ def _followed(model: Model, start: Array, space: _Space, sign: float, k: int) ->
         return value, sign * derivatives(model, X)[0, k, free] * width
 
     share, bounds = (start[free] - low) / width, [(0.0, 1.0)] * len(free)
+    from scipy import optimize  # late: loading it takes longer than most fits
+
     found = optimize.minimize(cost, share, jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(inputs(found.x)[0])
 

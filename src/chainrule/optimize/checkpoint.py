@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from chainrule._errors import ChainruleWarning, DataError, WriteError
 from chainrule._files import read_bytes, write_atomically
 
-SECONDS_BETWEEN = 1.0  # two writings of the file
+SECONDS_BETWEEN = 1.0  # at least, between two saves
 
 Arrays = Mapping[str, NDArray[Any]]
 

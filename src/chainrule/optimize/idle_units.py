@@ -16,7 +16,7 @@ from chainrule.heart.network import Network
 from chainrule.rows.memory import MemoryRows
 from chainrule.rows.protocol import Block, Rows
 
-MOST_ROWS_LOOKED_AT = 10_000  # are looked at
+MOST_ROWS_LOOKED_AT = 10_000  # evenly spaced, if there are more
 MOST_UNITS_COMPARED = 2_000  # of a layer, beyond which no duplicates are looked for
 NEARLY_SATURATED_SLOPE = 0.01  # a slope f' that is less, on nearly every row
 NEARLY_ALL = 0.99  # rows
@@ -75,8 +75,8 @@ def idle_units_of_rows(net: Network, theta: Array, rows: Rows) -> tuple[Unit, ..
         trace = net.forward(theta, of.X)
         return tuple(trace.z[l] for l in layers) + tuple(trace.a[l] for l in layers[:-1])
 
-    evenly = slice(None, None, -(-rows.n_rows // MOST_ROWS_LOOKED_AT))
-    columns = rows.take(evenly).map(passed)
+    every = -(-rows.n_rows // MOST_ROWS_LOOKED_AT)
+    columns = (rows if every == 1 else rows.take(slice(None, None, every))).map(passed)
     z, outputs = dict(zip(layers, columns, strict=False)), columns[len(layers) :]
     W, _ = net.weights(theta)
     found = []

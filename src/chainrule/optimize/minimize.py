@@ -208,17 +208,24 @@ def minimize(
             )
         start = np.array(theta, dtype=np.float64)
         with one_thread(), cancellation.listening():
-            return _minimize(objective, start, method, rules, callback)
+            return _told(_minimize(objective, start, method, rules, callback), cancellation)
     foreign = seed_objective(objective, theta, Y)
     start = foreign.theta
     try:
         with one_thread(), cancellation.listening():
-            fit = _minimize(foreign, start, method, rules, callback)
+            fit = _told(_minimize(foreign, start, method, rules, callback), cancellation)
     except BaseException:
         foreign.theta = start
         raise
     foreign.theta = fit.theta
     return fit
+
+
+def _told(fit: Fit, cancellation: Cancellation) -> Fit:
+    """Return a fit that says so if it was interrupted when it had ended."""
+    if not cancellation.interrupted or fit.termination.name == INTERRUPTED:
+        return fit
+    return replace(fit, termination=Termination(INTERRUPTED, "while the end was examined"))
 
 
 def _minimize(

@@ -149,7 +149,7 @@ def stopped_at(objective: Objective, theta: Array, start: Array, why: Terminatio
 
 @dataclass(frozen=True)
 class _Task:
-    """What is to be done, and since when."""
+    """What is to be done."""
 
     objective: Objective
     starts: Starts
@@ -200,7 +200,7 @@ def _all_at_once(task: _Task) -> Restarts:
     lowest = np.inf
     ranked = _ranked(task, ended.doubtful, scores)
     for k, r in enumerate(ranked):
-        if (k and task.cancellation.reason) or scores[r] > task.agreeing_with(lowest):
+        if (examined and task.cancellation.reason) or scores[r] > task.agreeing_with(lowest):
             ended.names[ranked[k:]] = UNEXAMINED
             break
         if ended.claimed[r] and any(fit.converged for fit in examined.values()):
@@ -297,6 +297,8 @@ def _one_by_one(task: _Task) -> Restarts:
             break
         if kept is not None and kept.due:
             kept.save(packed(fits, p))
+    if cut_short is None and task.cancellation.interrupted:
+        cut_short = Termination(INTERRUPTED, "while the last start was examined")
     whole = [fit for fit in fits if fit is None or fit.termination.name not in CUT_SHORT]
     if kept is not None:
         kept.save(packed(whole, p))
@@ -351,7 +353,7 @@ def _teller(task: _Task, r: int, rows: ValidationMonitor | None) -> Callback:
 
 def _further(task: _Task, fit: Fit, tell: Callback) -> Fit:
     """Return a fit that goes on where another stopped, with the history of both."""
-    if fit.termination.name not in ("max_iter", "time_limit"):
+    if fit.termination.name not in ("max_iter", *CUT_SHORT):
         return fit  # it had come to its end
     try:
         more = run_with_callback(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule._cancellation import INTERRUPTED
 from chainrule._contracts import Array, ObjectiveProtocol
 from chainrule._errors import DataError
 from chainrule.kernels import native
@@ -33,6 +34,7 @@ from chainrule.optimize.stopping import Limits, Termination, cancelled, relative
 from chainrule.rows.memory import MemoryRows
 
 A_WHILE = 0.1  # seconds between two looks at the clock
+LEAST_TIME = 1e-3  # seconds, in which a small fit gets somewhere though its time is up
 # of Levenberg-Marquardt: beyond, a system as large as the residuals is smaller, which the loop in
 # Python solves
 MOST_WEIGHTS_PER_NUMBER = 32
@@ -224,7 +226,7 @@ class Runs:
     def _walked(self, pause: Callable[[], None] | None) -> Termination | None:
         cancellation, threads = self.limits.cancellation, native.threads()
         while True:
-            self.fits.advance(min(A_WHILE, cancellation.max_left), threads)
+            self.fits.advance(min(A_WHILE, max(cancellation.max_left, LEAST_TIME)), threads)
             if not self.fits.unfinished():
                 return None
             if pause is not None:
@@ -377,7 +379,7 @@ class NativeRun:
         if self.stopped is not None:
             return self.stopped
         if ending is Ending.RUNNING:
-            return self.cut_short or Termination("interrupted", f"iteration {n}")
+            return self.cut_short or Termination(INTERRUPTED, f"iteration {n}")
         if ending is Ending.MAX_ITER:
             return Termination("max_iter", f"{n} iterations >= {self.limits.max_iter}")
         size = relative_gradient(self.theta, self.g, self.scale)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from chainrule._cancellation import INTERRUPTED
 from chainrule._contracts import Array, Evaluation, ObjectiveProtocol, Residuals
 from chainrule._errors import ConfigurationError
 from chainrule.optimize.history import History, Iteration
@@ -32,7 +33,7 @@ def asked(callback: Callback, theta: Array, row: Iteration) -> Termination | Non
     try:
         said = callback(theta, row)
     except (StopIteration, KeyboardInterrupt):
-        return Termination("interrupted", f"the callback, iteration {row.iteration}")
+        return Termination(INTERRUPTED, f"the callback, iteration {row.iteration}")
     if not isinstance(said, Termination):
         return None
     if said.name not in SENTENCES:
@@ -183,7 +184,7 @@ class Recorder:
             self.termination = asked(self._callback, self._last.copy(), self._rows[-1])
             if self.termination is not None:
                 return True
-        state = State(self.n_iterations, self._last, J, g, self.scale, self._rows[-1].seconds)
+        state = State(self.n_iterations, self._last, J, g, self.scale)
         self.termination = next(filter(None, (rule(state) for rule in self._rules)), None)
         if self.termination is not None and self.termination.converged:
             if J <= self.J + ROUNDED_BEST * abs(self.J):

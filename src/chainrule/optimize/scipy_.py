@@ -18,7 +18,8 @@ from chainrule._contracts import Array
 from chainrule.optimize.problem import Problem
 
 _NO_LIMIT = 2**31 - 1  # iterations: the rules stop it
-LEAST_TOLERANCE = 4 * float(np.finfo(np.float64).eps)  # of L-BFGS-B: the rules stop it before
+# relative fall of J below which SciPy is not begun again
+LEAST_TOLERANCE = 4 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from chainrule._cancellation import INTERRUPTED
 from chainrule._contracts import Array
 from chainrule.optimize.minimize import Fit
 from chainrule.optimize.stopping import Termination
@@ -72,7 +73,7 @@ class Restarts:
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C has ended training."""
-        return self.cut_short is not None and self.cut_short.name == "interrupted"
+        return self.cut_short is not None and self.cut_short.name == INTERRUPTED
 
     @property
     def ranked(self) -> list[int]:

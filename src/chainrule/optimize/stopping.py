@@ -90,7 +90,6 @@ class State:
     J: float
     g: Array
     scale: float
-    seconds: float
 
 
 class Rule(Protocol):

@@ -307,6 +307,8 @@ def _with_posterior(
                 known = posterior_report(task, model, posterior, data.rows, data.numbers, seed)
         if known is not None and not is_sound(known):
             known, why_not = None, "its numbers are too large; a penalty, alpha, keeps them small"
+    except KeyboardInterrupt:  # pressed again: the minima are there
+        known, why_not = None, "it was interrupted"
     except (linalg.LinAlgError, MemoryError) as error:
         known, why_not = None, f"it could not be computed ({error})"
     if known is None or posterior is None:

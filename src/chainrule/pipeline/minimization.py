@@ -70,16 +70,17 @@ def minimize_task(
         return stopped_at(objective, found.best.theta, begin, why)
 
     if task.interrupted:
-        return stopped("interrupted")
+        return stopped(INTERRUPTED)
     try:
         restarts = minimize_from_starts(objective, settings.n_restarts, seed, options)
     except TrainingError as error:
-        if found is None or error.reason != "time_limit":
+        if found is None or error.reason not in CUT_SHORT:
             raise
-        return stopped("time_limit")
-    late = restarts.best.termination.name == "time_limit"
-    if late and found is not None and objective.cost(found.best.theta) < restarts.best.cost:
-        return stopped("time_limit")
+        return stopped(error.reason)
+    ended = restarts.best.termination.name
+    in_search = np.inf if found is None else objective.cost(found.best.theta)
+    if ended in CUT_SHORT and in_search < restarts.best.cost:
+        return stopped(ended)
     if found is None or criterion is None or restarts.cut_short is not None:
         return restarts
     try:

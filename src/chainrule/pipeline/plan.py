@@ -211,7 +211,8 @@ def resolve_task(
     if noise == STUDENT:
         # a first fit that follows rows far off would never find out which ones they are
         first = start.objective if sizes is None else sizes(FIRST_UNITS)
-        counts = robust_weights(first, search.seed, start.row_weight_unit)
+        unit, cancellation = start.row_weight_unit, search.cancellation
+        counts = robust_weights(first, search.seed, unit, cancellation)
         start = replace(start, objective=start.objective.with_weights(w * counts))
         if sizes is not None:
             first_sizes = _counting(sizes, w * counts)
@@ -411,12 +412,16 @@ def _with_tails(now: Task, search: Search, w: Array) -> Task:
     """Return the cost with rows that count what heavy tails make of their weights w."""
     net = now.objective.net
     if now.found is None:
-        near = empirical_bayes.refine(now.objective, net.initial(seed=search.seed))
+        start = net.initial(seed=search.seed)
+        near = empirical_bayes.refine(now.objective, start, cancellation=search.cancellation)
     else:
         near = now.found.best.theta
     # a penalty found for noise without heavy tails is too strong, and what it cannot follow far off
     for _ in range(ROUNDS_OF_TAILS):
-        tails = fit_student_t(now.objective.with_weights(w), near, now.row_weight_unit)
+        all_rows = now.objective.with_weights(w)
+        tails = fit_student_t(all_rows, near, now.row_weight_unit, search.cancellation)
+        if search.cancellation.interrupted:
+            return replace(now, interrupted=True)
         before, now = (
             now,
             replace(now, objective=now.objective.with_weights(w * tails.weights), tails=tails),
@@ -429,7 +434,8 @@ def _with_tails(now: Task, search: Search, w: Array) -> Task:
         if now.interrupted:
             return now
         assert now.found is not None
-        near = empirical_bayes.refine(now.objective, now.found.best.theta)
+        best = now.found.best.theta
+        near = empirical_bayes.refine(now.objective, best, cancellation=search.cancellation)
     return now
 
 

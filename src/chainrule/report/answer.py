@@ -11,7 +11,7 @@ from chainrule.model.model import Model
 from chainrule.model.scores import ClassScores, NumberScores, Scores
 from chainrule.tables.cells import cut
 
-MOST_TARGETS_NAMED = 3  # that are named
+MOST_TARGETS_NAMED = 3  # in the first sentence
 MOST_INPUTS = 4  # that matter most
 MATTERS = 0.25  # of the importance of the most important input
 TOO_FEW_FOR_LOO = 10  # below which leave-one-out says little

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import polars
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
-MOST_CELLS = 50_000_000  # beyond, a table does not fit in memory
+MOST_CELLS = 50_000_000  # 3 GB of memory
 BYTES_OF_CELL = 60  # of memory while a table is read
 _LONGEST_CELL = 131_072  # characters, the limit of Python's csv
 _LONGEST_LINE_OF_NAMES = 2**26  # bytes
