@@ -11,6 +11,7 @@ import sys
 import evaluation
 import growth
 import honesty
+import many_outputs
 import nist
 import passes
 import scikit_learn
@@ -23,6 +24,7 @@ from _timing import RESULTS, MissingData, machine
 
 BENCHMARKS = (
     evaluation,
+    many_outputs,
     seed_fit,
     time_to_cost,
     nist,

@@ -112,11 +112,11 @@ def ours(objective):
 
 def by_scikit_learn(objective):
     """fit() of MLPRegressor or MLPClassifier with its L-BFGS, begun at the same weights."""
-    net, n = objective.net, len(objective.X)
-    peer = Sklearn(net, objective.X, objective.Y)
+    net, n = objective.net, len(objective.rows.X)
+    peer = Sklearn(net, objective.rows.X, objective.rows.Y)
     kind = type(peer.model)
     classes = net.output != "identity"
-    y = objective.Y.argmax(axis=1) if net.output == "softmax" else objective.Y.ravel()
+    y = objective.rows.Y.argmax(axis=1) if net.output == "softmax" else objective.rows.Y.ravel()
     y = y.astype(int) if classes else y
 
     def way(theta, goal):
@@ -144,7 +144,7 @@ def by_scikit_learn(objective):
                 max_fun=1_000_000,
             )
             model.monitor = monitor
-            model.fit(objective.X, y)
+            model.fit(objective.rows.X, y)
 
         return watched(train, goal)
 
@@ -156,8 +156,8 @@ def by_torch(objective):
     """torch.optim.LBFGS with the strong Wolfe search, on the mean loss of a row."""
     import torch
 
-    net, n = objective.net, len(objective.X)
-    peer = Torch(net, objective.X, objective.Y)
+    net, n = objective.net, len(objective.rows.X)
+    peer = Torch(net, objective.rows.X, objective.rows.Y)
 
     def cost(parameters):
         return peer.loss(parameters) + 0.5 * ALPHA * sum((W**2).sum() for W in parameters[::2])
@@ -185,13 +185,13 @@ def by_torch(objective):
 
 def by_least_squares(objective):
     """scipy.optimize.least_squares with MINPACK's Levenberg-Marquardt and the exact Jacobian."""
-    rows = objective.X, objective.Y, objective.w
+    rows = objective.rows.X, objective.rows.Y, objective.w
     pull = np.sqrt(objective.decay)
     weights = np.flatnonzero(pull)
     of_penalty = np.diag(pull)[weights]
 
     def residuals(theta):
-        r = objective.net.forward(theta, objective.X).y_hat - objective.Y
+        r = objective.net.forward(theta, objective.rows.X).y_hat - objective.rows.Y
         return np.concatenate([r.ravel(), (pull * theta)[weights]])
 
     def jacobian(theta):
@@ -220,8 +220,8 @@ def by_nnet(objective, r):
     net = objective.net
     squares = net.output == "identity"
     kind = {"identity": "linout=TRUE", "sigmoid": "entropy=TRUE", "softmax": "softmax=TRUE"}
-    r.give("x", objective.X)
-    r.give("y", objective.Y)
+    r.give("x", objective.rows.X)
+    r.give("y", objective.rows.Y)
     factor = 0.25 if squares else 0.125  # its cost is twice the half squares; cross-entropy as is
     r.give("decay", nnet_order(net, factor * objective.decay)[None, :])
     per_cost = 0.5 if squares else 1.0
