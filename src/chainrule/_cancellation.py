@@ -94,11 +94,13 @@ class Cancellation:
 
     def with_share(self, share: float) -> Cancellation:
         """Return one for a part of it, which may take such a share of the time that is left."""
-        return self if self.max_time is None else self._ending(self.spent + share * self.max_left)
+        if self.max_time is None:
+            return self
+        return replace(self, max_time=self.spent + share * self.max_left)
 
     def without_limit(self) -> Cancellation:
         """Return one for a part of it that has to be as long as it is."""
-        return self._ending(None)
+        return replace(self, max_time=None)
 
     @property
     def max_left(self) -> float:
@@ -106,8 +108,11 @@ class Cancellation:
         left = self.left
         return float("inf") if left is None else max(left, 0.0)
 
-    def _ending(self, max_time: float | None) -> Cancellation:
-        return replace(self, max_time=max_time)
+    def failure(self, message: str) -> TrainingError:
+        """Return the error of a computation that has found nothing, perhaps because of Ctrl-C."""
+        error = TrainingError(message)
+        error.reason = INTERRUPTED if self.interrupted else ""
+        return error
 
     @contextmanager
     def listening(self) -> Iterator[None]:

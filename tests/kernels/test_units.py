@@ -56,7 +56,7 @@ def test_it_is_the_sum_over_rows_of_its_definition(output, loss, hidden, bias, s
 def test_many_outputs_are_contracted_and_few_are_not():
     assert outputs_together(Network([5, 10, 100]))
     assert outputs_together(Network([64, 10, 10]))
-    assert not any(outputs_together(Network([4, 10, K])) for K in (1, 3))
+    assert not any(outputs_together(Network([4, 10, K])) for K in (1, 2))
     assert not outputs_together(Network([2, 300, 4]))
 
 

@@ -30,7 +30,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
-from chainrule._cancellation import INTERRUPTED, TIME_LIMIT, Cancellation
+from chainrule._cancellation import TIME_LIMIT, Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.objectives.objective import Objective
@@ -151,9 +151,7 @@ def _noise(objective: Objective, seed: int, cancellation: Cancellation) -> float
             if not cancellation.interrupted:
                 return None if theta is None else noise  # nothing lower: this is where it stays
         if cancellation.interrupted:
-            error = TrainingError("it was interrupted before the noise was known")
-            error.reason = INTERRUPTED
-            raise error
+            raise cancellation.failure("it was interrupted before the noise was known")
         assert theta is not None
         J, _, H = free.evaluate(theta, 2)
         learned = ~now.is_held(theta)

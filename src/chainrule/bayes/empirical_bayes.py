@@ -167,12 +167,10 @@ def estimate_hyperparameters(
         search = _Search.of(sample, priors, seed, options, smaller)
         points = search.points()
         if not points:
-            error = TrainingError(
+            raise options.cancellation.failure(
                 "the evidence was not found: the curvature of the cost is not positive at any "
                 'minimum; give alpha as a number, or "rule"'
             )
-            error.reason = INTERRUPTED if options.cancellation.interrupted else ""
-            raise error
         found = search.maximized(points)
     best = _rounded(_best(found))
     if options.cancellation.interrupted:

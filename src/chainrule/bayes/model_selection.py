@@ -152,9 +152,9 @@ def select_architecture(
         tried.append(size)
         chosen = size if size.log_evidence > chosen.log_evidence - STRONG_EVIDENCE else chosen
     if chosen.penalty is None:
-        error = TrainingError("the evidence was not found for any size; give the number of units")
-        error.reason = INTERRUPTED if cancellation.interrupted else ""
-        raise error
+        raise cancellation.failure(
+            "the evidence was not found for any size; give the number of units"
+        )
     return SelectionPath(chosen, tuple(tried), ended)
 
 

@@ -24,12 +24,13 @@ from chainrule.kernels.reference import COMPLEX_STEP
 from chainrule.kernels.units import (
     Block,
     Layers,
-    all_units,
     blocks_of,
-    first_units,
-    of_one_unit,
+    numbers_of_pairs,
     outputs_by_units,
+    outputs_times,
     outputs_together,
+    pairs_of,
+    times_outputs,
 )
 
 CENTRAL_STEP = 6e-6  # of a central difference
@@ -55,23 +56,22 @@ def slope_of_log_determinant(
     z_L = trace.z[net.n_layers]
     B = outputs_by_units(net, trace, W)
     curvature = w[:, None, None] * net.pair.curvature(z_L, Y)
-    by_curvature = {l: curvature @ of for l, of in B.items()}
+    by_curvature = {l: times_outputs(curvature, B, l) for l in B}
     way = _together if outputs_together(net) else _one_by_one
     covariances, slopes_of_a = way(blocks_of(net, trace), B, by_curvature, inverse)
-    spread = sum(
-        (covariances[l] @ of.swapaxes(1, 2) for l, of in B.items()), np.zeros_like(curvature)
-    )
+    parts = (times_outputs(of, B, l, transposed=True) for l, of in covariances.items())
+    spread = sum(parts, np.zeros_like(curvature))
     delta_L = 0.5 * _slopes_of_curvature(net, z_L, Y, w, spread)
-    slopes_of_b = {l: curvature @ of for l, of in covariances.items()}
+    # B[L], the identity, does not depend on anything
+    slopes_of_b = {l: curvature @ of for l, of in covariances.items() if l < net.n_layers}
     return _through_the_network(net, trace, B, slopes_of_b, slopes_of_a, delta_L, W)
 
 
 def numbers_of_row(net: Network) -> int:
     """Return how many numbers the slope needs for a row, so that there are not too many at once."""
-    K, units = net.layers[-1], sum(net.layers[1:])
     if not outputs_together(net):
-        return net.n_parameters * K
-    return net.n_parameters + 2 * units**2 + 2 * K * units
+        return net.n_parameters * net.layers[-1]
+    return numbers_of_pairs(net) + 2 * net.layers[-1] * sum(net.layers[1:])
 
 
 def _one_by_one(
@@ -84,10 +84,9 @@ def _one_by_one(
     n, K, _ = B[max(B)].shape
     dz = [of.a[:, None, :, None] * B[of.end][:, :, None, :] for of in blocks]
     turned = np.concatenate([of.reshape(n * K, -1) for of in dz], axis=1) @ inverse
-    turned = turned.reshape(n, K, -1)
     covariances, slopes_of_a = {l: np.zeros_like(of) for l, of in B.items()}, {}
     for of in blocks:
-        part = of.rows(turned)
+        part = turned[:, of.where].reshape(n, K, -1, of.width)
         covariances[of.end] += (of.a[:, None, None, :] @ part)[:, :, 0]
         if of.start > 1:
             slopes_of_a[of.start] = np.einsum("nkih,nkh->ni", part, by_curvature[of.end])
@@ -97,29 +96,25 @@ def _one_by_one(
 def _together(
     blocks: list[Block], B: Layers, by_curvature: Layers, inverse: Array
 ) -> tuple[Layers, Layers]:
-    """Return what `_one_by_one` does: one unit at a time, so that K does not count.
-
-    Of all units together a row costs 2 p²: Σ_q |a_q| p for M, and as much for dφ/da.
-    """
-    layers, first = sorted(B), first_units(B)
-    all_b, all_curved = all_units(B), all_units(by_curvature)
-    weights = all_b.swapaxes(1, 2) @ all_curved
-    between = np.zeros_like(weights)
+    """Return what `_one_by_one` does, for all outputs together: a row costs 2 p²."""
+    n = len(B[max(B)])
+    covariances = {l: np.zeros_like(of) for l, of in B.items()}
     slopes_of_a = {of.start: np.zeros_like(of.a) for of in blocks if of.start > 1}
-    for end in layers:
-        into = [of for of in blocks if of.end == end]
-        a = np.concatenate([of.a for of in into], axis=1)
-        for h in range(B[end].shape[2]):
-            q = first[end] + h
-            turned = a @ inverse[np.concatenate([of.column(h) for of in into])]
-            for of in blocks:
-                units = slice(first[of.end], first[of.end] + of.width)
-                between[:, q, units] += (of.a[:, None] @ of.rows(turned))[:, 0]
-            for deep in (of for of in into if of.start > 1):
-                all_of_unit = of_one_unit(blocks, weights[:, q], first)
-                slopes_of_a[deep.start] += all_of_unit @ inverse[:, deep.column(h)]
-    covariances = all_b @ between
-    return {l: covariances[:, :, first[l] : first[l] + B[l].shape[2]] for l in layers}, slopes_of_a
+    for x, y, products in pairs_of(blocks):
+        s, t, d, e = x.a.shape[1], y.a.shape[1], x.width, y.width
+        part = inverse[x.where, y.where].reshape(s, d, t, e).swapaxes(1, 2).reshape(s * t, d * e)
+        between = (products @ part).reshape(n, d, e)
+        covariances[y.end] += outputs_times(B, x.end, between)
+        if x is not y:
+            covariances[x.end] += outputs_times(B, y.end, between.swapaxes(1, 2))
+        if y.start == 1:  # nobody asks for the slope by the inputs
+            continue
+        weights = outputs_times(B, x.end, by_curvature[y.end], transposed=True).reshape(n, d * e)
+        of_products = (weights @ part.T).reshape(n, s, t)
+        slopes_of_a[y.start] += (x.a[:, None, :] @ of_products)[:, 0]
+        if x is not y and x.start > 1:
+            slopes_of_a[x.start] += (of_products @ y.a[:, :, None])[:, :, 0]
+    return covariances, slopes_of_a
 
 
 def _slopes_of_curvature(net: Network, z_L: Array, Y: Array, w: Array, spread: Array) -> Array:
@@ -152,14 +147,16 @@ def _through_the_network(
         of_z[l] = _second(f[l], trace.z[l]) * np.sum(slopes_of_b[l] * (B[l + 1] @ W[l].T), axis=1)
         of_product = slopes_of_b[l] * f[l].prime(trace.z[l])[:, None]
         parts[f"W[{l}]"] += np.tensordot(of_product, B[l + 1], ((0, 1), (0, 1)))
-        slopes_of_b[l + 1] = slopes_of_b[l + 1] + of_product @ W[l]
+        if l + 1 < L:
+            slopes_of_b[l + 1] = slopes_of_b[l + 1] + of_product @ W[l]
     delta = delta_L
     for l in range(L - 1, 0, -1):
         parts[f"W[{l}]"] += trace.a[l].T @ delta
         if net.bias:
             parts[f"b[{l}]"] += delta.sum(axis=0)
         if l > 1:
-            delta = (delta @ W[l].T + slopes_of_a[l]) * f[l].prime(trace.z[l]) + of_z[l]
+            of_a = delta @ W[l].T + slopes_of_a[l][:, : len(W[l])]  # a bias enters as 1
+            delta = of_a * f[l].prime(trace.z[l]) + of_z[l]
     if net.skip:
         parts["W[0]"] += trace.a[1].T @ delta_L
     return np.concatenate([part.ravel() for part in parts.values()])

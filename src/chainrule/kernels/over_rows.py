@@ -18,6 +18,7 @@ from chainrule.rows.memory import BLOCK_ROWS, MemoryRows
 from chainrule.rows.protocol import Block, Rows
 
 HESSIAN_NUMBERS_AT_ONCE = 300_000  # of second derivatives
+FEWEST_AT_ONCE = 64  # rows, with fewer products of matrices take longer than their numbers
 # the best step of central differences
 CUBE_ROOT_OF_EPS = float(np.finfo(np.float64).eps) ** (1 / 3)
 
@@ -73,7 +74,7 @@ def slope_of_log_determinant(
     net: Network, theta: Array, rows: Rows, beta: float, inverse: Array
 ) -> Array:
     """Return d(½ ln |A|)/dθ, (p,), of all rows: see `kernels.determinant`."""
-    size = max(1, HESSIAN_NUMBERS_AT_ONCE // determinant.numbers_of_row(net))
+    size = max(FEWEST_AT_ONCE, HESSIAN_NUMBERS_AT_ONCE // determinant.numbers_of_row(net))
 
     def of(part: tuple[Block, slice]) -> Array:
         block, rows = part
