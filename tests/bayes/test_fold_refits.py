@@ -25,6 +25,7 @@ from chainrule.bayes.evidence import EvidenceProblem
 from chainrule.bayes.fold_refits import folds
 from chainrule.bayes.minimum import NoiseScale
 from chainrule.bayes.priors import priors_of
+from chainrule.kernels import native
 from chainrule.model import diagnostics
 from chainrule.optimize.stopping import Termination
 from chainrule.pipeline import minimization
@@ -390,7 +391,8 @@ def test_an_interrupt_or_a_limit_after_all_starts_keeps_them(monkeypatch):
     X, y = table(40, 3, 0)
     assert fitted().restarts.from_search
     real = minimization.descended
-    cases = (interrupted, True, True), (cut_short, True, False), (failed, False, False)
+    soon = bool(native.build())  # it has ended there before it hears
+    cases = (interrupted, True, soon), (cut_short, True, False), (failed, False, False)
     for how, interrupts, ended in cases:
         monkeypatch.setattr(minimization, "descended", how)
         restarts = fitted().restarts
