@@ -6,8 +6,10 @@
 
 #include <cmath>
 
+#include "dense.hpp"
 #include "functions.hpp"
 #include "matmul.hpp"
+#include "speed.hpp"
 
 #ifndef CHAINRULE_BUILD
 #error "CHAINRULE_BUILD names the machine this is compiled for"
@@ -260,15 +262,6 @@ void jacobian(const Network& net, const double* theta, ptrdiff_t n, ptrdiff_t ve
     outer_products(net, net.first(), n, t);
 }
 
-// Add the upper triangle of A^T A for A (n, p) to H, or subtract it; from column `first` on.
-template <Into into>
-void add_squares(const double* A, ptrdiff_t n, ptrdiff_t p, ptrdiff_t row, double* H, ptrdiff_t first = 0) {
-    for (ptrdiff_t i = first; i < p; i += TILE_ROWS) {
-        ptrdiff_t height = p - i < TILE_ROWS ? p - i : TILE_ROWS, j = i / LANES * LANES;
-        matmul<into>(height, (row - j) / LANES, {A + i, 1, row}, n, A + j, row, H + i * row + j, row);
-    }
-}
-
 // B[l] = dz[L]/dz[l] of every output, and Lambda B[l], for the hidden layers.
 void all_outputs(const Network& net, const double* theta, ptrdiff_t vectors, Tile& t) {
     const ptrdiff_t K = net.K(), wide = vectors * LANES;
@@ -433,80 +426,6 @@ void evaluate(const Network& net, const double* theta, Rows rows, int order, dou
     total[0] = J;
     if (order >= Order::GRADIENT) gather_gradient(net, t, g);
     if (bends) add_bend(net, H, t);
-}
-
-// U^T U = A: a panel of rows by hand, then its squares taken off all rows below it at once (Golub &
-// Van Loan 2013, Matrix Computations, sec. 4.2.9). Below the diagonal there is nothing of meaning.
-bool cholesky(double* A, ptrdiff_t n, ptrdiff_t row) {
-    constexpr ptrdiff_t PANEL = 24;
-    for (ptrdiff_t top = 0; top < n; top += PANEL) {
-        ptrdiff_t end = n - top < PANEL ? n : top + PANEL;
-        for (ptrdiff_t k = top; k < end; ++k) {
-            double* U = A + k * row;
-            if (!(U[k] > 0.0)) return false;
-            double inverse = 1.0 / std::sqrt(U[k]);
-            for (ptrdiff_t j = k; j < n; ++j) U[j] *= inverse;
-            for (ptrdiff_t i = k + 1; i < end; ++i) {
-                double *A_i = A + i * row, u = U[i];
-                for (ptrdiff_t j = i; j < n; ++j) A_i[j] -= u * U[j];
-            }
-        }
-        add_squares<SUBTRACT>(A + top * row, end - top, n, row, A, end);
-    }
-    return true;
-}
-
-// Only blocks on and right of the diagonal are kept: what is left of it is the same again.
-void renew(double* B, ptrdiff_t row, double keep, double ss, double st, double tt, const double* s,
-           const double* t, const double* x, double* y) {
-    std::fill(y, y + row, 0.0);
-    for (ptrdiff_t i = 0; i < row; i += LANES) {
-        double of_s[LANES], of_t[LANES];
-        vec sums[LANES] = {};
-        for (int k = 0; k < LANES; ++k) {
-            of_s[k] = ss * s[i + k] + st * t[i + k];
-            of_t[k] = st * s[i + k] + tt * t[i + k];
-        }
-        for (ptrdiff_t j = i; j < row; j += LANES) {
-            const vec s_j = load(s + j), t_j = load(t + j), x_j = load(x + j);
-            vec y_j = load(y + j);
-#pragma GCC unroll 8
-            for (int k = 0; k < LANES; ++k) {
-                double* at = B + (i + k) * row + j;
-                const vec b = keep * load(at) + (of_s[k] * s_j + of_t[k] * t_j);
-                store(at, b);
-                sums[k] += b * x_j;
-                y_j += b * x[i + k];
-            }
-            if (j != i) store(y + j, y_j);
-        }
-        for (int k = 0; k < LANES; ++k) y[i + k] += sum(sums[k]);
-    }
-}
-
-double multiply_adds(ptrdiff_t n) {
-    constexpr int CHAINS = 12;  // enough to hide the latency of each
-    vec chain[CHAINS], factor = all(0.999999), term = all(1e-7);
-#pragma GCC unroll 12
-    for (int c = 0; c < CHAINS; ++c) chain[c] = all(c * 1e-3);
-    for (ptrdiff_t i = 0; i < n; i += CHAINS * LANES) {
-#pragma GCC unroll 12
-        for (int c = 0; c < CHAINS; ++c) chain[c] = chain[c] * factor + term;
-    }
-    vec total{};
-    for (int c = 0; c < CHAINS; ++c) total += chain[c];
-    return sum(total);
-}
-
-double tanhs(ptrdiff_t n) {
-    constexpr ptrdiff_t SIZE = 1024;
-    double z[SIZE], f[SIZE];
-    for (ptrdiff_t i = 0; i < SIZE; ++i) z[i] = f[i] = 6.0 * double(i) / SIZE - 3.0;
-    for (ptrdiff_t done = 0; done < n; done += SIZE) {
-        for (ptrdiff_t i = 0; i < SIZE; i += LANES) store(f + i, tanh_(load(z + i)).f);
-        z[done / SIZE % SIZE] += 1e-9 * f[0];  // the next round depends on this one
-    }
-    return f[1];
 }
 
 }  // namespace

@@ -263,6 +263,44 @@ def test_it_is_as_uncertain_as_its_degrees_of_freedom_say(monkeypatch):
     assert 1.0 - ratio > 0.1  # as many as are used up, and more than none
 
 
+def test_the_noise_is_widened_where_no_fold_is_refitted_too(monkeypatch):
+    X, y = table(200, 2, 4)
+    options = {"n_restarts": 1, "noise": "constant"}
+    wide, known = NetworkRegressor((2,), **options).fit(X, y), []
+    real = fitted_posterior.variance_of_t
+    monkeypatch.setattr(
+        fitted_posterior, "variance_of_t", lambda freedom: known.append(freedom) or 1.0
+    )
+    narrow = NetworkRegressor((2,), **options).fit(X, y)
+    assert narrow.model_.report.posterior.leave_one_out.refits is None
+    ratio = wide.predict(X, return_std=True)[1] / narrow.predict(X, return_std=True)[1]
+    assert ratio == pytest.approx(np.sqrt(real(known[0])))
+    assert known[0] < 200.0
+    known.clear()
+    NetworkRegressor((), alpha=1.0, **options).fit(X, y)  # whose standard errors are the usual ones
+    assert not known
+
+
+def test_a_search_anew_ends_with_what_all_rows_have_found(monkeypatch):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((60, 4))
+    y = X[:, :1] + 0.3 * rng.standard_normal((60, 1))
+    objective = Objective(Network([4, 2, 1]), X, y)
+    found = empirical_bayes.estimate_hyperparameters(objective, priors_of(objective.net), 0)
+    begun, real = [], empirical_bayes.maximize_evidence
+
+    def maximize_evidence(point, **options):
+        begun.append(point.logs)
+        return real(point, **options)
+
+    monkeypatch.setattr(empirical_bayes, "maximize_evidence", maximize_evidence)
+    empirical_bayes.reestimate_hyperparameters(objective, found, 0, anew=True)
+    of_all = np.log(np.append(found.best.alpha, found.best.beta))
+    assert len(begun) == 3
+    assert begun[-1] == pytest.approx(of_all, abs=2e-3)
+    assert not any(np.allclose(logs, of_all, atol=2e-3) for logs in begun[:-1])
+
+
 def test_the_fit_and_the_model_say_alike_how_far_a_row_moves_the_weights():
     X, y = table(30, 8, 3)
     model = NetworkRegressor((3,), n_restarts=1).fit(X, y)

@@ -150,7 +150,9 @@ def test_what_is_maximized_has_the_slope_of_its_differences(rng, monkeypatch):
     net = Network([2, 3, 1])
     problem = evidence.EvidenceProblem(Objective(net, X, y), priors_of(net))
     logs = np.append(np.log(rng.uniform(0.5, 20.0, 4)), 2.0)  # far from usual
-    monkeypatch.setitem(evidence.MOST_ITERATIONS, "lm", 10_000)  # on the way they are cut short
+    monkeypatch.setitem(
+        evidence.MOST_ITERATIONS_ON_THE_WAY, "lm", 10_000
+    )  # on the way they are cut short
     theta = problem.at(logs, net.initial(0)).theta
     point = problem.at(logs, theta)
     for j, step in enumerate(1e-3 * np.eye(5)):

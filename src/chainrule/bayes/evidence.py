@@ -34,7 +34,7 @@ UNUSUAL_NOISE = 3.0  # the same of ln β
 LEAST_NOISE = 1e-2  # of the variance of one row: N rows cannot tell less than that over N
 
 TOLERANCE = 1e-9  # of the minima on the way, and for how long they are looked for
-MOST_ITERATIONS = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
+MOST_ITERATIONS_ON_THE_WAY = {"lm": 100, "broyden": 1_000, "lbfgs": 1_000}
 REFINING_STEPS, REFINED_NATS = 10, 1e-9  # nats that another step would gain
 ROUNDS_OF_BEGINNING = 20  # until the noise stays the same
 
@@ -236,7 +236,7 @@ class EvidenceProblem:
         now, beta = self._now(logs)
         chosen = choose("lm" if self.noisy else "auto", now, len(near))
         in_nats = 2.0 * beta * now.scale / self.n_numbers if self.noisy else 1.0
-        tol, most = TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS[chosen.optimizer.name]
+        tol, most = TOLERANCE / max(1.0, in_nats), MOST_ITERATIONS_ON_THE_WAY[chosen.optimizer.name]
         rules = limits(tol, most, self.cancellation)
         end = descended(now, near, chosen, rules)
         # of classes rounding errors would decide where it leads, and so which evidence is found
