@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import sys
 
+import boosted_trees
 import evaluation
 import growth
 import honesty
@@ -30,6 +31,7 @@ BENCHMARKS = (
     nist,
     scikit_learn,
     uci,
+    boosted_trees,
     small_tables,
     startup,
     growth,

@@ -101,7 +101,7 @@ class LevenbergMarquardt : public Walker {
         }
         if (!(gain > GOOD_ENOUGH)) return reject(run);
         run.slow = run.cost - J < SLOW * std::fabs(run.cost) ? run.slow + 1 : 0;
-        run.exact = problem_.polish && problem_.net.L <= 3 && (run.exact || run.slow >= SLOW_STEPS);
+        run.exact = problem_.polish && (run.exact || run.slow >= SLOW_STEPS);
         double bend = 2.0 * std::min(gain, 1.0) - 1.0;
         run.damping = std::max(run.damping * std::max(1.0 / 3.0, 1.0 - bend * bend * bend), LEAST * run.size);
         run.growth = 2.0;

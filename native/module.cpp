@@ -84,7 +84,6 @@ nb::tuple evaluate_rows(const Network& net, In theta, In X, In Y, In w, int orde
     require(theta.ndim() == 1 && std::ptrdiff_t(theta.shape(0)) == net.p, "theta does not fit");
     Rows rows = rows_of(net, X, Y, w);
     require(order >= COST && order <= HESSIAN, "there is no such order");
-    require(order <= GAUSS_NEWTON || net.L <= 3, "the exact Hessian is for one hidden layer");
     const Kernel* chosen = build.empty() ? &kernel() : kernel_named(build.c_str());
     require(chosen != nullptr, "this machine cannot run that build");
     Numbers sum(size_of_sum(net, order));

@@ -53,6 +53,12 @@ inline bool outputs_together(const Network& net) {
     return net.K() > 1 && multiplications_together(net) < multiplications_one_by_one(net);
 }
 
+// With one hidden layer and few outputs the exact Hessian is Gauss-Newton's and what bends it, which is
+// sparse. Where the curvature of the loss may be negative it has no root, and all goes together.
+inline bool exact_by_bend(const Network& net) {
+    return net.L == 3 && !outputs_together(net) && net.output != SIGMOID_SQUARED;
+}
+
 // Rows of a table: X (n, d[1]) and Y (n, d[L]) row by row, one weight for each.
 struct Rows {
     const double* X;

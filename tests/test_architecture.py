@@ -241,7 +241,8 @@ def test_functions_fit_on_a_screen_and_take_few_parameters(module):
         is_docstring = ast.get_docstring(node) is not None
         documented = first.end_lineno - first.lineno + 1 if is_docstring else 0
         length = node.end_lineno - node.lineno + 1 - documented
-        assert length <= MOST_LINES, f"{name} has {length} lines without its docstring"
+        short = length <= MOST_LINES or name in MAY_TAKE_MORE
+        assert short, f"{name} has {length} lines without its docstring"
 
 
 def test_everything_public_is_documented():

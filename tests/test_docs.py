@@ -146,7 +146,8 @@ def test_the_documented_formats_are_those_written(tmp_path, monkeypatch, capsys)
 def test_what_is_known_of_a_model_is_documented_as_it_is_written(noisy_rows):
     X, Y = noisy_rows
     written = {}
-    for options in ({"hidden_layer_sizes": "auto", "noise": "student"}, {"alpha": "rule"}):
+    several = {"hidden_layer_sizes": "auto", "noise": "student", "ensemble": 2}
+    for options in (several, {"alpha": "rule"}):
         regressor = chainrule.NetworkRegressor(**options).fit(X, Y[:, 0])
         written |= to_json(regressor.model_.report)
     written["asked"] = {field.name: None for field in fields(FitOptions)}  # of the command line

@@ -4,6 +4,7 @@ import os
 import signal
 from dataclasses import fields
 
+from chainrule import Network
 from chainrule._cancellation import Cancellation
 from chainrule.optimize.multistart import StartOptions
 from chainrule.optimize.multistart import minimize_from_starts as _minimize
@@ -20,6 +21,9 @@ def train(X, Y, network, **options):
 
     settings, control, data = of(FitSettings), of(FitControl), of(FitData)
     assert not options, options
+    if not isinstance(network, Network):  # of one hidden layer, of any width
+        of_width, settings = network, {"most_layers": 1, **settings}
+        network = lambda widths: of_width(*widths)  # noqa: E731
     return fit.train(FitData(X, Y, **data), FitSettings(network, **settings), FitControl(**control))
 
 

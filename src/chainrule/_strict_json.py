@@ -137,3 +137,9 @@ def numbers(value: Any, shape: tuple[int, ...], what: str) -> Array:
     if len(rows) != shape[0]:
         raise ValueError(f"{what} has {len(rows)} rows, the layers need {shape[0]}")
     return np.array([numbers(row, shape[1:], what) for row in rows]).reshape(shape)
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise ValueError with a message unless something holds."""
+    if not holds:
+        raise ValueError(message)

@@ -401,7 +401,7 @@ def test_the_unit_of_weights_is_of_no_matter_for_classes_either():
 @pytest.mark.parametrize("n_restarts", [1, 3])
 def test_what_is_too_low_does_not_predict_with_the_minimum_of_the_search(n_restarts, monkeypatch):
     search_is_higher(monkeypatch)
-    options = {"n_restarts": n_restarts, "ensemble": n_restarts, "noise": "constant"}
+    options = {"n_restarts": n_restarts, "noise": "constant"}
     model = NetworkRegressor(3, **options).fit(*table(40, 3, 0))
     assert len(model.model_.posterior) == 1
     first = "the start did not reach" if n_restarts == 1 else "none of 3 starts reached"

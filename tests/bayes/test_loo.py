@@ -73,7 +73,9 @@ def test_few_fits_say_what_all_of_them_would(through_all_rows, monkeypatch):
     objective, theta = through_all_rows
 
     def left_out_error():
-        found = fit_posterior(objective, [theta], Given(1.0, np.ones(60), noise="constant"))
+        found = fit_posterior(
+            [(objective, objective, theta)], Given(1.0, np.ones(60), noise="constant")
+        )
         squares = (found.without - objective.rows.Y)[:, 0] ** 2
         return found, np.sqrt(np.average(squares, weights=found.stands_for))
 

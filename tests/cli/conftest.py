@@ -33,6 +33,6 @@ def scores(tmp_path):
 def model(run, scores, tmp_path):
     """Return the path of a model of them."""
     path = tmp_path / "model.json"
-    done = run("fit", scores, "--target", "score", "--out", path, "--restarts", 2)
+    done = run("fit", scores, "--target", "score", "--out", path, "--hidden", 3, "--restarts", 2)
     assert done.code == 0, done.err
     return path

@@ -316,7 +316,7 @@ def test_a_signal_in_the_middle_of_a_fit_keeps_the_best(scores, tmp_path):
     assert "Traceback" not in err
     assert "interrupted after" in err
     assert not out.exists()
-    assert load_model(f"{out}.unconverged").network.layers == (2, 3, 1)
+    assert load_model(f"{out}.unconverged").network.layers == (2, 10, 1)
 
 
 def test_printable_keeps_newlines_and_letters():

@@ -38,8 +38,8 @@ def test_fit_prints_a_summary_and_writes_the_model(run, scores, tmp_path):
     done = run("fit", scores, "--target", "score", "--out", tmp_path / "m.json")
     assert done.code == 0
     assert "score  target, number" in done.err
-    assert "2 → 3 tanh → 1 identity   13 weights, squared loss" in done.out
-    assert "of 10 starts agree on the lowest cost" in done.out
+    assert "2 → 10 tanh → 1 identity   41 weights, squared loss" in done.out
+    assert "of 3 starts agree on the lowest cost" in done.out
     assert "point        local minimum: relative gradient" in done.out
     assert "fewer than 10 rows per weight" in done.out
     assert done.out.splitlines()[-1] == f"wrote {tmp_path / 'm.json'}"
@@ -51,8 +51,8 @@ def test_fit_as_json(run, scores, tmp_path):
     document = json.loads(run("fit", scores, "--target", "score", "--out", out, "--json").out)
     assert document["converged"] is True
     assert document["model"] == str(out)
-    assert (document["rows"], document["weights"]) == (3, 13)
-    assert len(document["restarts"]) == 10
+    assert (document["rows"], document["weights"]) == (3, 41)
+    assert len(document["restarts"]) == 3
     assert document["scores"]["score"]["rmse"] < 0.1
 
 
@@ -66,7 +66,7 @@ def test_fit_the_tutorials_own_network(run, scores, tmp_path):
     done = run(
         "fit", scores, "--target", "score", "--out", tmp_path / "m.json", "--activation", "sigmoid",
         "--output", "sigmoid", "--loss", "squared", "--no-bias", "--scale", "max", "--alpha", 0,
-        "--restarts", 2,
+        "--hidden", 3, "--restarts", 2,
     )  # fmt: skip
     assert done.code == 0, done.err
     model = load_model(tmp_path / "m.json")
@@ -135,7 +135,7 @@ def test_a_time_limit_ends_all_starts_and_says_so(run, scores, tmp_path):
 
 
 def test_a_model_on_stdout(run, scores, model, tmp_path):
-    done = run("fit", scores, "--target", "score", "--out", "-", "--restarts", 2)
+    done = run("fit", scores, "--target", "score", "--out", "-", "--hidden", 3, "--restarts", 2)
     assert done.code == 0
     assert done.out.encode() == model.read_bytes()
     cut = run("fit", scores, "--target", "score", "--out", "-", "--max-iter", 2)
@@ -361,7 +361,7 @@ def test_long_lists_are_printed_in_full_only_if_asked_for(run, tmp_path):
     path, out = tmp_path / "t.csv", tmp_path / "m.json"
     rows = np.column_stack([X, X[:, 0] + 0.1 * rng.standard_normal(40)])
     np.savetxt(path, rows, "%.6f", ",", header=",".join([*names, "y"]), comments="")
-    options = "--target", "y", "--alpha", 1, "--restarts", 1, "--out", out
+    options = "--target", "y", "--hidden", 3, "--alpha", 1, "--restarts", 1, "--out", out
     short = run("fit", path, *options).out
     assert short.startswith("Predicts y to about ±")
     assert "inputs       14 columns, standard scaling; --full and `chainrule show`" in short
@@ -370,3 +370,18 @@ def test_long_lists_are_printed_in_full_only_if_asked_for(run, tmp_path):
     assert "unit 1" in full
     assert "x13" in full
     assert run("show", out).out in full
+
+
+def test_plot_of_the_depths_and_widths_that_were_compared(run, model, scores, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2.0, 2.0, 60)
+    table, out = tmp_path / "t.csv", tmp_path / "m.json"
+    rows = np.column_stack([x, np.sin(2 * x) + 0.1 * rng.standard_normal(60)])
+    np.savetxt(table, rows, "%.5f", ",", header="x,y", comments="")
+    assert run("fit", table, "--target", "y", "--hidden", "auto", "--out", out).code == 0
+    done = run("plot", out, table, "--kind", "layers", "--out", tmp_path / "layers.png")
+    assert done.code == 0, done.err
+    assert (tmp_path / "layers.png").stat().st_size > 5_000
+    none = run("plot", model, scores, "--kind", "layers", "--out", tmp_path / "none.png")
+    assert none.code == 2
+    assert "no depths and widths were compared for this model" in none.err

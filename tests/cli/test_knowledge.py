@@ -318,7 +318,7 @@ def test_starts_that_agree_predict_as_one(run, table, tmp_path):
 
 def test_compare_with_an_ensemble_and_another_noise(run, table):
     few = ("compare", table, "--target", "y", "--folds", 2, "--hidden", 2)
-    done = run(*few, "--ensemble", 5)
+    done = run(*few, "--ensemble", 5, "--restarts", 3)
     assert "--ensemble is 5, and there are only 3 starts" in done.err
     assert run(*few, "--noise", "student").code == 0
     done = run("compare", table, "--target", "kind", "--folds", 2, "--noise", "student")

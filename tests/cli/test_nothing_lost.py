@@ -107,7 +107,7 @@ def test_ctrl_c_while_a_model_is_written_waits(run, folder, tmp_path, monkeypatc
     done = run("fit", folder, "--target", "y", "--restarts", 1, "--out", out)
     assert done.code == 130
     assert f"interrupted after {out} was written" in done.err
-    assert load_model(out).network.layers == (2, 3, 1)
+    assert load_model(out).network.layers == (2, 10, 1)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_model_that_cannot_be_written_is_kept_elsewhere(run, folder, tmp_path,
     assert done.code == 2
     (kept,) = tmp_path.glob("chainrule-*-m.json")
     assert f"the model is kept in {kept}" in done.err
-    assert load_model(kept).network.layers == (2, 3, 1)
+    assert load_model(kept).network.layers == (2, 10, 1)
     assert {path.name for path in tmp_path.iterdir()} == {"tables", kept.name}
 
 
@@ -181,7 +181,7 @@ def test_stderr_on_a_full_disk_ends_nothing(folder, tmp_path):
         ["bash", "-c", f"{command} 2> /dev/full"], capture_output=True, check=False
     )
     assert done.returncode == 0
-    assert load_model(out).network.layers == (2, 3, 1)
+    assert load_model(out).network.layers == (2, 10, 1)
 
 
 @pytest.mark.parametrize("method", ["lm", "broyden", "bfgs", "lbfgs"])

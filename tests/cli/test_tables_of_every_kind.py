@@ -206,7 +206,7 @@ def test_folds_keep_what_columns_are(run, tmp_path):
     (tmp_path / "t.csv").write_text("\n".join(["x,rare,day,y", *lines]) + "\n")
     done = run("compare", tmp_path / "t.csv", "--target", "y", "--folds", 4, "--restarts", 1)
     assert done.code == 0, done.err
-    assert "with hidden layers of" in done.out
+    assert "chainrule with effort normal" in done.out
 
 
 @pytest.mark.parametrize("name", ["cp1252", "Windows-1252", "ISO-8859-1", "latin1"])

@@ -229,7 +229,7 @@ def test_auto_finds_a_size_and_refuses_what_does_not_go_with_it():
     assert np.all(monotone.derivatives(X)[:, 1] >= 0)
     with pytest.raises(ConfigurationError, match="warm_start goes on with the weights"):
         NetworkRegressor("auto", warm_start=True).fit(X, Y)
-    with pytest.raises(ConfigurationError, match='a sequence of them, or "auto"'):
+    with pytest.raises(ConfigurationError, match='a sequence of them, "auto", or None'):
         NetworkRegressor("many").fit(X, Y)
 
 

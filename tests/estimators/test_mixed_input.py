@@ -154,7 +154,8 @@ def test_rows_held_out_are_rows_that_count():
     [
         ({"n_restarts": 2.5}, "n_restarts is 2.5"),
         ({"n_iter_no_change": 0}, "n_iter_no_change is 0"),
-        ({"alpha": None}, "alpha is None"),
+        ({"alpha": {}}, "alpha is {}"),
+        ({"effort": "most"}, "effort is 'most'"),
         ({"max_time": "3"}, "max_time is '3'"),
         ({"fixed": [1]}, r"fixed is \[1\]; it must be a mapping"),
         ({"early_stopping": "yes"}, "early_stopping is 'yes'; it must be True or False"),

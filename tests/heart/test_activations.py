@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule import ConfigurationError
+from chainrule import Activation, ConfigurationError
 from chainrule.heart.activations import ACTIVATIONS, activation, relu, sigmoid, softplus
 
 mpmath.mp.dps = 50
@@ -28,6 +28,14 @@ EXACT_PRIME = {
     "silu": lambda z: (1 + mpmath.exp(-z) + z * mpmath.exp(-z)) / (1 + mpmath.exp(-z)) ** 2,
     "identity": lambda z: mpmath.mpf(1),
 }
+EXACT_SECOND = {
+    "sigmoid": lambda z: -mpmath.exp(-z) / (1 + mpmath.exp(-z)) ** 2 * mpmath.tanh(z / 2),
+    "tanh": lambda z: -2 * mpmath.tanh(z) * mpmath.sech(z) ** 2,
+    "relu": lambda z: mpmath.mpf(0),
+    "softplus": lambda z: mpmath.exp(-z) / (1 + mpmath.exp(-z)) ** 2,
+    "silu": lambda z: mpmath.diff(EXACT_PRIME["silu"], z),
+    "identity": lambda z: mpmath.mpf(0),
+}
 POINTS = [0.0, 1e-300, 1e-8, 0.3, 1.0, 2.5, 17.0, 37.0, 355.0, 700.0]
 NAMES = list(ACTIVATIONS)
 
@@ -41,6 +49,22 @@ def test_value_and_derivative_have_all_digits(name, z):
     for found, exact in ((f(z), EXACT[name]), (f.prime(z), EXACT_PRIME[name])):
         truth = float(exact(mpmath.mpf(z)))
         assert found == pytest.approx(truth, rel=4e-15, abs=2e-16 if name == "silu" else 0)
+    truth = float(EXACT_SECOND[name](mpmath.mpf(z)))
+    assert f.second(z) == pytest.approx(truth, rel=1e-14, abs=1e-15 if name == "silu" else 0)
+
+
+def test_the_second_derivative_of_your_own_is_numerical_if_left_out():
+    z = np.array([-2.0, 0.0, 0.7])
+    arctan = Activation("own", np.arctan, lambda z: 1 / (1 + z * z))
+    truth = -2 * z / (1 + z * z) ** 2
+    assert arctan.second(z) == pytest.approx(truth, rel=1e-14)
+
+    def refuses(z):
+        if np.iscomplexobj(z):
+            raise TypeError("real numbers only")
+        return 1 / (1 + z * z)
+
+    assert Activation("own", np.arctan, refuses).second(z) == pytest.approx(truth, rel=1e-8)
 
 
 def test_golden_numbers():

@@ -1,4 +1,4 @@
-"""The Gauss-Newton matrix with the outputs contracted first, against its definition."""
+"""Second derivatives with the outputs contracted first, against their definitions."""
 
 import numpy as np
 import pytest
@@ -51,6 +51,27 @@ def test_it_is_the_sum_over_rows_of_its_definition(output, loss, hidden, bias, s
     trace = chain_rule.forward(X, W, b, net.functions)
     curvature = w[:, None, None] * net.pair.curvature(trace.z[net.n_layers], Y)
     assert np.abs(gauss_newton(net, trace, W, curvature) - expected).max() <= 1e-13 * size
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("hidden", [(), (4,), (3, 5), (4, 2, 3), (2, 3, 2, 3)])
+@pytest.mark.parametrize(("output", "loss"), OUTPUTS)
+def test_the_exact_hessian_is_the_derivative_of_the_gradient(output, loss, hidden, bias, skip):
+    n = 37
+    for K, f in ((1, "tanh"), (3, "silu"), (6, "softplus"), (2, "sigmoid")):
+        if output == "softmax" and K == 1:
+            continue
+        options = {"hidden": f, "bias": bias, "skip": skip and bool(hidden)}
+        net = Network([3, *hidden, K], output=output, loss=loss, **options)
+        X, w = RNG.standard_normal((n, 3)), RNG.uniform(0.5, 2.0, n)
+        Y, theta = RNG.uniform(0.05, 0.95, (n, K)), 0.5 * RNG.standard_normal(net.n_parameters)
+        units = np.eye(len(theta))
+        expected = [reference.hessian_product(net, theta, e, X, Y, w) for e in units]
+        for kernel in (reference, native) if native.build() else (reference,):
+            H = kernel.hessian(net, theta, X, Y, w)
+            size = np.abs(expected).max()
+            assert np.abs(H - expected).max() <= 1e-12 * size, (kernel.__name__, K, f)
 
 
 def test_many_outputs_are_contracted_and_few_are_not():

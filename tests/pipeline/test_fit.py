@@ -30,7 +30,7 @@ from chainrule.bayes.priors import priors_of
 from chainrule.bayes.student_t import StudentTNoise
 from chainrule.kernels import native
 from chainrule.model.diagnostics import counts_of_tails, of_rows
-from chainrule.model.fit_report import GrowthReport
+from chainrule.model.selection_report import GrowthReport
 from chainrule.report.summary import summary
 from chainrule.tables.scaling import quantile
 from trainings import press_ctrl_c, train
@@ -220,7 +220,7 @@ def test_the_best_alone_predicts_by_its_equation_and_several_by_their_mean(rng):
     by_hand = one.target_scaling.inverse(one.network.forward(one.theta, scaled).y_hat)
     assert np.array_equal(one.outputs(X), by_hand)
     several = fit(X, Y, Network([2, 4, 1]), ensemble=3).model
-    assert np.array_equal(several.theta, one.theta)
+    assert np.array_equal(several.theta, several.posterior.theta[0])
     each = [several.network.forward(at, scaled).y_hat for at in several.posterior.theta]
     mean = several.target_scaling.inverse(np.mean(each, axis=0))
     assert several.outputs(X) == pytest.approx(mean, rel=1e-12)
@@ -250,10 +250,10 @@ def test_nothing_is_known_where_the_curvature_is_none(rng):
     o = Objective(Network([2, 3, 1]), np.zeros_like(X), Y)
     flat = o.with_alpha(0.0)
     assert (
-        fit_posterior(flat, [np.zeros(13)], Given(1.0, np.ones(30))) is not None
+        fit_posterior([(flat, flat, np.zeros(13))], Given(1.0, np.ones(30))) is not None
     )  # jitter holds it
     nan = np.full(13, np.nan)
-    assert fit_posterior(o, [nan], Given(1.0, np.ones(30))) is None
+    assert fit_posterior([(o, o, nan)], Given(1.0, np.ones(30))) is None
 
 
 @pytest.mark.parametrize(("size", "known"), [(1e3, True), (3.27e9, False), (1e12, False)])
@@ -263,7 +263,8 @@ def test_leverages_that_are_lost_in_rounding_become_no_posterior(size, known):
     Y = np.eye(3)[rng.integers(3, size=60)]
     net = Network([2, 1, 3], hidden="sigmoid", output="softmax")
     theta = np.array([102, 9.7, -9.67, -size, size / 2, size / 2, 1.47, 0.22, -1.7])
-    found = fit_posterior(Objective(net, X, Y), [theta], Given(1.0, np.ones(60)))
+    o = Objective(net, X, Y)
+    found = fit_posterior([(o, o, theta)], Given(1.0, np.ones(60)))
     assert (found is not None) == known
 
 
@@ -321,7 +322,9 @@ def test_widths_of_rows_without_themselves_are_those_of_refits(rng):
     net = Network([2, 1])
     objective = Objective(net, X, Y, 1e-9)
     theta = empirical_bayes.refine(objective, np.zeros(3))
-    known = fit_posterior(objective, [theta], Given(1.0, np.ones(n), noise="constant")).posterior
+    known = fit_posterior(
+        [(objective, objective, theta)], Given(1.0, np.ones(n), noise="constant")
+    ).posterior
     A = np.column_stack([X, np.ones(n)])
     h = np.einsum("ij,jk,ik->i", A, np.linalg.inv(A.T @ A), A)
     r = Y[:, 0] - A @ np.linalg.lstsq(A, Y[:, 0], rcond=None)[0]
@@ -478,7 +481,7 @@ def test_rows_that_decide_by_themselves_are_asked_by_fits_without_them(rng):
     net = Network([1, 4, 1])
     objective = Objective(net, X, Y, 1e-3)
     theta = empirical_bayes.refine(objective, net.initial(0))
-    known = fit_posterior(objective, [theta], Given(1.0, np.ones(8), noise="constant"))
+    known = fit_posterior([(objective, objective, theta)], Given(1.0, np.ones(8), noise="constant"))
     alone = np.flatnonzero(known.leverage > 0.7)
     assert len(alone) > 2
     for i in alone:

@@ -26,6 +26,7 @@ from chainrule.bayes.evidence import (
     Step,
     maximize_evidence,
 )
+from chainrule.bayes.fixed_point import LEAST_GAMMA, Level, settle
 from chainrule.bayes.laplace import Priors, laplace
 from chainrule.bayes.linear_start import linear_start
 from chainrule.heart.initialisation import Starts
@@ -39,7 +40,6 @@ from chainrule.optimize.stopping import limits
 MOST_WEIGHTS_FOR_EVIDENCE = 2_000  # beyond, second derivatives take minutes
 FEWEST_ROWS = 10  # with fewer, noise cannot be told from signal
 BEGINNINGS, CLIMBS = 3, 2  # minima at which it is looked at, and from which it is maximized
-LEAST_GAMMA = 1e-3  # of a group, in a mean over groups
 GONE = 0.5  # of all weights that have a prior, how many the data determine
 SAME_HEIGHT, AS_GOOD, EDGE = 1e-3, 1.0, 3.0  # nats
 ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000  # rows that are enough to find α
@@ -51,7 +51,9 @@ EVIDENCE, RULE = "evidence", "rule"  # of alpha: by what it is found
 LEVELS = ((1.0, 0.3), (2.0, 0.5))
 SMALLER = 0.5  # of the starting weights there
 ROWS_PER_COLUMN = 4  # below which α of all rows tells a fit without some of them what to look for
+ONE_HIDDEN_LAYER = 3  # layers
 COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
+LITTLE_WORK = 0.1 * COSTLY  # up to which the evidence is maximized from a fixed point on
 
 
 def why_no_evidence(objective: Objective, row_weight_unit: float = 1.0) -> str | None:
@@ -162,7 +164,7 @@ def estimate_hyperparameters(
     """
     options = options or SearchOptions()
     enough = rows_enough(objective.net) if options.n_rows is None else options.n_rows
-    sample = _on_rows(_in_rows(objective, row_weight_unit), enough, seed)
+    sample = on_some_rows(objective, row_weight_unit, enough, seed)
     with one_thread():
         search = _Search.of(sample, priors, seed, options, smaller)
         points = search.points()
@@ -312,6 +314,53 @@ def reestimate_hyperparameters(
     return replace(found, best=_best(ends), n_climbs=len(ends), n_rows=len(objective.w))
 
 
+def settle_from(
+    objective: Objective,
+    priors: Priors,
+    level: Level,
+    seed: int,
+    start: int = 0,
+    options: SearchOptions | None = None,
+    row_weight_unit: float = 1.0,
+) -> EvidenceResult:
+    """Return the α and β that are reached from one start and one level.
+
+    That is MacKay's fixed point; with one hidden layer, where it costs little, the maximum of the
+    evidence near it.
+
+    Parameters
+    ----------
+    objective, priors, seed, options, row_weight_unit
+        As `estimate_hyperparameters` takes them.
+    level : Level
+    start : int
+        Which of the starts, counted from 0.
+
+    Raises
+    ------
+    TrainingError
+        If the curvature of the cost is not positive on the way.
+    """
+    options = options or SearchOptions()
+    enough = rows_enough(objective.net) if options.n_rows is None else options.n_rows
+    sample = on_some_rows(objective, row_weight_unit, enough, seed)
+    begin = Starts(sample.net, seed, options.scheme).take(start + 1)[start]
+    with one_thread():
+        problem = EvidenceProblem(sample, priors, options.cancellation)
+        best = settle(problem, level, sample.admitted(begin))
+        if sample.net.n_layers <= ONE_HIDDEN_LAYER and work_of(sample) <= LITTLE_WORK:
+            logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
+            near = problem.among(logs, best.theta)
+            best = maximize_evidence(near, cancellation=options.cancellation, nats=REFIT_NATS)
+    noisy = objective.net.loss == "squared"
+    return EvidenceResult(priors, _rounded(best), row_weight_unit, 1, len(sample.w), noisy)
+
+
+def on_some_rows(objective: Objective, row_weight_unit: float, enough: int, seed: int) -> Objective:
+    """Return the objective on about so many rows, with weights in rows."""
+    return _on_rows(_in_rows(objective, row_weight_unit), enough, seed)
+
+
 def weights_are_many(objective: Objective, row_weight_unit: float = 1.0) -> bool:
     """Return whether weights are many for so few rows, so that more has to be tried."""
     numbers = float(objective.w.sum()) / row_weight_unit * objective.net.layers[-1]
@@ -337,8 +386,13 @@ def refine(
 
 def is_costly(objective: Objective) -> bool:
     """Return whether one step with second derivatives is many multiplications."""
+    return work_of(objective) > COSTLY
+
+
+def work_of(objective: Objective) -> float:
+    """Return the multiplications that one step with second derivatives takes."""
     p = objective.net.n_parameters
-    return bool((objective.size[0] + p) * p**2 > COSTLY)
+    return float((objective.size[0] + p) * p**2)
 
 
 def _distinct(points: Sequence[Point | None]) -> list[Point]:

@@ -47,6 +47,7 @@ STRAIGHT = 1e-10  # cosine below which a step has taught nothing about curvature
 
 ENDS = {
     "converged": "converged",
+    "fixed_point": "MacKay's fixed point",
     "edge": "ended where the minimum that was followed disappears",
     "max_iter": "not converged",
     TIME_LIMIT: "out of time",
@@ -264,7 +265,7 @@ class EvidenceProblem:
         try:
             point = self.at(on_grid(self.usual), theta)
             for _ in range(ROUNDS_OF_BEGINNING if self.noisy else 0):
-                found = self._noise_left(point)
+                found = self.noise_left(point.logs, point.theta, point.laplace)
                 if abs(found - point.logs[-1]) < SAME_SHARE_OF_NOISE or self.cancellation.reason:
                     break
                 point = self.at(on_grid(np.append(point.logs[:-1], found)), point.theta)
@@ -297,12 +298,12 @@ class EvidenceProblem:
                 "the curvature of the cost is not positive at its minimum"
             ) from None
 
-    def _noise_left(self, point: Point) -> float:
+    def noise_left(self, logs: Array, theta: Array, known: Laplace) -> float:
         """Return the ln β that is highest if neither the weights nor γ depend on it."""
-        free = self.n_numbers - point.laplace.n_effective
+        free = self.n_numbers - known.n_effective
         free = max(free, LEAST_SHARE * self.n_numbers)
-        error = 2.0 * self.objective.with_decay(np.zeros(len(point.theta))).cost(point.theta)
-        off = UNUSUAL_NOISE**-2 * (point.logs[-1] - self.usual[-1])
+        error = 2.0 * self.objective.with_decay(np.zeros(len(theta))).cost(theta)
+        off = UNUSUAL_NOISE**-2 * (logs[-1] - self.usual[-1])
         found = np.log(max(free - 2.0 * off, 0.5 * free) / max(error, np.finfo(float).tiny))
         return float(min(found, self.highest))
 

@@ -15,6 +15,7 @@ from chainrule.bayes.default_alpha import TOO_FEW_TO_TELL_NOISE
 from chainrule.bayes.fold_refits import (
     BEARABLE,
     LESS_OF_CLASSES,
+    Fitted,
     FoldRefits,
     Refit,
     gamma_per_target,
@@ -132,11 +133,9 @@ class Given:
 
 
 def fit_posterior(
-    objective: Objective,
-    minima: Sequence[Array],
+    fits: Sequence[Fitted],
     given: Given,
     *,
-    held: Objective | None = None,
     refit: Refit | None = None,
     cancellation: Cancellation | None = None,
 ) -> FittedPosterior | None:
@@ -144,34 +143,38 @@ def fit_posterior(
 
     Parameters
     ----------
-    objective : Objective
-    minima : sequence of ndarray (p,)
-        The best first.
+    fits : sequence of tuple
+        Of each minimum that predicts, the best first: its cost, the same with all weights held,
+        whose curvature is that of the posterior, and where it is.
     given : Given
-    held : Objective, optional
-        The same cost with all weights held: its curvature is that of the posterior.
     refit : callable, optional
         How folds are refitted where first order is not enough: see `refit_folds`.
     cancellation : Cancellation, optional
         When it ends this, no fold is refitted any longer; an interrupt ends refits of rows, too.
     """
     cancellation = cancellation or Cancellation()
+    objective = fits[0][0]
     scale = given.scale(objective)
-    found: list[Minimum | None] = []
-    for at in minima:
-        if found and cancellation.interrupted:
+    costs: list[Objective] = []
+    known: list[Minimum] = []
+    for cost, held, at in fits:
+        if known and cancellation.interrupted:
             break
-        root = root_of(held or objective, at)
-        found.append(minimum_at(objective, at, root, given.unit_weight, scale))
-    if found[0] is None:
-        return None
-    known = [minimum for minimum in found if minimum is not None]
+        minimum = minimum_at(cost, at, root_of(held, at), given.unit_weight, scale)
+        if minimum is not None:
+            costs.append(cost)
+            known.append(minimum)
+        elif not known:
+            return None
     counts = given.counts(objective)
-    gamma = gamma_per_target(objective, known[0], counts)
+    gamma = max(gamma_per_target(objective, minimum, counts) for minimum in known)
     refits, first_order = _refits(objective, given, refit, len(known), gamma, cancellation)
     max_leverage = np.mean([of.rows.max_leverage for of in known], axis=0)
     chosen = sample(objective, max_leverage, len(known))
-    known = [at.without(objective, given.unit_weight, chosen.rows, cancellation) for at in known]
+    known = [
+        at.without(cost, given.unit_weight, chosen.rows, cancellation)
+        for cost, at in zip(costs, known, strict=True)
+    ]
     stands_for = chosen.stands_for if refits is None else np.ones(len(max_leverage))
     fit = _Fit(objective, given, known, max_leverage, refits, stands_for, cancellation)
     posterior, spreads, variance, without = fit.calibrated()

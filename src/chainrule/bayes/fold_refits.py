@@ -29,8 +29,10 @@ LESS_OF_CLASSES = 0.3  # of that, where the loss is cross-entropy
 FAR_BEYOND = 0.3  # the same, beyond which the penalty has to be looked for anew
 FOLDS, FOLDS_IF_COSTLY = 10, 5  # as usual (Hastie, Tibshirani & Friedman 2009, section 7.10.1)
 
-# of the rows that remain: the cost with its penalty, the same with all weights held, its minimum
-Refit = Callable[[Array, int, bool], tuple[Objective, Objective, Array]]
+# the cost with its penalty, the same with all weights held, its minimum
+Fitted = tuple[Objective, Objective, Array]
+# that of the rows that remain, of one of those that predict together
+Refit = Callable[[int, Array, int, bool], Fitted]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def refit_folds(
     objective : Objective
         Of all rows.
     refit : callable
-        ``refit(w, seed, anew)``: see `Task.refit`.
+        ``refit(member, w, seed, anew)``: see `Task.refit`.
     n_minima : int
         How many predict together.
     unit_weight : ndarray (n,)
@@ -91,7 +93,7 @@ def refit_folds(
     """
     net, w = objective.net, objective.w
     costly = is_costly(objective)
-    fold, row = folds(objective.rows, FOLDS_IF_COSTLY if costly else FOLDS)
+    fold, row = folds(objective.rows, FOLDS_IF_COSTLY if costly or n_minima > 1 else FOLDS)
     # of rows that are the same in all one is left out, however they are written down
     copies = np.bincount(row, w)
     once_out = np.zeros_like(copies)
@@ -109,7 +111,7 @@ def refit_folds(
         remains = np.where(held_out, w * left, w)
         for m in range(n_minima):
             try:
-                now, held, there = refit(remains, n * m + k, anew)
+                now, held, there = refit(m, remains, n * m + k, anew)
                 stays = unit_weight[remains > 0.0]
                 known = minimum_at(now, there, root_of(held, there), stays, scale)
             except (TrainingError, linalg.LinAlgError):

@@ -19,11 +19,13 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import empirical_bayes
 from chainrule.bayes.empirical_bayes import SearchOptions
+from chainrule.bayes.fixed_point import STRONG, USUAL, Level
 from chainrule.bayes.laplace import Priors
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.idle_units import Unit, idle_units_of_rows
 
 SIZES = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40)  # hidden units, each about half as large again
+FIRST_SIZES = (0, 1, 2, 3, 5, 8)  # where folds compare larger ones afterwards
 PATIENCE = 2  # sizes that gain nothing
 STRONG_EVIDENCE = 3.0  # strong evidence: a ratio of 20 (Kass & Raftery 1995, JASA 90:773)
 MOST_ROWS_OF_SIZE = 5_000  # on which sizes are compared
@@ -61,6 +63,7 @@ ENDS = {
     TIME_LIMIT: "larger ones were not tried: there was no time",
     "largest": "larger ones were not tried",
     INTERRUPTED: "larger ones were not tried: interrupted",
+    "rows": "larger ones were not tried: they have more weights than there are numbers",
 }
 
 
@@ -92,6 +95,7 @@ def select_architecture(
     seed: int,
     row_weight_unit: float = 1.0,
     options: SearchOptions | None = None,
+    first: bool = False,
 ) -> SelectionPath:
     """Return the number of hidden units that the evidence is highest for.
 
@@ -107,6 +111,8 @@ def select_architecture(
         The weight that counts as one row: see `default_alpha`.
     options : SearchOptions, optional
         After its time no larger size is tried.
+    first : bool
+        Whether it is only where a longer search begins: from one start, at two levels of α.
 
     Raises
     ------
@@ -119,11 +125,12 @@ def select_architecture(
     def attempt(objective: Objective, hidden: int) -> Size:
         cancellation.tell(f"{hidden} hidden units")
         of_size = SearchOptions(options.scheme, MOST_ROWS_OF_SIZE, cancellation)
-        return _trial(objective, hidden, priors_of(objective), seed, row_weight_unit, of_size)
+        way = _quickly if first else None
+        return _trial(objective, hidden, priors_of(objective), seed, row_weight_unit, of_size, way)
 
     tried: list[Size] = []
     ended = "largest"
-    for hidden in SIZES:
+    for hidden in SIZES if not first else FIRST_SIZES:
         objective = objective_of(hidden)
         if (reason := empirical_bayes.why_no_evidence(objective, row_weight_unit)) and not tried:
             raise ConfigurationError(
@@ -175,17 +182,29 @@ def _trial(
     seed: int,
     row_weight_unit: float,
     options: SearchOptions,
+    way: Callable[..., empirical_bayes.EvidenceResult] | None = None,
 ) -> Size:
     net = objective.net
     try:
-        found = empirical_bayes.estimate_hyperparameters(
-            objective, priors, seed, row_weight_unit, options
-        )
+        way = way or empirical_bayes.estimate_hyperparameters
+        found = way(objective, priors, seed, row_weight_unit, options)
     except TrainingError:
         return Size(hidden, hidden, net.n_parameters, -np.inf, ())
     idle, differ, mirrored = mirror_images(objective, found.best.theta)
     height = found.best.log_evidence + mirrored
     return Size(hidden, differ, net.n_parameters, height, tuple(map(str, idle)), found)
+
+
+def _quickly(
+    objective: Objective, priors: Priors, seed: int, unit: float, options: SearchOptions
+) -> empirical_bayes.EvidenceResult:
+    """Return the penalty that is found from one start, from the better of two levels."""
+
+    def of(level: Level) -> empirical_bayes.EvidenceResult:
+        return empirical_bayes.settle_from(objective, priors, level, seed, 0, options, unit)
+
+    strong, usual = map(of, (STRONG, USUAL))
+    return strong if strong.best.log_evidence > usual.best.log_evidence else usual
 
 
 def mirror_images(objective: Objective, theta: Array) -> tuple[tuple[Unit, ...], int, float]:

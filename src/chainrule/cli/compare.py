@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from chainrule._errors import ConfigurationError
-from chainrule.bayes.empirical_bayes import EVIDENCE
 from chainrule.bayes.fitted_posterior import NOISE
 from chainrule.cli._columns import ColumnOptions, column_options, columns_of
 from chainrule.cli._input import reading_options, table_from
 from chainrule.cli._output import Progress, note, say, say_json
 from chainrule.cli.fit import activations_of, alphas_of, widths_of
 from chainrule.comparison import OURS, Comparison, compare
+from chainrule.pipeline.effort import AUTO, EFFORTS, NORMAL
 from chainrule.tables.reading import Format
 
 WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accuracy"}
@@ -22,20 +22,16 @@ WORDS = {"r2": "R²", "rmse": "rmse", "log_loss": "log loss", "accuracy": "accur
 @click.command(name="compare")
 @click.argument("table")
 @click.option(
-    "--hidden",
-    default="10",
+    "--effort",
+    default=NORMAL,
     show_default=True,
-    help="Units of the hidden layers; auto: found by the evidence, in each fold anew.",
+    type=click.Choice(list(EFFORTS)),
+    help="As of fit.",
 )
-@click.option("--alpha", default=EVIDENCE, show_default=True, help="Penalty, as of fit.")
-@click.option("--restarts", default=3, show_default=True, type=int, help="Random starts.")
-@click.option(
-    "--ensemble",
-    default=1,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="How many of the starts predict together.",
-)
+@click.option("--hidden", help="Units of the hidden layers, as of fit; found in each fold anew.")
+@click.option("--alpha", help="Penalty, as of fit.")
+@click.option("--restarts", type=int, help="Random starts.")
+@click.option("--ensemble", type=click.IntRange(min=1), help="How many networks predict together.")
 @click.option(
     "--noise", default="varying", show_default=True, type=click.Choice(NOISE), help="As of fit."
 )
@@ -75,18 +71,19 @@ def command(
     if as_json:
         say_json(_document(comparison))
     else:
-        say(_page(comparison, hidden))
+        effort = f"effort {options['effort']}"
+        say(_page(comparison, effort if hidden is None else f"hidden layers of {hidden}"))
     for result in comparison.results:
         if result.unconverged:
             note(f"{result.name}: {result.unconverged} of {comparison.folds} fits did not converge")
 
 
-def _page(comparison: Comparison, hidden: str) -> str:
+def _page(comparison: Comparison, what: str) -> str:
     measures = list(comparison.results[0].scores)
     head = "".join(f"{WORDS[measure]:>22}" for measure in measures)
     lines = [
         f"{comparison.rows:,} rows, {comparison.folds} folds; mean ± standard error; seconds of "
-        f"one fit; {OURS} with hidden layers of {hidden}",
+        f"one fit; {OURS} with {what}",
         f"{'':<20}{head}{'seconds':>12}",
     ]
     for result in comparison.results:
@@ -98,22 +95,24 @@ def _page(comparison: Comparison, hidden: str) -> str:
     return "\n".join([*lines, comparison.verdict])
 
 
-def _options(hidden: str, given: dict[str, Any]) -> dict[str, Any]:
+def _options(hidden: str | None, given: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of the estimators, taken out of what was given."""
     restarts, ensemble, skip = given.pop("restarts"), given.pop("ensemble"), given.pop("skip")
-    if ensemble > restarts:
+    if None not in (restarts, ensemble) and ensemble > restarts:
         raise ConfigurationError(
             f"--ensemble is {ensemble}, and there are only {restarts} starts; give as many "
             "--restarts, or a smaller ensemble"
         )
-    auto = hidden == "auto"
+    alpha, names = given.pop("alpha"), given.pop("activation")
+    widths = None if hidden is None else AUTO if hidden == AUTO else widths_of(hidden)
+    n_hidden = len(widths) if isinstance(widths, list) else 1
+    listed = activations_of(names, n_hidden)
     return {
-        "hidden_layer_sizes": "auto" if auto else widths_of(hidden),
-        "activation": activations_of(
-            given.pop("activation"), 1 if auto else len(widths_of(hidden))
-        ),
+        "effort": given.pop("effort"),
+        "hidden_layer_sizes": widths,
+        "activation": listed if "," in names else names.strip(),
         "skip": "auto" if skip is None else skip,
-        "alpha": alphas_of(given.pop("alpha")),
+        "alpha": None if alpha is None else alphas_of(alpha),
         "n_restarts": restarts,
         "ensemble": ensemble,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from chainrule._cancellation import Cancellation
 from chainrule._errors import ConfigurationError, WriteError
 from chainrule._files import keep_aside, open_descriptor
 from chainrule._records import to_json
+from chainrule.bayes.architecture import MOST_HIDDEN_LAYERS
 from chainrule.bayes.empirical_bayes import EVIDENCE, RULE
 from chainrule.bayes.fitted_posterior import NOISE
 from chainrule.bayes.student_t import STUDENT
@@ -36,6 +38,7 @@ from chainrule.model.model import Model
 from chainrule.model.model_file import dump_model, save_model
 from chainrule.optimize.checkpoint import require_checkpoint
 from chainrule.optimize.methods import METHODS
+from chainrule.pipeline.effort import AUTO, EFFORTS, NORMAL, UNITS, Work, resolved
 from chainrule.pipeline.fit import Trained, train
 from chainrule.pipeline.settings import FitControl, FitData, FitSettings
 from chainrule.report.knowledge import outlier_line
@@ -55,11 +58,19 @@ from chainrule.tables.targets import layer_for
     help="Where to write the model (JSON); - for stdout.",
 )
 @click.option(
-    "--hidden",
-    default="3",
+    "--effort",
+    default=NORMAL,
     show_default=True,
-    help="Units of the hidden layers: 3, or 8,4 for two layers, or 0 for none; auto for one layer "
-    "of the fewest, or none, whose evidence is within 3 nats of the highest.",
+    type=click.Choice(list(EFFORTS)),
+    help="How much work is spent on what is left out of --hidden, --alpha, --restarts and "
+    "--ensemble: fast is 10 units, the penalty by rule and 3 starts; normal finds the penalty by "
+    "the evidence; best finds depth and width too, and lets 6 networks predict together.",
+)
+@click.option(
+    "--hidden",
+    help="Units of the hidden layers: 3, or 8,4 for two layers, or 0 for none; auto for the fewest "
+    "of one layer, or none, whose evidence is within 3 nats of the highest, and for more layers or "
+    "units as long as rows that were left out are predicted better.",
 )
 @click.option(
     "--activation",
@@ -97,8 +108,6 @@ from chainrule.tables.targets import layer_for
 )
 @click.option(
     "--alpha",
-    default=EVIDENCE,
-    show_default=True,
     help="L2 penalty ½ alpha Σ W² on the weights (lambda): by the evidence, one for each "
     "input; one number, or one for each layer; or by rule: from the widths of the layers and the "
     "noise.",
@@ -110,15 +119,11 @@ from chainrule.tables.targets import layer_for
     type=click.Choice(METHODS),
     help="How to minimize.",
 )
-@click.option(
-    "--restarts", default=10, show_default=True, type=int, help="Random starts; the best is kept."
-)
+@click.option("--restarts", type=int, help="Random starts; the best is kept.")
 @click.option(
     "--ensemble",
-    default=1,
-    show_default=True,
     type=click.IntRange(min=1),
-    help="How many of the starts predict together; 1 for the best alone, which is what is shown.",
+    help="How many networks predict together; 1 for the best alone, which is what is shown.",
 )
 @click.option(
     "--noise",
@@ -182,13 +187,13 @@ def command(
     max_time, checkpoint = given.pop("max_time"), given.pop("checkpoint")
     _require_free(out, table, checkpoint)
     asked = _asked(given, like)
-    alphas_of(asked.alpha)
+    _work(asked)
     data = table_from(table, written)
     task = "as_given" if asked.task == "auto" and (asked.output_name or asked.loss) else asked.task
     columns = {of.name: getattr(asked, of.name) for of in fields(ColumnOptions)}
     chosen = columns_of(data, ColumnOptions(**{**columns, "task": task}))
-    settings = _settings(asked, chosen)
-    auto = asked.hidden == "auto"
+    settings = _settings(asked, _work(asked), chosen)
+    auto = not isinstance(settings.network, Network)
     n_weights = settings.first_network.n_parameters
     what = "the size of a network" if auto else f"{n_weights} weights"
     with Progress(f"fitting {what} to {len(chosen.data)} rows") as progress:
@@ -209,7 +214,13 @@ def command(
         path = _saved(trained.model, out, kept)
     if out != "-":
         _report(trained, path, as_json, full)
-    _tell_end(trained, asked, "the model" if out == "-" else out, None if kept else path)
+    _tell_end(
+        trained,
+        asked,
+        settings.n_restarts,
+        "the model" if out == "-" else out,
+        None if kept else path,
+    )
     if saving.interrupted:
         note(f"interrupted after {path} was written")
     return 130 if interrupted or saving.interrupted else 0 if kept else 1
@@ -231,7 +242,19 @@ def _asked(given: dict[str, Any], like: str | None) -> FitOptions:
     return replace(asked, **said)
 
 
-def _settings(asked: FitOptions, chosen: Chosen) -> FitSettings:
+def _work(asked: FitOptions) -> Work:
+    """Return what is to be done: what was asked for, and what the effort says of the rest."""
+    hidden = asked.hidden
+    return resolved(
+        asked.effort or NORMAL,
+        hidden=hidden if hidden is None or hidden == AUTO else widths_of(hidden),
+        alpha=None if asked.alpha is None else alphas_of(asked.alpha),
+        n_restarts=asked.restarts,
+        ensemble=asked.ensemble,
+    )
+
+
+def _settings(asked: FitOptions, work: Work, chosen: Chosen) -> FitSettings:
     """Return the settings of the fit by the names of the pipeline."""
     output, units = "identity", len(chosen.target_names)
     if chosen.target.classes:
@@ -243,7 +266,9 @@ def _settings(asked: FitOptions, chosen: Chosen) -> FitSettings:
             )
     n_inputs = len(input_names(chosen.types))
 
-    def network_of(widths: list[int]) -> Network:
+    one_for_all = len(asked.activation.split(",")) == 1
+
+    def network_of(widths: Sequence[int]) -> Network:
         return Network(
             [n_inputs, *widths, units],
             hidden=activations_of(asked.activation, len(widths)),
@@ -253,15 +278,16 @@ def _settings(asked: FitOptions, chosen: Chosen) -> FitSettings:
             skip=bool(asked.skip),
         )
 
-    auto = asked.hidden == "auto"
     return FitSettings(
-        (lambda width: network_of([width])) if auto else network_of(widths_of(asked.hidden)),
+        network_of if work.hidden == AUTO else network_of(work.hidden),
         scale=asked.scale,
-        alpha=alphas_of(asked.alpha),
+        alpha=work.alpha,
         noise=asked.noise,
         skip=asked.skip is None,
-        ensemble=asked.ensemble,
-        n_restarts=asked.restarts,
+        ensemble=work.ensemble,
+        most_layers=MOST_HIDDEN_LAYERS if one_for_all else 1,
+        or_else=network_of(UNITS) if work.hidden == AUTO and asked.hidden is None else None,
+        n_restarts=work.n_restarts,
         seed=asked.seed,
         scheme=asked.init,
         method=asked.method,
@@ -276,11 +302,13 @@ def _noted(model: Model, asked: FitOptions, written: Format) -> Model:
     return replace(model, report=report, missing=missing, weight_name=asked.weight)
 
 
-def _tell_end(trained: Trained, asked: FitOptions, out: str, aside: str | None) -> None:
+def _tell_end(
+    trained: Trained, asked: FitOptions, n_starts: int, out: str, aside: str | None
+) -> None:
     """Say what was not as it should be; `aside` is where weights are that were not asked for."""
     report = trained.model.report
     if trained.restarts.cut_short is not None:
-        note(trained.restarts.why_cut_short(asked.restarts))
+        note(trained.restarts.why_cut_short(n_starts))
     if report is not None and report.outliers and asked.noise != STUDENT:
         note(f"{outlier_line(report.outliers)}. Check these rows, or use --noise student")
     if not trained.fit.converged:
@@ -397,6 +425,8 @@ def _document(trained: Trained, path: str) -> dict[str, Any]:
         "sizes": record.get("sizes"),
         "growth": record.get("growth"),
         "skip": record.get("skip"),
+        "path": record.get("path"),
+        "members": record.get("members"),
         "passes": trained.passes,
         "known": record.get("known"),
         "alpha_reason": record.get("alpha_reason"),

@@ -20,7 +20,7 @@ from chainrule.cli._input import (
 )
 from chainrule.cli._output import Progress, say, say_json
 from chainrule.model.model import Model
-from chainrule.pictures import costs, diagram, predictions, surfaces
+from chainrule.pictures import costs, diagram, predictions, selection, surfaces
 from chainrule.pictures.style import label, save
 from chainrule.tables.dates import as_date
 from chainrule.tables.reading import Format
@@ -141,6 +141,22 @@ def _network(r: Request) -> Figure:
     return diagram.network_diagram(W, b, tuple(inputs), tuple(outputs))
 
 
+def _layers(r: Request) -> Figure:
+    path = None if r.model.report is None else r.model.report.selection.path
+    known = [] if path is None else [of for of in path.candidates if of.explained is not None]
+    if len(known) < 2:
+        raise DataError(
+            "no depths and widths were compared for this model; fit one with --hidden auto"
+        )
+    return selection.depths_and_widths(
+        [of.widths for of in known],
+        [of.n_weights for of in known],
+        [1.0 - (of.explained or 0.0) for of in known],
+        [of.standard_error for of in known],
+        tuple(r.model.network.layers[1:-1]),
+    )
+
+
 KINDS: dict[str, Callable[[Request], Figure]] = {
     "cost": _cost,
     "contour": lambda r: surfaces.contour(_surface(r)),
@@ -148,6 +164,7 @@ KINDS: dict[str, Callable[[Request], Figure]] = {
     "fit": lambda r: predictions.fit(*r.truth_and_prediction(), r.name),
     "residuals": lambda r: predictions.residuals(*r.truth_and_prediction(), r.name),
     "network": _network,
+    "layers": _layers,
 }
 
 

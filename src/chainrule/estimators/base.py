@@ -19,10 +19,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
+from chainrule.bayes.architecture import MOST_HIDDEN_LAYERS
 from chainrule.estimators.callbacks import CallbackSupportMixin, Tasks, has_callbacks
 from chainrule.estimators.diagnostics import DiagnosticsMixin
 from chainrule.estimators.given import free_name, numbered, require_present, require_whole
 from chainrule.estimators.parameters import require_parameters
+from chainrule.heart.activations import Activation
 from chainrule.heart.network import Network, row_weights
 from chainrule.kernels import native
 from chainrule.model.model import Model
@@ -31,6 +33,7 @@ from chainrule.optimize.checkpoint import fingerprint
 from chainrule.optimize.history import COLUMNS, Iteration
 from chainrule.optimize.minimize import Fit
 from chainrule.optimize.stopping import Termination
+from chainrule.pipeline.effort import UNITS, Work, resolved
 from chainrule.pipeline.fit import Trained, train
 from chainrule.pipeline.settings import FitControl, FitData, FitSettings
 from chainrule.report.knowledge import outlier_line
@@ -155,7 +158,8 @@ class NetworkEstimator(
             validation=self._held_out(len(table), strata, settings.seed),
         )
         settings, warm = self._warm_settings(settings, data)
-        tasks = Tasks(self, self.n_restarts, self.max_iter) if has_callbacks(self) else None
+        n_starts = settings.n_restarts
+        tasks = Tasks(self, n_starts, self.max_iter) if has_callbacks(self) else None
         control = FitControl(
             self.max_time,
             print if self.verbose else None,
@@ -170,7 +174,7 @@ class NetworkEstimator(
             tasks.end()
         if warm is not None:
             self._warm = replace(warm, fits=trained.restarts.fits)
-        self._warn_of_end(trained)
+        self._warn_of_end(trained, settings.n_restarts)
         self._warn_of_far_off(trained)
 
     def _settings(
@@ -178,28 +182,44 @@ class NetworkEstimator(
     ) -> FitSettings:
         """Return what was asked of the fit, by the names of the pipeline."""
         n_inputs, directions = len(input_names(types)), self._directions(types, table.names)
-        auto = isinstance(self.hidden_layer_sizes, str)
+        work = self._work()
+        auto = isinstance(work.hidden, str)
         if self.warm_start and auto:
             raise ConfigurationError(
                 "warm_start goes on with the weights there are; give hidden_layer_sizes as numbers"
             )
-        network = self._network(n_inputs, target, [1] if auto else self.hidden_layer_sizes)
+        network = self._network(n_inputs, target, [1] if auto else work.hidden)
+        by_effort = auto and self.hidden_layer_sizes is None
+        one_for_all = isinstance(self.activation, str | Activation)
         signs = monotone_signs(network, directions)
         return FitSettings(
-            (lambda hidden: self._network(n_inputs, target, [hidden])) if auto else network,
+            (lambda widths: self._network(n_inputs, target, widths)) if auto else network,
             scale=self.scale,
-            alpha=self.alpha,
+            alpha=work.alpha,
             noise=getattr(self, "noise", "constant"),
             skip=isinstance(self.skip, str) and not self.warm_start,
             fixed=fixed_weights(network, self.fixed),
             signs=(lambda net: monotone_signs(net, directions)) if auto else signs,
-            ensemble=self.ensemble,
+            ensemble=work.ensemble,
+            most_layers=MOST_HIDDEN_LAYERS if one_for_all else 1,
+            or_else=self._network(n_inputs, target, UNITS) if by_effort else None,
             patience=self.n_iter_no_change,
-            n_restarts=self.n_restarts,
+            n_restarts=work.n_restarts,
             seed=self._seed(),
             method=self.method,
             tol=self.tol,
             max_iter=self.max_iter,
+        )
+
+    def _work(self) -> Work:
+        """Return what is to be done: what was given, and what the effort says of the rest."""
+        return resolved(
+            self.effort,
+            hidden=self.hidden_layer_sizes,
+            alpha=self.alpha,
+            n_restarts=self.n_restarts,
+            ensemble=self.ensemble,
+            single=self.warm_start or self.early_stopping or self.fixed is not None,
         )
 
     def _warm_settings(
@@ -215,7 +235,7 @@ class NetworkEstimator(
         given = (settings.fixed, settings.signs)
         constraints = tuple(np.asarray(A) for A in given if A is not None)
         assert isinstance(data.Y, Targets)
-        rest = network, data.Y.classes, self.alpha, self.scale, self.method, self.n_restarts
+        rest = network, data.Y.classes, settings.alpha, self.scale, self.method, settings.n_restarts
         rows = np.asarray(data.X), data.Y.Y, np.asarray(data.sample_weight)
         of_data = fingerprint(*rows, *constraints, *rest, settings.seed, self.tol)
         now = _Warm(of_data, settings.seed, constraints)
@@ -227,7 +247,7 @@ class NetworkEstimator(
                 "changed; fit a clone to begin anew"
             )
         fits = before.fits
-        if self.model_.network != network or len(fits) != self.n_restarts:
+        if self.model_.network != network or len(fits) != settings.n_restarts:
             raise ConfigurationError(
                 f"warm_start goes on from {len(fits)} starts of a network with layers "
                 f"{list(self.model_.network.layers)}; fit a clone to begin anew with another one"
@@ -403,19 +423,19 @@ class NetworkEstimator(
         self.certificate_ = fit.certificate
         self._remember_what_is_known(trained)
 
-    def _warn_of_end(self, trained: Trained) -> None:
+    def _warn_of_end(self, trained: Trained, n_starts: int) -> None:
         """Say what was not as it should be, and hand an interrupt on: it was meant for all."""
         fit = trained.fit
         if trained.restarts.interrupted and self.on_interrupt == "raise":
             raise KeyboardInterrupt(
-                f"{trained.restarts.why_cut_short(self.n_restarts)}; the best fit so far is kept "
+                f"{trained.restarts.why_cut_short(n_starts)}; the best fit so far is kept "
                 "in this estimator, which can predict; on_interrupt='keep' returns it instead"
             )
         if fit.termination.name not in MEANT:
             warnings.warn(str(fit.termination), ConvergenceWarning, stacklevel=4)
         cut_short = trained.restarts.cut_short
         if cut_short is not None and fit.termination.name != cut_short.name:
-            remark = trained.restarts.why_cut_short(self.n_restarts)
+            remark = trained.restarts.why_cut_short(n_starts)
             warnings.warn(remark, ConvergenceWarning, stacklevel=4)
 
     def _warn_of_far_off(self, trained: Trained) -> None:

@@ -22,6 +22,7 @@ from chainrule.heart.activations import Activation
 from chainrule.heart.network import row_weights
 from chainrule.heart.outputs import Loss
 from chainrule.optimize.problem import Optimizer
+from chainrule.pipeline.effort import NORMAL
 from chainrule.tables import targets
 from chainrule.tables.targets import Classes, Targets
 
@@ -62,17 +63,18 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] | str = (10,),
+        hidden_layer_sizes: int | Sequence[int] | str | None = None,
         activation: str | Activation | Sequence[str | Activation] = "tanh",
         *,
+        effort: str = NORMAL,
         output_activation: str | None = None,
         loss: str | Loss | None = None,
         bias: bool = True,
         skip: bool | str = "auto",
-        alpha: float | Sequence[float] | str = "evidence",
+        alpha: float | Sequence[float] | str | None = None,
         method: str | Optimizer = "auto",
-        n_restarts: int = 3,
-        ensemble: int = 1,
+        n_restarts: int | None = None,
+        ensemble: int | None = None,
         max_iter: int | None = None,
         max_time: float | None = None,
         tol: float = 1e-9,
@@ -94,6 +96,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
+            effort=effort,
             output_activation=output_activation,
             loss=loss,
             bias=bias,

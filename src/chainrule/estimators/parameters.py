@@ -10,6 +10,7 @@ import numpy as np
 from chainrule._errors import ConfigurationError
 from chainrule.bayes.fitted_posterior import NOISE
 from chainrule.heart.activations import Activation
+from chainrule.pipeline.effort import AUTO, EFFORTS
 from chainrule.tables.encoding import RULES
 
 
@@ -63,23 +64,29 @@ _FLAG = _is_flag, "True or False"
 _COUNT = _is_count, "a whole number of at least 1"
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "hidden_layer_sizes": (
-        lambda value: (isinstance(value, str) and value == "auto") or _each(_is_whole)(value),
-        'a whole number, a sequence of them, or "auto"',
+        _none_or(
+            lambda value: (isinstance(value, str) and value == AUTO) or _each(_is_whole)(value)
+        ),
+        'a whole number, a sequence of them, "auto", or None',
+    ),
+    "effort": (
+        lambda value: isinstance(value, str) and value in EFFORTS,
+        f"one of {', '.join(EFFORTS)}",
     ),
     "activation": (
         _each(lambda value: isinstance(value, str | Activation)),
         "a name or an Activation, or a sequence of them",
     ),
     "alpha": (
-        lambda value: isinstance(value, str) or _each(is_real)(value),
-        "a number of at least 0, one for each layer, or a name",
+        _none_or(lambda value: isinstance(value, str) or _each(is_real)(value)),
+        "a number of at least 0, one for each layer, a name, or None",
     ),
     "skip": (
         lambda value: _is_flag(value) or (isinstance(value, str) and value == "auto"),
         'True, False or "auto"',
     ),
-    "n_restarts": _COUNT,
-    "ensemble": _COUNT,
+    "n_restarts": (_none_or(_is_count), "a whole number of at least 1, or None"),
+    "ensemble": (_none_or(_is_count), "a whole number of at least 1, or None"),
     "noise": (lambda value: value in NOISE, f"one of {', '.join(NOISE)}"),
     "max_iter": (_none_or(_is_count), "a whole number of at least 1, or None"),
     "max_time": (_none_or(is_real), "a number of seconds, or None"),

@@ -19,6 +19,7 @@ from chainrule.heart.activations import Activation
 from chainrule.heart.outputs import Loss
 from chainrule.model.model import Certainty
 from chainrule.optimize.problem import Optimizer
+from chainrule.pipeline.effort import NORMAL
 from chainrule.tables.targets import Targets
 
 
@@ -30,13 +31,21 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : int, sequence of int or "auto", default (10,)
-        Units of the hidden layers; 0 or () for none, a linear model; "auto" for one layer of
-        the fewest, or none, whose evidence is within 3 nats of the highest
-        (`chainrule.bayes.model_selection`).
+    hidden_layer_sizes : int, sequence of int or "auto", optional
+        Units of the hidden layers; 0 or () for none, a linear model; "auto": the fewest units of
+        one layer, or none, whose evidence is within 3 nats of the highest
+        (`chainrule.bayes.model_selection`), and from there up to three layers, and wider ones, as
+        long as rows that were left out are predicted better (`chainrule.bayes.architecture`). If
+        left out, what `effort` says.
     activation : str or Activation, or a sequence of them, default "tanh"
         Of the hidden layers: sigmoid, tanh, relu, softplus, silu, identity, or one of your own,
         whose derivative is checked before it is used.
+    effort : {"fast", "normal", "best"}, default "normal"
+        How much work is spent on what is left out of hidden_layer_sizes, alpha, n_restarts and
+        ensemble. "fast": 10 units, the penalty by rule, 3 starts. "normal": the same with the
+        penalty by the evidence. "best": depth and width as "auto" finds them, and 6 networks that
+        predict together, each with its own penalty; where there is no evidence, as with fewer than
+        10 rows, 10 units.
     output_activation : {"identity", "sigmoid", "softmax", "exp"}, optional
         The one of the task if left out: identity for numbers, sigmoid for two classes and for
         labels, softmax for more classes.
@@ -48,20 +57,21 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         evidence is higher with them, by 3 nats at least. That is tried where there are fewer than
         20 rows for each weight and alpha is "evidence", but not with `warm_start`, `fixed` or
         `monotonic_cst`.
-    alpha : float, sequence of float, "evidence" or "rule", default "evidence"
+    alpha : float, sequence of float, "evidence" or "rule", optional
         The penalty ½ α Σ W² on the weights of standardized columns: one for each column, by the
         evidence (`chainrule.bayes.empirical_bayes`); by rule, from the widths of the layers and the
         noise found in the target (`chainrule.bayes.default_alpha`); one number, or one for each
         layer.
     method : str or Optimizer, default "auto"
         auto, lm, broyden, bfgs, lbfgs or gd: see `minimize`.
-    n_restarts : int, default 3
+    n_restarts : int, optional
         Random starts; the best, by the evidence or by the cost, is the network that is shown. It is
         the minimum at which the penalty was found, where no start comes within 3 nats of that.
-    ensemble : int, default 1
-        How many of the starts predict together, the best ones. With 1 predictions are those of the
-        network that is shown; together they are better, most of all where data are noisy and
-        starts disagree.
+    ensemble : int, optional
+        How many networks predict together. With 1 predictions are those of the network that is
+        shown. Several are searched for from different starts and levels of the penalty, each with
+        its own α, and their mean is better than any of them; with a penalty that is given, or by
+        rule, they are the best of the starts.
     max_iter : int, optional
         Iterations for each start; 10,000 if left out.
     max_time : float, optional
@@ -181,17 +191,18 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] | str = (10,),
+        hidden_layer_sizes: int | Sequence[int] | str | None = None,
         activation: str | Activation | Sequence[str | Activation] = "tanh",
         *,
+        effort: str = NORMAL,
         output_activation: str | None = None,
         loss: str | Loss | None = None,
         bias: bool = True,
         skip: bool | str = "auto",
-        alpha: float | Sequence[float] | str = "evidence",
+        alpha: float | Sequence[float] | str | None = None,
         method: str | Optimizer = "auto",
-        n_restarts: int = 3,
-        ensemble: int = 1,
+        n_restarts: int | None = None,
+        ensemble: int | None = None,
         max_iter: int | None = None,
         max_time: float | None = None,
         tol: float = 1e-9,
@@ -213,6 +224,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
+            effort=effort,
             output_activation=output_activation,
             loss=loss,
             bias=bias,

@@ -1,4 +1,4 @@
-"""Activation functions f(z) and their derivatives f'(z).
+"""Activation functions f(z) and their derivatives f'(z) and f''(z).
 
 Each one takes a scalar, a vector or a matrix and returns the same shape. Results
 are finite, and free of warnings, for every float64: an infinite z stands for the
@@ -9,13 +9,13 @@ Complex z is let through unclipped, with decisions made on its real part, so tha
 the complex step can differentiate every formula to the last digit (Squire & Trapp
 1998, SIAM Review 40:110).
 
-    name        f(z)                      f'(z)                 with e = exp(-|z|)
-    sigmoid     1 / (1 + exp(-z))         e / (1 + e)^2
-    tanh        tanh(z)                   4 e^2 / (1 + e^2)^2
-    relu        max(z, 0)                 1 for z > 0, else 0
-    softplus    log(1 + exp(z))           sigmoid(z)
-    silu        z sigmoid(z)              sigmoid(z) (1 + z sigmoid(-z))
-    identity    z                         1
+    name        f(z)                 f'(z)                            f''(z)      e = exp(-|z|)
+    sigmoid     1 / (1 + exp(-z))    e / (1 + e)^2                    f' (1 - 2 f)
+    tanh        tanh(z)              4 e^2 / (1 + e^2)^2              -2 f f'
+    relu        max(z, 0)            1 for z > 0, else 0              0
+    softplus    log(1 + exp(z))      sigmoid(z)                       sigmoid'(z)
+    silu        z sigmoid(z)         sigmoid(z) (1 + z sigmoid(-z))   sigmoid' (2 - z tanh(z / 2))
+    identity    z                    1                                0
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ import numpy as np
 from chainrule._errors import ConfigurationError
 
 _LARGEST = np.finfo(np.float64).max
+# no difference is taken, so it can be as small as one likes (Squire & Trapp 1998, SIAM Rev. 40:110)
+COMPLEX_STEP = 1e-100
+CENTRAL_STEP = 6e-6  # of a central difference
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Activation:
         z -> f(z) and z -> f'(z), elementwise.
     flat_at : str
         Where f' vanishes: ``"both"`` sides, the ``"left"``, or ``"never"``.
+    d2f : callable, optional
+        z -> f''(z), elementwise; if left out, f' is differentiated numerically.
 
     Examples
     --------
@@ -60,6 +65,7 @@ class Activation:
     f: Callable[[Any], Any]
     df: Callable[[Any], Any]
     flat_at: str = "both"
+    d2f: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
         if not (callable(self.f) and callable(self.df)):
@@ -72,6 +78,18 @@ class Activation:
     def prime(self, z: Any) -> Any:
         """Return f'(z), of the shape of `z`."""
         return self.df(_finite(z))[()]
+
+    def second(self, z: Any) -> Any:
+        """Return f''(z), of the shape of `z`."""
+        z = _finite(z)
+        if self.d2f is not None:
+            return self.d2f(z)[()]
+        try:
+            return (self.df(z + 1j * COMPLEX_STEP).imag / COMPLEX_STEP)[()]
+        except (TypeError, ValueError):  # own functions may not take complex numbers
+            return ((self.df(z + CENTRAL_STEP) - self.df(z - CENTRAL_STEP)) / (2.0 * CENTRAL_STEP))[
+                ()
+            ]
 
 
 def _finite(z: Any) -> Any:
@@ -95,9 +113,17 @@ def _sigmoid_prime(z: Any) -> Any:
     return e / (1.0 + e) ** 2
 
 
+def _sigmoid_second(z: Any) -> Any:
+    return -_sigmoid_prime(z) * np.tanh(0.5 * z)
+
+
 def _tanh_prime(z: Any) -> Any:
     e = np.exp(-_abs(z))  # squared only below, so that 2z cannot overflow
     return (2.0 * e / (1.0 + e * e)) ** 2
+
+
+def _tanh_second(z: Any) -> Any:
+    return -2.0 * np.tanh(z) * _tanh_prime(z)
 
 
 def _softplus(z: Any) -> Any:
@@ -108,17 +134,22 @@ def _silu_prime(z: Any) -> Any:
     return _sigmoid(z) * (1.0 + z * _sigmoid(-z))
 
 
-sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_prime)
-tanh = Activation("tanh", np.tanh, _tanh_prime)
+def _silu_second(z: Any) -> Any:
+    return _sigmoid_prime(z) * (2.0 - z * np.tanh(0.5 * z))
+
+
+sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_prime, d2f=_sigmoid_second)
+tanh = Activation("tanh", np.tanh, _tanh_prime, d2f=_tanh_second)
 relu = Activation(
     "relu",
     lambda z: np.where(z.real > 0, z, 0.0),
     lambda z: np.where(z.real > 0, 1.0, 0.0),
-    flat_at="left",
+    "left",
+    np.zeros_like,
 )
-softplus = Activation("softplus", _softplus, _sigmoid, flat_at="left")
-silu = Activation("silu", lambda z: z * _sigmoid(z), _silu_prime, flat_at="left")
-identity = Activation("identity", lambda z: z, lambda z: np.ones_like(z), flat_at="never")
+softplus = Activation("softplus", _softplus, _sigmoid, "left", _sigmoid_prime)
+silu = Activation("silu", lambda z: z * _sigmoid(z), _silu_prime, "left", _silu_second)
+identity = Activation("identity", lambda z: z, np.ones_like, "never", np.zeros_like)
 
 ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, softplus, silu, identity)}
 

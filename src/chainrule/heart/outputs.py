@@ -16,7 +16,8 @@ computed as ŷ (1 - y) - y (1 - ŷ), where 1 - ŷ comes from z and not from ŷ.
 
 Λ (K x K for each row) is the curvature that Gauss-Newton uses: ∂²ℓ/∂z² for the
 canonical pairs, and (∂ŷ/∂z)² for a squared loss (Bishop 1995, secs. 4.8, 4.10, 6.9;
-Schraudolph 2002, Neural Computation 14:1723, on the generalized Gauss-Newton matrix).
+Schraudolph 2002, Neural Computation 14:1723, on the generalized Gauss-Newton matrix). What it
+leaves out of a squared loss is (ŷ - y) ∂²ŷ/∂z².
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Output:
         z -> ∂ŷ/∂z, (n, K, K).
     curvature : callable
         (z, Y) -> Λ, (n, K, K).
+    beyond_gauss_newton : callable
+        (z, Y) -> ∂²ℓ/∂z² - Λ, (n, K, K), 0 for the canonical pairs.
     cost_of_constant : callable
         (Y, mean) -> ℓ, (n,), of predicting the weighted mean of Y for every row.
     least_cost : callable
@@ -78,6 +81,7 @@ class Output:
     equation: str
     delta_equation: str = "y_hat - y"
     highest_order: int = 2
+    beyond_gauss_newton: Callable[[Array, Array], Array] = lambda z, Y: np.zeros((1, 1, 1))
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,8 @@ def _not_negative(Y: Array) -> bool:
 # ---------------------------------------------------------------- the pairs
 
 
-def _squared(name: str, y_hat: Callable[[Any], Any], prime: Callable[[Any], Any]) -> Output:
+def _squared(y_hat: activations.Activation) -> Output:
+    name, prime = y_hat.name, y_hat.prime
     slope = "" if name == "identity" else f" * {name}'(z)"
     return Output(
         name=name,
@@ -233,6 +238,7 @@ def _squared(name: str, y_hat: Callable[[Any], Any], prime: Callable[[Any], Any]
         domain="any finite number",
         equation="Σ ½ (y - y_hat)²",
         delta_equation=f"-(y - y_hat){slope}",
+        beyond_gauss_newton=lambda z, Y: _diagonal((y_hat(z) - Y) * y_hat.second(z)),
     )
 
 
@@ -241,8 +247,8 @@ _sigmoid, _identity = activations.sigmoid, activations.identity
 OUTPUTS = {
     (o.name, o.loss): o
     for o in (
-        _squared("identity", _identity, _identity.prime),
-        _squared("sigmoid", _sigmoid, _sigmoid.prime),
+        _squared(_identity),
+        _squared(_sigmoid),
         Output(
             name="sigmoid",
             loss="cross_entropy",

@@ -18,9 +18,8 @@ import numpy as np
 
 from chainrule._contracts import Array
 from chainrule.heart import chain_rule
-from chainrule.heart.activations import Activation
+from chainrule.heart.activations import CENTRAL_STEP
 from chainrule.heart.network import Network
-from chainrule.kernels.reference import COMPLEX_STEP
 from chainrule.kernels.units import (
     Block,
     Layers,
@@ -32,8 +31,6 @@ from chainrule.kernels.units import (
     pairs_of,
     times_outputs,
 )
-
-CENTRAL_STEP = 6e-6  # of a central difference
 
 
 def slope_of_log_determinant(
@@ -144,7 +141,7 @@ def _through_the_network(
     L, f = net.n_layers, net.functions
     parts, of_z = {name: np.zeros(shape) for name, shape in net.shapes().items()}, {}
     for l in range(2, L):  # B[l] = (B[l+1] W[l]ᵀ) f'(z[l])
-        of_z[l] = _second(f[l], trace.z[l]) * np.sum(slopes_of_b[l] * (B[l + 1] @ W[l].T), axis=1)
+        of_z[l] = f[l].second(trace.z[l]) * np.sum(slopes_of_b[l] * (B[l + 1] @ W[l].T), axis=1)
         of_product = slopes_of_b[l] * f[l].prime(trace.z[l])[:, None]
         parts[f"W[{l}]"] += np.tensordot(of_product, B[l + 1], ((0, 1), (0, 1)))
         if l + 1 < L:
@@ -160,12 +157,3 @@ def _through_the_network(
     if net.skip:
         parts["W[0]"] += trace.a[1].T @ delta_L
     return np.concatenate([part.ravel() for part in parts.values()])
-
-
-def _second(f: Activation, z: Array) -> Array:
-    """Return f''(z): a complex step of f', which own functions may not take."""
-    try:
-        second = f.prime(z + 1j * COMPLEX_STEP).imag / COMPLEX_STEP
-    except (TypeError, ValueError):
-        second = (f.prime(z + CENTRAL_STEP) - f.prime(z - CENTRAL_STEP)) / (2.0 * CENTRAL_STEP)
-    return np.asarray(second)

@@ -30,7 +30,6 @@ except ImportError:  # built without a compiler
 
 _most: ContextVar[int | None] = ContextVar("most_threads", default=None)
 BUILDS: tuple[str, ...] = () if core is None else tuple(core.builds())
-MOST_HIDDEN_LAYERS_FOR_HESSIAN = 1  # beyond, exact second derivatives are not there
 MOST_THREADS = 1024  # that may be asked for
 
 
@@ -79,7 +78,7 @@ def evaluate(net: Network, theta: Array, X: Array, Y: Array, w: Array, order: in
 
 
 def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
-    """Return the exact d²J/dθ², (p, p), of a network with at most one hidden layer."""
+    """Return the exact d²J/dθ², (p, p)."""
     H: Array = core.evaluate(handle(net), theta, X, Y, w, 3, threads(), build())[2]
     return H
 

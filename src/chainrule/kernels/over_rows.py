@@ -6,6 +6,7 @@ block by block.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,9 +14,10 @@ import numpy as np
 
 from chainrule._contracts import Array, Evaluation
 from chainrule.heart.network import Network
-from chainrule.kernels import determinant, native, reference
+from chainrule.kernels import determinant, native, reference, units
 from chainrule.rows.memory import BLOCK_ROWS, MemoryRows
 from chainrule.rows.protocol import Block, Rows
+from chainrule.rows.sums import tree_sum
 
 HESSIAN_NUMBERS_AT_ONCE = 300_000  # of second derivatives
 FEWEST_AT_ONCE = 64  # rows, with fewer products of matrices take longer than their numbers
@@ -45,22 +47,24 @@ def residuals(net: Network, theta: Array, rows: Rows) -> tuple[Array, Array]:
 
 def hessian(net: Network, theta: Array, rows: Rows) -> Array:
     """Return the exact d²J/dθ², (p, p), of the cost of all rows without penalty."""
-    if hessian_costs_little(net):
-        if isinstance(rows, MemoryRows):
-            rows.count()
-            return native.hessian(net, theta, rows.X, rows.Y, rows.w)
-        return rows.sum(lambda of: native.hessian(net, theta, of.X, of.Y, of.w))
-    H = np.array([hessian_product(net, theta, e, rows) for e in np.eye(net.n_parameters)])
-    return np.asarray(0.5 * (H + H.T))
+    if net.foreign:
+        H = np.array([hessian_product(net, theta, e, rows) for e in np.eye(net.n_parameters)])
+        return np.asarray(0.5 * (H + H.T))
+    if not native.build():
+        return _in_parts(
+            rows,
+            units.numbers_of_second_derivatives(net),
+            lambda X, Y, w: reference.hessian(net, theta, X, Y, w),
+        )
+    if isinstance(rows, MemoryRows):
+        rows.count()
+        return native.hessian(net, theta, rows.X, rows.Y, rows.w)
+    return rows.sum(lambda of: native.hessian(net, theta, of.X, of.Y, of.w))
 
 
 def hessian_costs_little(net: Network) -> bool:
     """Return whether the exact Hessian costs about as much as that of Gauss-Newton."""
-    return (
-        bool(native.build())
-        and not net.foreign
-        and net.n_layers - 2 <= native.MOST_HIDDEN_LAYERS_FOR_HESSIAN
-    )
+    return not net.foreign
 
 
 def hessian_product(net: Network, theta: Array, v: Array, rows: Rows) -> Array:
@@ -74,23 +78,35 @@ def slope_of_log_determinant(
     net: Network, theta: Array, rows: Rows, beta: float, inverse: Array
 ) -> Array:
     """Return d(½ ln |A|)/dθ, (p,), of all rows: see `kernels.determinant`."""
-    size = max(FEWEST_AT_ONCE, HESSIAN_NUMBERS_AT_ONCE // determinant.numbers_of_row(net))
+    return _in_parts(
+        rows,
+        determinant.numbers_of_row(net),
+        lambda X, Y, w: determinant.slope_of_log_determinant(net, theta, X, Y, beta * w, inverse),
+    )
+
+
+def _in_parts(rows: Rows, numbers_of_row: int, f: Callable[[Array, Array, Array], Array]) -> Array:
+    """Return Σ f(X, Y, w) over parts of the rows, so few that their numbers are not too many."""
+    size = max(FEWEST_AT_ONCE, HESSIAN_NUMBERS_AT_ONCE // numbers_of_row)
 
     def of(part: tuple[Block, slice]) -> Array:
         block, rows = part
-        X, Y, w = block.X[rows], block.Y[rows], beta * block.w[rows]
-        return determinant.slope_of_log_determinant(net, theta, X, Y, w, inverse)
+        return f(block.X[rows], block.Y[rows], block.w[rows])
 
     def of_block(block: Block) -> Array:
         parts = [(block, slice(i, i + size)) for i in range(0, len(block), size)]
+        found: Array
         if threads == 1 or len(parts) == 1:
-            return sum(map(of, parts), np.zeros_like(theta))
-        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
-            return sum(pool.map(of, parts), np.zeros_like(theta))
+            found = tree_sum(map(of, parts))
+        else:
+            with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+                found = tree_sum(pool.map(of, parts))
+        return found
 
     threads = native.threads()
     # several blocks at a time, or several parts of one
-    return rows.sum(of_block, threads=threads if size >= BLOCK_ROWS else 1)
+    found: Array = rows.sum(of_block, threads=threads if size >= BLOCK_ROWS else 1)
+    return found
 
 
 def _difference_of_gradients(net: Network, theta: Array, v: Array, rows: Rows) -> Array:

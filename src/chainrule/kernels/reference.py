@@ -10,11 +10,10 @@ import numpy as np
 
 from chainrule._contracts import Array, Evaluation
 from chainrule.heart import chain_rule
+from chainrule.heart.activations import COMPLEX_STEP
 from chainrule.heart.network import Network
-from chainrule.kernels.units import gauss_newton, outputs_together
+from chainrule.kernels.units import gauss_newton, outputs_together, second_derivatives
 
-# no difference is taken, so it can be as small as one likes (Squire & Trapp 1998, SIAM Rev. 40:110)
-COMPLEX_STEP = 1e-100
 TINY = 1e-150  # a root of a curvature below is none
 
 
@@ -76,6 +75,18 @@ def residuals(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> tuple
     B_L = root[:, :, None] * vectors.swapaxes(1, 2)
     A = chain_rule.jacobian(B_L, trace, W, b, net.functions)
     return r.ravel(), A.reshape(n * K, -1)
+
+
+def hessian(net: Network, theta: Array, X: Array, Y: Array, w: Array) -> Array:
+    """Return the exact d²J/dθ², (p, p), of the cost of a block of rows."""
+    W, b = net.weights(theta)
+    trace = chain_rule.forward(X, W, b, net.functions)
+    z_L = trace.z[net.n_layers]
+    curvature = w[:, None, None] * (
+        net.pair.curvature(z_L, Y) + net.pair.beyond_gauss_newton(z_L, Y)
+    )
+    delta_L = w[:, None] * net.pair.delta(z_L, Y)
+    return second_derivatives(net, trace, W, curvature, delta_L)
 
 
 def hessian_product(net: Network, theta: Array, v: Array, X: Array, Y: Array, w: Array) -> Array:

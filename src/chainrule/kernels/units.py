@@ -85,6 +85,11 @@ def numbers_of_pairs(net: Network) -> int:
     return sum((s + net.bias) * (t + net.bias) + d * e for (s, d), (t, e) in pairs)
 
 
+def numbers_of_second_derivatives(net: Network) -> int:
+    """Return how many numbers `second_derivatives` has for each row."""
+    return numbers_of_pairs(net) + sum(net.layers[1:]) ** 2
+
+
 def outputs_by_units(net: Network, trace: chain_rule.Trace, W: chain_rule.Matrices) -> Layers:
     """Return B[l] = dz[L]/dz[l] of each row, (n, K, d[l]), for the layers 2 to L."""
     n, K = trace.y_hat.shape
@@ -112,14 +117,86 @@ def gauss_newton(
     net: Network, trace: chain_rule.Trace, W: chain_rule.Matrices, curvature: Array
 ) -> Array:
     """Return Σ_i dz_iᵀ Λ_i dz_i, (p, p), all outputs together, from Λ of each row, (n, K, K)."""
-    B = outputs_by_units(net, trace, W)
-    curved = {l: times_outputs(curvature, B, l) for l in B}
+    return second_derivatives(net, trace, W, curvature)
+
+
+def second_derivatives(
+    net: Network,
+    trace: chain_rule.Trace,
+    W: chain_rule.Matrices,
+    curvature: Array,
+    delta_L: Array | None = None,
+) -> Array:
+    """Return the Gauss-Newton matrix of a block of rows, or the exact Hessian, (p, p).
+
+    G[l] = d²J/dz[l]² of each row comes of that of the next layer, and so does every mixed one,
+
+        G[l] = (dz[l+1]/dz[l])ᵀ G[l+1] dz[l+1]/dz[l] + diag(e[l] f''(z[l]))   e = delta[l+1] W[l]ᵀ
+        d²J/dz[l]dz[m] = (dz[m]/dz[l])ᵀ G[m]                                  l < m
+
+    and where a weight W[l][q, r] multiplies what depends on others, delta[l+1][r] da[l][q]/dθ is
+    added. Without delta[L] both e and that are left out: this is Gauss-Newton's.
+
+    Parameters
+    ----------
+    net, trace, W
+        The network, its forward pass, and its matrices.
+    curvature : ndarray (n, K, K)
+        G[L], with the weight of the row in it.
+    delta_L : ndarray (n, K), optional
+        delta[L], with the weight of the row in it.
+    """
+    L, f = net.n_layers, net.functions
+    prime = {l: f[l].prime(trace.z[l]) for l in range(2, L)}
+    G, delta = {L: curvature}, {} if delta_L is None else {L: delta_L}
+    dzdz: dict[tuple[int, int], Array] = {}
+    for l in range(L - 1, 1, -1):
+        dzdz[l + 1, l] = W[l].T * prime[l][:, None, :]
+        for m in range(l + 2, L + 1):
+            dzdz[m, l] = dzdz[m, l + 1] @ dzdz[l + 1, l]
+        G[l] = dzdz[l + 1, l].swapaxes(1, 2) @ G[l + 1] @ dzdz[l + 1, l]
+        if delta_L is not None:
+            e = delta[l + 1] @ W[l].T
+            delta[l] = e * prime[l]
+            units = np.arange(net.layers[l - 1])
+            G[l][:, units, units] += e * f[l].second(trace.z[l])
     H = np.empty((net.n_parameters, net.n_parameters))
     for x, y, products in pairs_of(blocks_of(net, trace)):
-        weights = outputs_times(B, x.end, curved[y.end], transposed=True)
-        sums = products.T @ weights.reshape(len(products), -1)
-        shape = x.a.shape[1], y.a.shape[1], x.width, y.width
-        block = sums.reshape(shape).swapaxes(1, 2).reshape(shape[0] * shape[2], -1)
+        weights = G[y.end] if x.end == y.end else _mixed(dzdz, G, x.end, y.end)
+        block = _in_order((products.T @ weights.reshape(len(products), -1)), x, y)
+        if delta_L is not None and y.start >= max(x.end, 2):
+            _add_of_products(block, x, y, dzdz, prime[y.start], delta[y.end])
         H[x.where, y.where] = block
         H[y.where, x.where] = block.T
     return H
+
+
+def _mixed(dzdz: dict[tuple[int, int], Array], G: Layers, l: int, m: int) -> Array:
+    """Return d²J/dz[l]dz[m] of each row, (n, d[l], d[m]), for any two layers."""
+    return dzdz[m, l].swapaxes(1, 2) @ G[m] if l < m else G[l] @ dzdz[l, m]
+
+
+def _in_order(sums: Array, x: Block, y: Block) -> Array:
+    """Return sums over rows, (s t, d e), with the weights of each block in their order."""
+    shape = x.a.shape[1], y.a.shape[1], x.width, y.width
+    return sums.reshape(shape).swapaxes(1, 2).reshape(shape[0] * shape[2], -1)
+
+
+def _add_of_products(
+    block: Array,
+    x: Block,
+    y: Block,
+    dzdz: dict[tuple[int, int], Array],
+    prime: Array,
+    delta: Array,
+) -> None:
+    """Add Σ delta[r] da[q]/dθ of the weights W[l][q, r] of block y and those of block x before."""
+    s, d, e, q = x.a.shape[1], x.width, y.width, prime.shape[1]
+    outer = (x.a[:, :, None] * delta[:, None, :]).reshape(len(delta), s * e)
+    into = block.reshape(s, d, y.a.shape[1], e)[:, :, :q]  # a bias multiplies nothing
+    if x.end == y.start:  # a unit depends on its own weights alone
+        own = np.arange(q)
+        into[:, own, own] += (outer.T @ prime).reshape(s, e, q).swapaxes(1, 2)
+        return
+    slopes = (prime[:, :, None] * dzdz[y.start, x.end]).reshape(len(delta), q * d)
+    into += (outer.T @ slopes).reshape(s, e, q, d).transpose(0, 3, 2, 1)

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from chainrule._records import ABSENT, INLINED, Key, Positive, Share
-from chainrule._strict_json import list_of, number, one_of
+from chainrule._strict_json import list_of, number, one_of, require
 from chainrule.bayes.evidence import ENDS
-from chainrule.bayes.model_selection import ENDS as SIZES_ENDED
 from chainrule.model.scores import Scores
+from chainrule.model.selection_report import SelectionReport
 from chainrule.optimize.certificate import SENTENCES as KINDS_OF_POINTS
 from chainrule.optimize.stopping import SENTENCES, Termination
-
-MOST_NATS = 1e100  # of a log evidence
 
 
 def _penalty(value: Any, what: str) -> float | tuple[float, ...]:
@@ -55,20 +53,23 @@ class DataReport:
 
 @dataclass(frozen=True)
 class FitOptions:
-    """The options of `chainrule fit`, as they were given or left at their defaults."""
+    """The options of `chainrule fit`, as they were given or left at their defaults.
+
+    Of those that `effort` decides None is what was left out.
+    """
 
     targets: tuple[str, ...]
-    hidden: str
+    hidden: str | None
     activation: str
     output_name: str | None
     loss: str | None
     bias: bool
     skip: bool | None
     scale: str
-    alpha: str
+    alpha: str | None
     method: str
-    restarts: int
-    ensemble: int
+    restarts: int | None
+    ensemble: int | None
     noise: str
     seed: int
     init: str
@@ -80,6 +81,7 @@ class FitOptions:
     dates: tuple[str, ...]
     weight: str | None
     missing: str
+    effort: Annotated[str | None, ABSENT] = None
 
 
 @dataclass(frozen=True)
@@ -222,61 +224,6 @@ class EvidenceReport:
         enough = same and len(self.steps) >= 1
         require(enough, "the evidence needs a number of weights for each group, and a step")
         one_of(self.ended, "end of the evidence", ENDS)
-
-
-@dataclass(frozen=True)
-class SizeReport:
-    """One number of hidden units that was tried: see `Size`."""
-
-    hidden: int
-    differ: int
-    n_weights: Annotated[int, Key("weights")]
-    log_evidence: float | None
-    idle: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        height = self.log_evidence
-        require(height is None or abs(height) < MOST_NATS, f"a log evidence of {height} is none")
-
-
-@dataclass(frozen=True)
-class GrowthReport:
-    """How the search for the number of hidden units ended, and on how many rows it was made."""
-
-    ended: str
-    n_rows: Annotated[int, Key("rows")]
-
-    def __post_init__(self) -> None:
-        one_of(self.ended, "end of the growth", SIZES_ENDED)
-
-
-@dataclass(frozen=True)
-class SkipReport:
-    """The log evidence without and with a skip layer, mirror images counted, in nats."""
-
-    without: float
-    with_skip: Annotated[float, Key("with")]
-
-
-@dataclass(frozen=True)
-class SelectionReport:
-    """Which networks the evidence compared.
-
-    Attributes
-    ----------
-    sizes : tuple of SizeReport or None
-    growth : GrowthReport or None
-    skip : SkipReport or None
-    """
-
-    sizes: Annotated[tuple[SizeReport, ...] | None, ABSENT] = None
-    growth: Annotated[GrowthReport | None, ABSENT] = None
-    skip: Annotated[SkipReport | None, ABSENT] = None
-
-    def __post_init__(self) -> None:
-        require((self.sizes is None) == (self.growth is None), "sizes and growth go together")
-        found = self.sizes is None or any(of.log_evidence is not None for of in self.sizes)
-        require(found, "of the sizes, one needs a log evidence")
 
 
 @dataclass(frozen=True)
@@ -452,9 +399,3 @@ class FitReport:
     def outliers(self) -> tuple[OutlierReport, ...]:
         """Rows whose targets are far from what others predict, as far as that is known."""
         return () if self.posterior is None else self.posterior.outliers
-
-
-def require(holds: bool, message: str) -> None:
-    """Raise ValueError with a message unless something holds."""
-    if not holds:
-        raise ValueError(message)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule._records import from_json
+from chainrule._strict_json import require
 from chainrule.heart.network import Network
-from chainrule.model.fit_report import FitReport, require
+from chainrule.model.fit_report import FitReport
 from chainrule.objectives.objective import decay_of
 
 

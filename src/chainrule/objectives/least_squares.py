@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from chainrule._contracts import NEGLIGIBLE, Array, Evaluation, Residuals
 from chainrule._errors import DataError
-from chainrule.kernels.reference import COMPLEX_STEP
+from chainrule.heart.activations import COMPLEX_STEP
 
 CUBE_ROOT = 6e-6  # of the rounding unit: where truncation and rounding of a difference balance
 TINY = float(np.finfo(np.float64).tiny)

@@ -10,25 +10,20 @@ import numpy as np
 from scipy import linalg
 
 from chainrule._contracts import Array
-from chainrule.kernels import native
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.methods import Choice
 from chainrule.optimize.minimize import Finished, descended
 from chainrule.optimize.stopping import Limits
 
-MOST_WEIGHTS_IN_PYTHON = 100  # for which the exact Hessian is worth its time in Python
 SADDLES, STEPS_OFF = 5, (1.0, 0.1, 0.01)  # left one after the other, by so long a step
 MIRRORED, FLAT_OF_TRACE = 1e-9, 1e-12  # of the cost, and of the trace of its Hessian
 
 
 def is_exact(objective: Objective) -> bool:
     """Return whether the exact Hessian is worth what it costs."""
-    # in Python one product with it costs no more than a step without it
-    worth_it = objective.hessian_costs_little or (
-        not native.build() and objective.net.n_parameters <= MOST_WEIGHTS_IN_PYTHON
-    )
     # without hidden layers there is one minimum, which a safe method finds from anywhere
-    return worth_it and not objective.constrained and objective.net.n_layers > 2
+    several = not objective.constrained and objective.net.n_layers > 2
+    return several and objective.hessian_costs_little
 
 
 def leave_saddles(objective: Objective, end: Finished, chosen: Choice, rules: Limits) -> Finished:

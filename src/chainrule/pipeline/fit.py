@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
@@ -16,6 +17,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, DataError
 from chainrule.bayes import default_alpha, empirical_bayes
 from chainrule.bayes.fitted_posterior import FittedPosterior, Given, fit_posterior
+from chainrule.bayes.fold_refits import Fitted
 from chainrule.bayes.leverage import unit_weights
 from chainrule.bayes.student_t import STUDENT
 from chainrule.heart.network import Network, row_weights
@@ -33,6 +35,7 @@ from chainrule.optimize.early_stopping import Validation
 from chainrule.optimize.minimize import CUT_SHORT, Fit
 from chainrule.optimize.starts import Restarts
 from chainrule.optimize.stopping import Termination
+from chainrule.pipeline.members import Ensemble, minimize_members, with_members
 from chainrule.pipeline.minimization import minimize_task, predicting
 from chainrule.pipeline.plan import Search, Task, resolve_task
 from chainrule.pipeline.reporting import is_sound, posterior_report, report_of
@@ -102,14 +105,21 @@ def _train(
     data: FitData, settings: FitSettings, control: FitControl, cancellation: Cancellation
 ) -> Trained:
     prepared = _prepare(data, settings)
+    if settings.or_else is not None and _cannot_search(prepared, data):
+        settings = replace(settings, network=settings.or_else, ensemble=1)
+        prepared = _prepare(data, settings)
     passes = prepared.passes
     # what is resumed from a checkpoint has to be the same task
     lasting = control.checkpoint is not None
-    search = Search(settings.seed, settings.scheme, cancellation, lasting, settings.skip)
+    first = settings.ensemble > 1 and not isinstance(settings.network, Network)
+    search = Search(settings.seed, settings.scheme, cancellation, lasting, settings.skip, first)
     task = _choose(prepared, data, settings, search)
     passes.note("choose")
     held = prepared.validation(task.model)
-    restarts = minimize_task(task, settings, control, cancellation, held)
+    if task.members and not task.interrupted:
+        restarts = minimize_members(task, settings, cancellation)
+    else:
+        restarts = minimize_task(task, settings, control, cancellation, held)
     passes.note("minimize")
     trained = _with_posterior(task, restarts, prepared, settings, search)
     passes.note("posterior")
@@ -266,6 +276,14 @@ def _target_scale(network: Network, scale: str) -> str:
 # ---------------------------------------------------------------- choose
 
 
+def _cannot_search(prepared: _Prepared, data: FitData) -> bool:
+    """Return whether there is no evidence by which sizes could be compared."""
+    objective, unit = prepared.objective, data.row_weight_unit
+    if unit is None:
+        unit = default_alpha.row_weight_unit_of(objective.w)
+    return empirical_bayes.why_no_evidence(objective, unit) is not None
+
+
 def _choose(prepared: _Prepared, data: FitData, settings: FitSettings, search: Search) -> Task:
     """Return the cost that is to be minimized, with what was left open resolved."""
     objective, network_of = prepared.objective, settings.network
@@ -277,10 +295,23 @@ def _choose(prepared: _Prepared, data: FitData, settings: FitSettings, search: S
     if not isinstance(network_of, Network):
 
         def sizes(hidden: int) -> Objective:
-            net = network_of(hidden) if hidden else settings.first_network.without_hidden_layers
+            net = network_of((hidden,)) if hidden else settings.first_network.without_hidden_layers
             return Objective.on(objective.rows, net, signs=settings.signs_of(net))
 
-    return resolve_task(start, settings.alpha, search, sizes=sizes, noise=settings.noise)
+    task = resolve_task(start, settings.alpha, search, sizes=sizes, noise=settings.noise)
+    if prepared.held_out is not None or settings.fixed is not None:
+        return task
+
+    def of_widths(widths: tuple[int, ...], like: Objective) -> Objective:
+        if isinstance(network_of, Network):
+            return Objective.on(like.rows, like.net, signs=settings.signs_of(like.net))
+        net = replace(network_of(widths), skip=like.net.skip)
+        return Objective.on(like.rows, net, signs=settings.signs_of(net))
+
+    is_open = not isinstance(network_of, Network)
+    return with_members(
+        task, search, Ensemble(settings.ensemble, of_widths, is_open, settings.most_layers)
+    )
 
 
 # ---------------------------------------------------------------- posterior and report
@@ -293,7 +324,12 @@ def _with_posterior(
     data, seed, cancellation = prepared.data, settings.seed, search.cancellation
     model = replace(task.model, theta=restarts.best.theta)
     report = report_of(task, restarts, seed, data.numbers)
-    minima = predicting(restarts, settings.ensemble)
+    if task.members:
+        fits = [(of := task.cost_of(m), of, at) for m, at in enumerate(restarts.theta)]
+    else:
+        fits = [
+            (task.objective, task.held(at), at) for at in predicting(restarts, settings.ensemble)
+        ]
     stopped = prepared.held_out is not None or task.interrupted
     stopped = stopped or _is_on_its_way(restarts.best)
     posterior: FittedPosterior | None = None
@@ -301,7 +337,7 @@ def _with_posterior(
     why_not = None
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            posterior, why_not = _posterior(task, minima, data, settings.noise, search, stopped)
+            posterior, why_not = _posterior(task, fits, data, settings.noise, search, stopped)
             if posterior is not None:
                 model = replace(model, posterior=posterior.posterior)
                 known = posterior_report(task, model, posterior, data.rows, data.numbers, seed)
@@ -332,7 +368,7 @@ def _is_on_its_way(fit: Fit) -> bool:
 
 
 def _posterior(
-    task: Task, minima: list[Array], data: _Data, noise: str, search: Search, stopped: bool
+    task: Task, fits: Sequence[Fitted], data: _Data, noise: str, search: Search, stopped: bool
 ) -> tuple[FittedPosterior | None, str]:
     """Return what is known around minima, or why nothing is."""
     net, n = task.objective.net, data.rows.n_rows
@@ -364,10 +400,8 @@ def _posterior(
     cancellation = search.cancellation
     refit = partial(task.refit, scheme=search.scheme, cancellation=cancellation)
     found = fit_posterior(
-        task.objective,
-        minima,
+        fits,
         given,
-        held=task.held(minima[0]),
         refit=None if exact else refit,
         cancellation=cancellation,
     )

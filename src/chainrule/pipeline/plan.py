@@ -12,7 +12,9 @@ from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import default_alpha, empirical_bayes, model_selection
+from chainrule.bayes.architecture import ArchitecturePath
 from chainrule.bayes.empirical_bayes import EVIDENCE, RULE, SearchOptions
+from chainrule.bayes.fixed_point import Level
 from chainrule.bayes.laplace import Priors
 from chainrule.bayes.priors import priors_of, usual
 from chainrule.bayes.student_t import STUDENT, StudentTNoise, fit_student_t, robust_weights
@@ -24,6 +26,7 @@ from chainrule.optimize.saddles import is_saddle
 
 LEAST_OF_NOISIEST = 1e-3  # of a target, in the noise of the noisiest
 MOST_ITERATIONS_OF_REFIT = 300  # of a fit without some of the rows
+ITERATIONS_OF_MEMBER = 100  # of the same, of one of several networks: it begins near its minimum
 FIRST_UNITS = 5  # of the first fit where the size is to be found
 STARTS_AGAIN = 3  # of a fit without some of the rows
 ROUNDS_OF_NOISE, SAME_NOISE = 3, 0.1  # of several targets
@@ -32,6 +35,15 @@ ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
 SHARE_OF_TIME = 0.5  # that a search may take of what is left
 
 Alpha = float | Sequence[float] | str
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One of several networks that predict together: where its penalty was found, and how."""
+
+    found: empirical_bayes.EvidenceResult
+    level: Level
+    start: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +72,11 @@ class Task:
         was chosen.
     interrupted : bool
         Whether Ctrl-C has ended the search: it is what had been found.
+    path : ArchitecturePath or None
+        By which depth, width and levels were chosen.
+    members : tuple of Member
+        The networks that predict, the best first, where each has its own penalty; that of the task
+        is that of the first.
     """
 
     model: Model
@@ -73,6 +90,8 @@ class Task:
     tails: StudentTNoise | None = None
     skip: tuple[float, float] | None = None
     interrupted: bool = False
+    path: ArchitecturePath | None = None
+    members: tuple[Member, ...] = ()
 
     @property
     def criterion(self) -> Callable[[Array], float] | None:
@@ -80,13 +99,17 @@ class Task:
         found, objective = self.found, self.objective
         return None if found is None else lambda theta: found.log_evidence(objective, theta)
 
+    def cost_of(self, member: int) -> Objective:
+        """Return the cost of one of the networks that predict together."""
+        return self.objective.with_decay(self.members[member].found.decay)
+
     def held(self, theta: Array) -> Objective:
         """Return the cost around its minimum with biases, which a penalty leaves free, held too.
 
         As is usual: what no row says anything of is then not said to be without bounds.
         """
         objective = self.objective
-        priors, decay = _priors(self.model, objective.net), objective.decay
+        priors, decay = groups_of(self.model, objective.net), objective.decay
         if self.found is not None or not decay.any():
             return objective
         variance = 1.0 if self.variance is None else self.variance
@@ -98,6 +121,7 @@ class Task:
 
     def refit(
         self,
+        member: int,
         w: Array,
         seed: int,
         anew: bool,
@@ -108,6 +132,8 @@ class Task:
 
         Parameters
         ----------
+        member : int
+            Of which of the networks that predict together.
         w : ndarray (n,)
             The weights of all rows, 0 for those that are left out.
         seed, scheme
@@ -124,6 +150,17 @@ class Task:
         """
         o, stays = self.objective, w > 0.0
         some = o.with_rows(o.rows.reweighted(w).take(stays))
+        if self.members:
+            options = SearchOptions(scheme, None, cancellation or Cancellation())
+            of, unit = self.members[member], self.row_weight_unit
+            found = empirical_bayes.settle_from(
+                some, of.found.priors, of.level, seed, 0, options, unit
+            )
+            some = some.with_decay(found.decay)
+            end = empirical_bayes.refine(
+                some, found.best.theta, ITERATIONS_OF_MEMBER, cancellation=cancellation
+            )
+            return some, some, end
         if self.found is None:
             method, n = (
                 ("lbfgs", 1)
@@ -160,6 +197,8 @@ class Search:
         long as it is.
     skip : bool
         Whether a network with a skip layer is a candidate too, where weights are many.
+    first : bool
+        Whether folds compare larger networks afterwards: see `with_members`.
     """
 
     seed: int
@@ -167,6 +206,7 @@ class Search:
     cancellation: Cancellation = field(default_factory=Cancellation)
     lasting: bool = False
     skip: bool = False
+    first: bool = False
 
     @property
     def options(self) -> SearchOptions:
@@ -280,10 +320,11 @@ def _of_best_size(
         )
     found = model_selection.select_architecture(
         sizes,
-        lambda of: _priors(start.model, of.net),
+        lambda of: groups_of(start.model, of.net),
         search.seed,
         start.row_weight_unit,
         search.options,
+        search.first,
     )
     objective = sizes(found.chosen.hidden)
     theta = np.zeros(objective.net.n_parameters)
@@ -366,7 +407,7 @@ def _by_evidence(
     smaller: Sequence[tuple[Array, Array]] = (),
 ) -> Task:
     """Return the cost with the penalty of the highest evidence: see `estimate_hyperparameters`."""
-    priors = _priors(now.model, now.objective.net)
+    priors = groups_of(now.model, now.objective.net)
     options = replace(search.options, n_rows=n_rows)
     found = empirical_bayes.estimate_hyperparameters(
         now.objective, priors, search.seed, now.row_weight_unit, options, smaller
@@ -439,7 +480,7 @@ def _with_tails(now: Task, search: Search, w: Array) -> Task:
     return now
 
 
-def _priors(model: Model, net: Network) -> Priors:
+def groups_of(model: Model, net: Network) -> Priors:
     """Return a group for each column of the table, and for the other layers."""
     of_column = np.repeat(np.arange(len(model.columns)), [len(c.inputs) for c in model.columns])
     return priors_of(net, of_column.tolist(), model.column_names)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._records import to_json
 from chainrule._strict_json import SMALLEST
+from chainrule.bayes.architecture import ArchitecturePath
 from chainrule.bayes.empirical_bayes import EvidenceResult
 from chainrule.bayes.fitted_posterior import FittedPosterior
 from chainrule.bayes.leverage import REFIT_ABOVE
@@ -22,7 +23,6 @@ from chainrule.model.fit_report import (
     EvidenceReport,
     FitPlan,
     FitReport,
-    GrowthReport,
     HistoryReport,
     InfluenceReport,
     InfluentialRow,
@@ -32,16 +32,23 @@ from chainrule.model.fit_report import (
     PosteriorReport,
     RefitReport,
     RowWeightReport,
-    SelectionReport,
-    SizeReport,
-    SkipReport,
     StartReport,
     StudentReport,
 )
 from chainrule.model.model import Model
+from chainrule.model.selection_report import (
+    CandidateReport,
+    GrowthReport,
+    MemberReport,
+    PathReport,
+    SelectionReport,
+    SizeReport,
+    SkipReport,
+)
+from chainrule.objectives.objective import Objective
 from chainrule.optimize.certificate import Certificate
 from chainrule.optimize.starts import Restarts
-from chainrule.pipeline.plan import Task
+from chainrule.pipeline.plan import Member, Task
 from chainrule.rows.protocol import Rows
 
 COVERAGE = 0.95  # of ± 1.96 standard deviations of normal errors
@@ -70,7 +77,12 @@ def report_of(task: Task, restarts: Restarts, seed: int, numbers: NDArray[np.int
             None if signs is None else tuple(np.asarray(signs).astype(int).tolist()),
         ),
         _optimizer(restarts),
-        SelectionReport(*_sizes(task.sizes), None if task.skip is None else SkipReport(*task.skip)),
+        SelectionReport(
+            *_sizes(task.sizes),
+            None if task.skip is None else SkipReport(*task.skip),
+            None if task.path is None else _path(task.path, objective),
+            _members(task.members) if task.members else None,
+        ),
         certificate=_certificate(fit.certificate),
         evidence=None if task.found is None else _evidence(task, task.found, fit.theta),
         student=None if task.tails is None else _student(task.tails, numbers),
@@ -223,6 +235,34 @@ def _sizes(
         for of in path.tried
     )
     return sizes, GrowthReport(path.ended, path.chosen.penalty.n_rows)
+
+
+def _path(path: ArchitecturePath, objective: Objective) -> PathReport:
+    baseline = objective.baseline / float(objective.w.sum())
+    unit = baseline if baseline > 0.0 else 1.0
+    return PathReport(
+        tuple(
+            CandidateReport(
+                of.widths,
+                of.n_weights,
+                _or_none(of.log_evidence),
+                tuple(level.name for level in of.levels),
+                _or_none(1.0 - of.cost / unit),
+                of.gain / unit,
+                of.standard_error / unit,
+            )
+            for of in path.tried
+        ),
+        path.ended,
+        path.n_rows,
+    )
+
+
+def _members(members: Sequence[Member]) -> tuple[MemberReport, ...]:
+    return tuple(
+        MemberReport(of.level.name, of.start + 1, _or_none(of.found.best.log_evidence))
+        for of in members
+    )
 
 
 def _student(tails: StudentTNoise, numbers: NDArray[np.intp]) -> StudentReport:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule._errors import ConfigurationError
+from chainrule.bayes.architecture import MOST_HIDDEN_LAYERS
 from chainrule.bayes.empirical_bayes import EVIDENCE
 from chainrule.heart.network import Network
 from chainrule.model.model import Model
@@ -70,8 +71,8 @@ class FitSettings:
     Attributes
     ----------
     network : Network or callable
-        Or ``network(hidden)`` for each number of hidden units, of which the best is found: see
-        `model_selection`.
+        Or ``network(widths)`` of hidden layers of any widths, of which the best are found: see
+        `model_selection` and `architecture`.
     scale : {"standard", "max", "none"}
         Scaling of the inputs, and of the targets as far as the output allows: a sigmoid with
         squared loss takes max, and the others without a scale take none.
@@ -86,9 +87,14 @@ class FitSettings:
     fixed, signs : array_like (p,), optional
         As `Objective` takes them; of several sizes ``signs(network)``.
     ensemble : int
-        How many of the starts predict together, the best ones.
+        How many networks predict together: see `members`; where the penalty is not found by the
+        evidence, the best of the starts.
     patience : int
         For how many iterations the validation rows may cost no less.
+    most_layers : int
+        Hidden layers of a network whose size is to be found.
+    or_else : Network, optional
+        What to fit where the evidence, by which sizes are compared, is not available.
     like : Model, optional
         Whose scaling to take, instead of measuring it.
     n_restarts, seed, scheme
@@ -97,7 +103,7 @@ class FitSettings:
         As `minimize` takes them.
     """
 
-    network: Network | Callable[[int], Network]
+    network: Network | Callable[[Sequence[int]], Network]
     scale: str = "standard"
     alpha: float | Sequence[float] | str = EVIDENCE
     noise: str = "varying"
@@ -107,6 +113,8 @@ class FitSettings:
     ensemble: int = 1
     patience: int = 10
     like: Model | None = None
+    or_else: Network | None = None
+    most_layers: int = MOST_HIDDEN_LAYERS
     n_restarts: int = 10
     seed: int = 0
     scheme: str = "auto"
@@ -126,7 +134,7 @@ class FitSettings:
     @property
     def first_network(self) -> Network:
         """The network, or that of one hidden unit where the size is to be found."""
-        return self.network if isinstance(self.network, Network) else self.network(1)
+        return self.network if isinstance(self.network, Network) else self.network((1,))
 
     def signs_of(self, network: Network) -> ArrayLike | None:
         """Return the sign constraints of a network of any size."""

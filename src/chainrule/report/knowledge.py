@@ -10,16 +10,14 @@ from chainrule.bayes.evidence import ENDS
 from chainrule.bayes.model_selection import ENDS as SIZES_ENDED
 from chainrule.model.fit_report import (
     EvidenceReport,
-    GrowthReport,
     InfluentialRow,
     OutlierReport,
     PosteriorReport,
     Sensitivities,
-    SizeReport,
-    SkipReport,
     StudentReport,
 )
 from chainrule.model.model import Model
+from chainrule.model.selection_report import GrowthReport, PathReport, SizeReport, SkipReport
 from chainrule.tables.cells import cut
 
 BY_ITSELF = "   this row alone determines its prediction"
@@ -130,6 +128,35 @@ def known_lines(model: Model, known: PosteriorReport) -> Iterator[str]:
     yield from _influence_lines(model, known.influence.rows)
 
 
+def _together(model: Model) -> str:
+    """Return in words what several networks have in common."""
+    if model.report is None or model.posterior is None:
+        return "weights are of the best"
+    members = model.report.selection.members
+    if members is not None:
+        levels = " and ".join(sorted({of.level for of in members}))
+        return f"each with its own penalty, from {levels} ones; shown is that of most evidence"
+    same = model.report.optimizer.n_agree >= len(model.posterior)
+    return "at the same minimum: as one of them does" if same else "weights are of the best"
+
+
+def path_lines(path: PathReport, chosen: tuple[int, ...]) -> Iterator[str]:
+    """Return the networks whose depth and width were compared on rows that were left out."""
+    yield f"layers       share explained of {path.n_rows} rows by fits without their fold, ± what a"
+    yield "             larger network has to gain; log evidence"
+    for of in path.candidates:
+        widths = ", ".join(map(str, of.widths))
+        what = "   chosen" if of.widths == chosen else ""
+        if of.explained is None:
+            yield f"             {widths:<14} {'given up: much worse':>20}"
+            continue
+        height = "not known" if of.log_evidence is None else f"{of.log_evidence:.2f}"
+        shown = f"{of.explained:.6f} ± {of.standard_error:.6f}"
+        yield f"             {widths:<14} {shown:>20} {height:>12}{what}"
+    if why := SIZES_ENDED[path.ended]:
+        yield f"             {why}"
+
+
 def tails_lines(model: Model, tails: StudentReport) -> Iterator[str]:
     """Return what is known of heavy tails."""
     scale = np.array(tails.scale) * model.target_scaling.scale
@@ -144,10 +171,7 @@ def _noise_lines(model: Model) -> Iterator[str]:
     if posterior is None:
         return
     if len(posterior) > 1:
-        n_agree = 0 if model.report is None else model.report.optimizer.n_agree
-        same = n_agree >= len(posterior)
-        what = "at the same minimum: as one of them does" if same else "weights are of the best"
-        yield f"ensemble     {len(posterior)} networks predict together; {what}"
+        yield f"ensemble     {len(posterior)} networks predict together; {_together(model)}"
     if posterior.noise is None:
         return
     sd = np.sqrt(posterior.noise.variance) * model.target_scaling.scale

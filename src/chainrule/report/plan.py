@@ -41,16 +41,23 @@ def _lines(model: Model, report: FitReport) -> Iterator[str]:
 
 
 def _asked(asked: FitOptions) -> str:
-    targets = " ".join(f"--target {name}" for name in asked.targets)
-    return f"{targets} --hidden {asked.hidden} --alpha {asked.alpha} --noise {asked.noise}"
+    said = [f"--target {name}" for name in asked.targets]
+    said += [f"--effort {asked.effort}"] if asked.effort is not None else []
+    for name in ("hidden", "alpha", "restarts", "ensemble"):
+        value = getattr(asked, name)
+        said += [f"--{name} {value}"] if value is not None else []
+    return " ".join([*said, f"--noise {asked.noise}"])
 
 
 def _network(model: Model, report: FitReport) -> str:
     hidden = model.network.layers[1:-1]
     shown = f"{', '.join(map(str, hidden)) or 'no'} hidden units"
-    tried = report.selection.sizes
+    tried, path = report.selection.sizes, report.selection.path
     if tried is None:
         return f"{shown}, as asked or by default"
+    if path is not None and len(path.candidates) > 1:
+        widths = "; ".join(", ".join(map(str, of.widths)) for of in path.candidates)
+        return f"{shown}: rows left out are predicted best, of {widths}"
     sizes = ", ".join(str(size) for size in sorted(of.hidden for of in tried))
     return f"{shown}: the fewest within {STRONG_EVIDENCE:g} nats of the highest evidence of {sizes}"
 

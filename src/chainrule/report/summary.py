@@ -21,6 +21,7 @@ from chainrule.report.knowledge import (
     evidence_lines,
     known_lines,
     loo_lines,
+    path_lines,
     size_lines,
     skip_line,
     tails_lines,
@@ -77,6 +78,8 @@ def _lines(model: Model, full: bool) -> Iterable[str]:
         if tried.sizes is not None and tried.growth is not None:
             chosen = net.layers[1] if net.n_layers > 2 else 0
             yield from size_lines(tried.sizes, tried.growth, chosen, report.data.n_rows)
+        if tried.path is not None and len(tried.path.candidates) > 1:
+            yield from path_lines(tried.path, tuple(net.layers[1:-1]))
         if tried.skip is not None:
             yield skip_line(tried.skip)
         if report.student is not None:
@@ -170,7 +173,8 @@ def _training_lines(model: Model, report: FitReport, p: int) -> Iterable[str]:
     if starts > 1 or from_search:
         judged = [run.log_evidence for run in fit.starts if run.log_evidence is not None]
         on = "highest evidence" if judged else "lowest cost"
-        yield f"             {agreement(fit.n_agree, starts, on, from_search)}"
+        if report.selection.members is None:
+            yield f"             {agreement(fit.n_agree, starts, on, from_search)}"
         costs = [run.cost for run in fit.starts if run.cost is not None]
         middle, most = np.median(costs), max(costs)
         of_starts = " of the starts" if from_search else ""

@@ -1,0 +1,162 @@
+"""Choose depth and width beyond one hidden layer, and the networks that predict together.
+
+Networks that predict together are searched for independently, from different starts and levels of
+the penalty, each with its own α and β. The errors of such networks have little in common, so that
+the mean of their predictions is better than any of them (Hansen & Salamon 1990, IEEE Trans. PAMI
+12:993; Lakshminarayanan, Pritzel & Blundell 2017, NeurIPS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chainrule._cancellation import Cancellation
+from chainrule._errors import TrainingError
+from chainrule.bayes import empirical_bayes
+from chainrule.bayes.architecture import ArchitecturePath, Comparison, Widths
+from chainrule.bayes.evidence import TOLERANCE
+from chainrule.bayes.fixed_point import Level
+from chainrule.kernels.parallel import in_parallel
+from chainrule.objectives.objective import Objective
+from chainrule.optimize.methods import choose
+from chainrule.optimize.minimize import descended
+from chainrule.optimize.multistart import stopped_at
+from chainrule.optimize.saddles import leave_saddles
+from chainrule.optimize.starts import Restarts
+from chainrule.optimize.stopping import Termination, limits
+from chainrule.pipeline.plan import Member, Search, Task, groups_of
+from chainrule.pipeline.settings import FitSettings
+
+STARTS_OF_ONE = 3  # of a network that predicts alone
+SPARE = 2  # searches for each member, as some find nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """What is asked of the networks that predict.
+
+    Attributes
+    ----------
+    size : int
+        How many predict together.
+    objective_of : callable
+        ``objective_of(widths)``: the cost of a network of other widths on the rows of an objective.
+    is_open : bool
+        Whether depth and width are to be found.
+    most_layers : int
+        Hidden layers, if they are; with one the evidence has compared widths.
+    """
+
+    size: int
+    objective_of: Callable[[Widths, Objective], Objective]
+    is_open: bool
+    most_layers: int
+
+
+def with_members(now: Task, search: Search, ensemble: Ensemble) -> Task:
+    """Return the cost with the networks that predict, if more than what was found is asked for."""
+    deeper = ensemble.is_open and ensemble.most_layers > 1
+    widths = tuple(now.model.network.layers[1:-1])
+    if now.found is None or now.interrupted or not widths or not (deeper or ensemble.size > 1):
+        return now
+    options = replace(search.options, n_rows=None)
+
+    def objective_of(widths: Sequence[int]) -> Objective:
+        return ensemble.objective_of(tuple(widths), now.objective)
+
+    comparison = Comparison(
+        objective_of,
+        lambda of: groups_of(now.model, of.net),
+        search.seed,
+        now.row_weight_unit,
+        options,
+        ensemble.size > 1,
+        ensemble.most_layers,
+    )
+    if deeper:
+        path = comparison.path_from(widths)
+    else:
+        only = comparison.examine(widths)
+        path = ArchitecturePath(only, (only,), "settled", len(only.costs))
+    now = replace(now, path=path)
+    chosen, cancelled = path.chosen, search.cancellation.interrupted
+    if cancelled or not np.all(np.isfinite(chosen.costs)):
+        return replace(now, interrupted=cancelled)
+    if ensemble.size == 1 and chosen.widths == widths:
+        return now  # the evidence has looked at it from more levels
+    objective = objective_of(chosen.widths)
+    n = ensemble.size if ensemble.size > 1 else STARTS_OF_ONE
+    members = _members(now, objective, search, chosen.levels, n)[: ensemble.size]
+    if not members or search.cancellation.interrupted:
+        return replace(now, interrupted=search.cancellation.interrupted)
+    found = members[0].found
+    net = objective.net
+    return replace(
+        now,
+        model=replace(now.model, network=net, theta=np.zeros(net.n_parameters)),
+        objective=objective.with_decay(found.decay),
+        alpha=found.decay,
+        found=found,
+        members=members,
+    )
+
+
+def _members(
+    now: Task, objective: Objective, search: Search, levels: Sequence[Level], n: int
+) -> tuple[Member, ...]:
+    """Return about n networks, from as many starts, the one of the highest evidence first."""
+    priors = groups_of(now.model, objective.net)
+
+    def member(start: int) -> Member | None:
+        level = levels[start % len(levels)]
+        if start and search.options.cancellation.reason:
+            return None
+        search.cancellation.tell(f"network {start + 1} of {n}")
+        try:
+            found = empirical_bayes.settle_from(
+                objective, priors, level, search.seed, start, search.options, now.row_weight_unit
+            )
+        except TrainingError:
+            return None
+        gone = found.best.laplace.gamma.sum() <= empirical_bayes.GONE
+        return None if gone else Member(found, level, start)
+
+    found: list[Member] = []
+    tried = 0
+    while len(found) < n and tried < SPARE * n and not search.options.cancellation.reason:
+        first, more = tried, n - len(found)
+        found += [of for of in in_parallel(lambda k: member(first + k), more) if of is not None]  # noqa: B023
+        tried += more
+    return tuple(sorted(found, key=lambda of: -of.found.best.log_evidence))
+
+
+def minimize_members(task: Task, settings: FitSettings, cancellation: Cancellation) -> Restarts:
+    """Return the minima of networks that have their own penalties, the best first."""
+    begin = task.objective.admitted(task.objective.net.initial(seed=settings.seed))
+
+    def minimum(m: int) -> Restarts | None:
+        objective, near = task.cost_of(m), task.members[m].found.best.theta
+        chosen = choose(settings.method, objective, len(near))
+        rules = limits(min(settings.tol, TOLERANCE), settings.max_iter, cancellation)
+        end = descended(objective, near, chosen, rules)
+        end = leave_saddles(objective, end, chosen, rules)
+        try:
+            return stopped_at(objective, end.theta, begin, end.claim)
+        except TrainingError:
+            return None
+
+    found = [(m, of) for m, of in enumerate(in_parallel(minimum, len(task.members))) if of]
+    if not found:
+        raise cancellation.failure("no network has come to a minimum")
+    runs = []
+    for m, of in found:
+        evidence = task.members[m].found.log_evidence(task.cost_of(m), of.best.theta)
+        runs.append(replace(of.runs[0], log_evidence=evidence))
+    theta = np.array([of.best.theta for _, of in found])
+    cut_short = None
+    if cancellation.reason is not None:
+        cut_short = Termination(cancellation.reason, "while the networks were minimized")
+    return Restarts(found[0][1].best, tuple(runs), 1, cut_short, len(runs), theta=theta)
