@@ -4,8 +4,8 @@ Across depths the evidence misleads, and so it does between a weak and the usual
 network: where the function has small features it prefers what is smooth and predicts worse. Here
 they are compared by what fits without a fold predict for it. From the one hidden layer that the
 evidence has chosen on, one more layer and the next larger width are tried in turn, as long as
-either predicts better by more than a standard error (Breiman, Friedman, Olshen & Stone 1984,
-Classification and Regression Trees, section 3.4.3).
+either predicts better: by more than a standard error if it predicts alone (Breiman, Friedman,
+Olshen & Stone 1984, Classification and Regression Trees, section 3.4.3).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from chainrule.objectives.objective import Objective
 MOST_HIDDEN_LAYERS = 3  # that are tried
 COMPARED_FOLDS, FIRST_FOLDS = 5, 2  # after the first ones what is much worse is given up
 MOST_WORK = 2e9  # multiplications for second derivatives of one network
-STANDARD_ERRORS = 1.0  # by which a larger network has to predict better
+STANDARD_ERRORS = 1.0  # by which a larger network that predicts alone has to be better
 MUCH_WORSE = 2.0  # standard errors
 
 Widths = tuple[int, ...]
@@ -128,6 +128,14 @@ class Comparison:
     joint: bool
     most_layers: int = MOST_HIDDEN_LAYERS
 
+    @property
+    def enough(self) -> float:
+        """Standard errors by which a larger network has to predict better.
+
+        Several networks average out what more weights make each of them vary: the best will do.
+        """
+        return 0.0 if self.joint else STANDARD_ERRORS
+
     def path_from(self, widths: Widths) -> ArchitecturePath:
         """Return the path from a network of so many units upwards.
 
@@ -149,7 +157,7 @@ class Comparison:
                     return self._path(chosen, tried, reason)
                 candidate = self.examine(next_widths, chosen)
                 tried.append(candidate)
-                if candidate.gain > STANDARD_ERRORS * candidate.standard_error:
+                if candidate.gain > self.enough * candidate.standard_error:
                     better.append(candidate)
             if not better:
                 return self._path(chosen, tried, ended)
