@@ -379,6 +379,7 @@ def test_the_unit_of_weights_is_of_no_matter():
     X, y = table(40, 3, 4)
     w = np.random.default_rng(0).uniform(0.5, 1.5, 40)
     options = {"hidden_layer_sizes": (3,), "n_restarts": 1, "noise": "constant"}
+    options |= {"effort": "best", "ensemble": 1}
     one, ten = (NetworkRegressor(**options).fit(X, y, sample_weight=k * w) for k in (1.0, 10.0))
     assert one.model_.report.posterior.leave_one_out.refits is not None
     assert ten.noise_ == pytest.approx(one.noise_, rel=1e-3)

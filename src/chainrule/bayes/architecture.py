@@ -137,13 +137,7 @@ class Comparison:
         return 0.0 if self.joint else STANDARD_ERRORS
 
     def path_from(self, widths: Widths) -> ArchitecturePath:
-        """Return the path from a network of so many units upwards.
-
-        Raises
-        ------
-        TrainingError
-            If nothing is known of the first one.
-        """
+        """Return the path from a network of so many units upwards."""
         cancellation, ended = self.options.cancellation, "settled"
         chosen = self.examine(widths)
         tried = [chosen]

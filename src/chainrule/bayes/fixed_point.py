@@ -11,7 +11,7 @@ the evidence of a deep network puts below smoother ones and which may predict be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -25,13 +25,16 @@ from chainrule.bayes.evidence import (
     EvidenceProblem,
     Point,
     Step,
+    on_grid,
 )
 from chainrule.bayes.laplace import Laplace, laplace
 from chainrule.optimize.methods import choose
 from chainrule.optimize.minimize import descended
 from chainrule.optimize.stopping import limits
 
+FIXED_POINT = "fixed_point"
 ITERATIONS = {"lm": 10, "broyden": 30, "lbfgs": 100}  # of the weights, between two estimates
+FIRST_ROUND = 3  # times as many, from weights by chance
 MOST_ROUNDS, FEWEST_ROUNDS = 15, 8  # more make no difference to rows that were not fitted
 SETTLED_ROUNDS, SETTLED_NATS = 3, 1.0  # rounds in which less is gained
 LONGEST_UPDATE = 3.0  # of a ln α
@@ -62,45 +65,72 @@ STRONG = Level("strong", 1.0, 3.0 * NOISE_IF_UNKNOWN)  # about three times as mu
 LEVELS = (STRONG, USUAL, WEAK)
 
 
-def settle(problem: EvidenceProblem, level: Level, theta: Array) -> Evidence:
-    """Return the fixed point that is reached from a level and a start.
+def settle(
+    problem: EvidenceProblem, level: Level, theta: Array, fewest: int = FEWEST_ROUNDS
+) -> Evidence:
+    """Return the fixed point that is reached from a level and a start: see `settle_among`."""
+    logs = problem.usual.copy()
+    logs[: len(problem.priors)] += level.log_alpha
+    if problem.noisy:
+        logs[-1] = min(logs[-1] + np.log(NOISE_IF_UNKNOWN / level.noise), problem.highest)
+    return settle_among(problem, logs, theta, fewest)
+
+
+def settle_among(
+    problem: EvidenceProblem, logs: Array, theta: Array, fewest: int = FEWEST_ROUNDS
+) -> Evidence:
+    """Return the fixed point that is reached from ln α, ln β and weights.
 
     The weights are near the minimum that belongs to it, but not yet there.
 
     Parameters
     ----------
     problem : EvidenceProblem
-    level : Level
+    logs : ndarray (groups,) or (groups + 1,)
+        Ln α, and ln β where there is noise.
     theta : ndarray (p,)
+    fewest : int
+        Rounds, before it may have settled.
 
     Raises
     ------
     TrainingError
         If the curvature of the cost is not positive on the way.
     """
-    logs = problem.usual.copy()
-    logs[: len(problem.priors)] += level.log_alpha
-    if problem.noisy:
-        logs[-1] = min(logs[-1] + np.log(NOISE_IF_UNKNOWN / level.noise), problem.highest)
     steps: list[Step] = []
-    heights: list[float] = []
+    points: list[Point] = []
     while True:
-        theta, known = _round(problem, logs, theta)
+        theta, known = _round(problem, logs, theta, 1 if steps else FIRST_ROUND)
         steps.append(Step(known.log_evidence, known.n_effective, known.cost))
-        heights.append(Point(problem, logs, problem.cost_with(logs), theta, known).height)
-        if problem.cancellation.reason or len(steps) == MOST_ROUNDS or _has_settled(heights):
+        points.append(Point(problem, logs, problem.cost_with(logs), theta, known))
+        enough = len(steps) == MOST_ROUNDS or _has_settled(points, fewest)
+        if enough or problem.cancellation.reason:
             break
         logs = _updated(problem, logs, theta, known)
-    alpha, beta = problem.split(logs)
-    ended = problem.cancellation.reason or "fixed_point"
-    return Evidence(problem.priors, theta, alpha, beta, known, ended, tuple(steps), len(steps))
+    # where rows are few it may leave again what was better
+    best = max(points, key=lambda of: of.height)
+    alpha, beta = problem.split(best.logs)
+    ended = problem.cancellation.reason or FIXED_POINT
+    n = len(steps)
+    return Evidence(problem.priors, best.theta, alpha, beta, best.laplace, ended, tuple(steps), n)
 
 
-def _round(problem: EvidenceProblem, logs: Array, theta: Array) -> tuple[Array, Laplace]:
+def at_minimum(problem: EvidenceProblem, found: Evidence) -> Evidence:
+    """Return what was found at the minimum of the cost that belongs to it, off all saddles."""
+    logs = np.log(np.append(found.alpha, [found.beta] * problem.noisy))
+    end = problem.among(on_grid(logs), found.theta)
+    alpha, beta = problem.split(end.logs)
+    return replace(found, theta=end.theta, alpha=alpha, beta=beta, laplace=end.laplace)
+
+
+def _round(
+    problem: EvidenceProblem, logs: Array, theta: Array, longer: int
+) -> tuple[Array, Laplace]:
     """Return the weights some iterations further on, and what is known there."""
     now, beta = problem.cost_with(logs), problem.split(logs)[1]
     chosen = choose("lm" if problem.noisy else "auto", now, len(theta))
-    rules = limits(TOLERANCE, ITERATIONS[chosen.optimizer.name], problem.cancellation)
+    n_iterations = longer * ITERATIONS[chosen.optimizer.name]
+    rules = limits(TOLERANCE, n_iterations, problem.cancellation)
     theta = descended(now, theta, chosen, rules).theta
     try:
         return theta, laplace(now, theta, problem.priors, beta, problem.n_numbers)
@@ -108,10 +138,10 @@ def _round(problem: EvidenceProblem, logs: Array, theta: Array) -> tuple[Array, 
         raise TrainingError("the curvature of the cost is not positive on the way") from None
 
 
-def _has_settled(heights: list[float]) -> bool:
-    if len(heights) <= max(FEWEST_ROUNDS, SETTLED_ROUNDS):
+def _has_settled(points: list[Point], fewest: int) -> bool:
+    if len(points) <= max(fewest, SETTLED_ROUNDS):
         return False
-    return abs(heights[-1] - heights[-1 - SETTLED_ROUNDS]) < SETTLED_NATS
+    return abs(points[-1].height - points[-1 - SETTLED_ROUNDS].height) < SETTLED_NATS
 
 
 def _updated(problem: EvidenceProblem, logs: Array, theta: Array, known: Laplace) -> Array:
@@ -122,4 +152,6 @@ def _updated(problem: EvidenceProblem, logs: Array, theta: Array, known: Laplace
     squares = np.maximum(problem.priors.sums(theta**2), np.finfo(np.float64).tiny)
     log_alpha = np.log(np.maximum(known.gamma - pull, LEAST_GAMMA) / squares)
     found = np.clip(log_alpha, logs[:n] - LONGEST_UPDATE, logs[:n] + LONGEST_UPDATE)
-    return np.append(found, problem.noise_left(logs, theta, known)) if problem.noisy else found
+    if problem.noisy:
+        found = np.append(found, problem.noise_left(logs, theta, known))
+    return on_grid(found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def select_architecture(
 
     def attempt(objective: Objective, hidden: int) -> Size:
         cancellation.tell(f"{hidden} hidden units")
-        of_size = SearchOptions(options.scheme, MOST_ROWS_OF_SIZE, cancellation)
+        of_size = replace(options, n_rows=MOST_ROWS_OF_SIZE)
         way = _quickly if first else None
         return _trial(objective, hidden, priors_of(objective), seed, row_weight_unit, of_size, way)
 

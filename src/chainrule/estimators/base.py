@@ -201,6 +201,7 @@ class NetworkEstimator(
             fixed=fixed_weights(network, self.fixed),
             signs=(lambda net: monotone_signs(net, directions)) if auto else signs,
             ensemble=work.ensemble,
+            brief=work.brief,
             most_layers=MOST_HIDDEN_LAYERS if one_for_all else 1,
             or_else=self._network(n_inputs, target, UNITS) if by_effort else None,
             patience=self.n_iter_no_change,

@@ -26,17 +26,20 @@ class Work:
         Random starts.
     ensemble : int
         How many networks predict together.
+    brief : bool
+        Whether the search for the penalty may end at MacKay's fixed point from one start.
     """
 
     hidden: Any
     alpha: float | Sequence[float] | str
     n_restarts: int
     ensemble: int
+    brief: bool = False
 
 
 EFFORTS = {
-    "fast": Work(UNITS, RULE, 3, 1),
-    "normal": Work(UNITS, EVIDENCE, 3, 1),
+    "fast": Work(UNITS, RULE, 3, 1, brief=True),
+    "normal": Work(UNITS, EVIDENCE, 3, 1, brief=True),
     "best": Work(AUTO, EVIDENCE, 6, 6),
 }
 NORMAL = "normal"
@@ -72,7 +75,7 @@ def resolved(
     >>> resolved("best").hidden
     'auto'
     >>> resolved("best", hidden=(3,), ensemble=4)
-    Work(hidden=(3,), alpha='evidence', n_restarts=6, ensemble=4)
+    Work(hidden=(3,), alpha='evidence', n_restarts=6, ensemble=4, brief=False)
     """
     if not isinstance(effort, str) or effort not in EFFORTS:
         raise ConfigurationError(f"effort is {effort!r}; it must be one of {', '.join(EFFORTS)}")
@@ -86,4 +89,4 @@ def resolved(
         ensemble = usual.ensemble if open_to_search else 1
     if n_restarts is None:
         n_restarts = max(usual.n_restarts, ensemble)
-    return Work(hidden, alpha, n_restarts, ensemble)
+    return Work(hidden, alpha, n_restarts, ensemble, usual.brief)

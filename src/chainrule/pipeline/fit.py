@@ -112,7 +112,15 @@ def _train(
     # what is resumed from a checkpoint has to be the same task
     lasting = control.checkpoint is not None
     first = settings.ensemble > 1 and not isinstance(settings.network, Network)
-    search = Search(settings.seed, settings.scheme, cancellation, lasting, settings.skip, first)
+    search = Search(
+        settings.seed,
+        settings.scheme,
+        cancellation,
+        lasting,
+        settings.skip,
+        first,
+        settings.brief,
+    )
     task = _choose(prepared, data, settings, search)
     passes.note("choose")
     held = prepared.validation(task.model)

@@ -199,6 +199,8 @@ class Search:
         Whether a network with a skip layer is a candidate too, where weights are many.
     first : bool
         Whether folds compare larger networks afterwards: see `with_members`.
+    brief : bool
+        As `SearchOptions` takes it.
     """
 
     seed: int
@@ -207,13 +209,14 @@ class Search:
     lasting: bool = False
     skip: bool = False
     first: bool = False
+    brief: bool = False
 
     @property
     def options(self) -> SearchOptions:
         """What those who look need to know: the rest of the time is for what comes after."""
         all_of_it = self.cancellation
         mine = all_of_it.without_limit() if self.lasting else all_of_it.with_share(SHARE_OF_TIME)
-        return SearchOptions(self.scheme, None, mine)
+        return SearchOptions(self.scheme, None, mine, self.brief)
 
 
 def resolve_task(

@@ -89,6 +89,8 @@ class FitSettings:
     ensemble : int
         How many networks predict together: see `members`; where the penalty is not found by the
         evidence, the best of the starts.
+    brief : bool
+        Whether the search for the penalty by the evidence may end at MacKay's fixed point.
     patience : int
         For how many iterations the validation rows may cost no less.
     most_layers : int
@@ -111,6 +113,7 @@ class FitSettings:
     fixed: ArrayLike | None = None
     signs: ArrayLike | Callable[[Network], ArrayLike | None] | None = None
     ensemble: int = 1
+    brief: bool = False
     patience: int = 10
     like: Model | None = None
     or_else: Network | None = None

@@ -74,8 +74,8 @@ def _fit(report: FitReport) -> Iterator[str]:
     fit, n = report.optimizer, len(report.optimizer.starts)
     if fit.from_search:
         yield "no start reached the minimum that the search for the penalty had found"
-    elif report.selection.members is not None:
-        yield f"{n} network{'s' * (n > 1)} with their own penalties predict{'s' * (n == 1)}"
+    elif n > 1 and report.selection.members is not None:
+        yield f"{n} networks with their own penalties predict"
     elif n > 1:
         some = f"{fit.n_agree} of {n} starts agree" if fit.n_agree else "the starts disagree"
         yield f"all {n} starts agree" if fit.n_agree == n else some
