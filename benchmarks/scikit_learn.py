@@ -36,9 +36,9 @@ def run():
         "## scikit-learn's networks and ours, as they come",
         "",
         f"Accuracy or R² in {FOLDS} folds, ± standard error (Nadeau & Bengio 2003); seconds of one",
-        "fit, medians. Ours as it comes finds its penalty by the evidence; `fast` is effort='fast',",
-        "which with its 3 starts was settled looking at these tables. Difference: ours - theirs;",
-        "x: their seconds over ours.",
+        "fit, medians. Ours as it comes finds its penalty by the evidence; `fast` is",
+        "effort='fast', which with its 3 starts was settled looking at these tables.",
+        "Difference: ours - theirs; x: their seconds over ours.",
         "",
         row(
             "table",
@@ -63,9 +63,9 @@ def run():
     lines += ["", *(verdict(found, k, what) for k, what in enumerate(("ours", "ours, fast")))]
     lines += [
         "",
-        "The evidence looks at all second derivatives some ten times from each of several starts, and",
-        "each of ten folds does so again, which no network of scikit-learn does: it is slower where",
-        "weights are many.",
+        "The evidence looks at all second derivatives some ten times from each of several starts,",
+        "and each of ten folds does so again, which no network of scikit-learn does: it is slower",
+        "where weights are many.",
         "",
         "Test errors in percent on the test rows of Prechelt (1994), who held a quarter of all",
         "out to stop on:",
@@ -102,7 +102,7 @@ def row(*cells):
 
 
 def scores(X, y, task):
-    """Return the scores of ours, ours with effort fast, and theirs, and seconds, (3, folds) each."""
+    """Return the scores and the seconds of ours, ours with effort fast, and theirs, by fold."""
     ours, theirs, score = WAYS[task]
     ways = (ours, lambda: ours(effort="fast"), theirs)
     kind = StratifiedKFold if task == "classification" else KFold

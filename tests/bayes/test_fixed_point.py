@@ -6,7 +6,7 @@ import pytest
 from chainrule import Network, Objective
 from chainrule._cancellation import Cancellation
 from chainrule.bayes import fixed_point
-from chainrule.bayes.empirical_bayes import SearchOptions, settle_from
+from chainrule.bayes.empirical_bayes import SearchOptions, estimate_hyperparameters, settle_from
 from chainrule.bayes.evidence import UNUSUAL_NOISE, EvidenceProblem
 from chainrule.bayes.fixed_point import LEVELS, STRONG, USUAL, WEAK, settle
 from chainrule.bayes.priors import priors_of
@@ -82,3 +82,25 @@ def test_a_time_limit_ends_it():
     found = settle_from(problem.objective, problem.priors, USUAL, 0, options=over)
     assert found.best.ended == "time_limit"
     assert len(found.best.steps) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_brief_search_comes_near_the_highest_evidence(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((150, 3))
+    Y = (X[:, :1] - 0.5 * X[:, 1:2] + 0.5 * np.sin(2 * X[:, :1])) + rng.normal(0, 0.3, (150, 1))
+    objective = Objective(Network([3, 5, 1]), X, (Y - Y.mean()) / Y.std())
+    priors = priors_of(objective.net)
+    whole = estimate_hyperparameters(objective, priors, 0)
+    brief = estimate_hyperparameters(objective, priors, 0, options=SearchOptions(brief=True))
+    assert brief.best.ended == "fixed_point"
+    assert whole.best.ended != "fixed_point"
+    assert brief.best.log_evidence > whole.best.log_evidence - 12.0
+    assert brief.best.n_evaluations <= fixed_point.MOST_ROUNDS
+
+
+def test_a_brief_search_is_a_whole_one_where_rows_are_few():
+    problem = noisy_problem((10,), n=30)
+    options = SearchOptions(brief=True)
+    found = estimate_hyperparameters(problem.objective, problem.priors, 0, options=options)
+    assert found.best.ended != "fixed_point"

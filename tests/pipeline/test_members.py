@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import ConfigurationError, Network
+from chainrule import ConfigurationError, Network, TrainingError
 from chainrule.model.model_file import load_model, save_model
+from chainrule.pipeline import members
 from chainrule.pipeline.effort import EFFORTS, UNITS, resolved
 from trainings import train
 
@@ -49,11 +50,11 @@ def test_what_it_says_of_unseen_rows_holds(best):
 
 
 def test_predictions_are_the_mean_of_networks_with_their_own_penalties(best):
-    model, members = best.model_, best.model_.report.selection.members
+    model, found = best.model_, best.model_.report.selection.members
     net, theta = model.network, model.posterior.theta
-    assert len(members) == len(theta) == EFFORTS["best"].ensemble
-    assert len({of.start for of in members}) == len(members)
-    heights = [of.log_evidence for of in members]
+    assert len(found) == len(theta) == EFFORTS["best"].ensemble
+    assert len({of.start for of in found}) == len(found)
+    heights = [of.log_evidence for of in found]
     assert heights == sorted(heights, reverse=True)
     scaled = model.input_scaling.transform(FRESH[:7])
     each = np.array([net.forward(at, scaled).y_hat for at in theta])
@@ -105,6 +106,36 @@ def test_a_time_limit_keeps_the_best_so_far():
         warnings.simplefilter("ignore")  # whether it ends by itself depends on the machine
         found.fit(X, y)
     assert np.isfinite(found.predict(X)).all()
+
+
+def test_a_network_that_fails_takes_its_penalty_with_it(monkeypatch):
+    real, calls = members.stopped_at, []
+
+    def fails_once(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise TrainingError("no minimum")
+        return real(*arguments)
+
+    monkeypatch.setattr(members, "in_parallel", lambda f, n: [f(m) for m in range(n)])
+    monkeypatch.setattr(members, "stopped_at", fails_once)
+    net, names = Network([2, 4, 3, 1]), {"target_names": ("y",), "input_names": ("a", "b")}
+    model = train(X, y[:, None], net, **names, ensemble=3, n_restarts=3).model
+    kept = model.report.selection.members
+    assert len(kept) == len(model.posterior) == 2
+    assert model.report.evidence.log_evidence == pytest.approx(kept[0].log_evidence, abs=3.0)
+    assert np.array_equal(model.theta, model.posterior.theta[0])
+
+
+def test_what_is_watched_or_saved_are_starts_of_one_network(tmp_path):
+    net, names = Network([2, 4, 1]), {"target_names": ("y",), "input_names": ("a", "b")}
+    options = {**names, "ensemble": 2, "n_restarts": 2, "noise": "constant"}
+    saved = train(X, y[:, None], net, **options, checkpoint=tmp_path / "c")
+    assert (tmp_path / "c").exists()
+    assert saved.model.report.selection.members is None
+    warm = chainrule.NetworkRegressor((4,), warm_start=True, ensemble=2, max_iter=50)
+    warm.fit(X, y).fit(X, y)
+    assert len(warm.model_.posterior) <= 2
 
 
 def test_efforts_are_what_they_say_and_what_is_given_wins():

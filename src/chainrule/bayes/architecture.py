@@ -18,12 +18,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule._cancellation import INTERRUPTED
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes.empirical_bayes import (
     EvidenceResult,
     SearchOptions,
+    numbers_by_weights,
     on_some_rows,
     settle_from,
     why_no_evidence,
@@ -57,7 +57,7 @@ class Candidate:
         Of the hidden layers.
     n_weights : int
     log_evidence : float
-        In nats, at the level that predicts best; NaN if it predicts so badly that it was not asked.
+        In nats, at the level that predicts best; NaN if it was given up before.
     levels : tuple of Level
         From which networks predict best, one or together.
     costs : ndarray (n,)
@@ -103,6 +103,15 @@ class ArchitecturePath:
 
 
 @dataclass(frozen=True, eq=False)
+class Member:
+    """One of several networks that predict together: where its penalty was found, and how."""
+
+    found: EvidenceResult
+    level: Level
+    start: int
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """How networks are compared.
 
@@ -141,6 +150,8 @@ class Comparison:
         cancellation, ended = self.options.cancellation, "settled"
         chosen = self.examine(widths)
         tried = [chosen]
+        if not np.all(np.isfinite(chosen.costs)):
+            return self._path(chosen, tried, cancellation.reason or ended)
         while True:
             larger = _larger(chosen.widths, self.most_layers)
             ahead = [of for of in larger if self._why_not(of) is None]
@@ -150,6 +161,8 @@ class Comparison:
                 if (reason := cancellation.reason) is not None:
                     return self._path(chosen, tried, reason)
                 candidate = self.examine(next_widths, chosen)
+                if (reason := cancellation.reason) is not None:  # some of its folds are missing
+                    return self._path(chosen, tried, reason)
                 tried.append(candidate)
                 if candidate.gain > self.enough * candidate.standard_error:
                     better.append(candidate)
@@ -198,7 +211,8 @@ class Comparison:
     def _why_not(self, widths: Widths) -> str | None:
         """Return why a network is not tried, None if it is."""
         objective = self.objective_of(widths)
-        numbers = min(objective.size[0], MOST_ROWS_OF_SIZE * objective.net.layers[-1])
+        numbers = numbers_by_weights(objective) / self.row_weight_unit
+        numbers = min(numbers, MOST_ROWS_OF_SIZE * objective.net.layers[-1])
         p = objective.net.n_parameters
         if p > numbers:
             return "rows"
@@ -221,7 +235,7 @@ class Comparison:
 
         def of(r: int) -> None:
             k, m = ks[r // len(LEVELS)], r % len(LEVELS)
-            if self.options.cancellation.reason == INTERRUPTED:
+            if self.options.cancellation.reason is not None:
                 return
             some = objective.with_rows(objective.rows.take(fold != k))
             try:

@@ -28,7 +28,6 @@ from chainrule.bayes.evidence import (
 )
 from chainrule.bayes.fixed_point import (
     FIXED_POINT,
-    LEAST_GAMMA,
     SETTLED_ROUNDS,
     STRONG,
     USUAL,
@@ -56,6 +55,7 @@ ROWS_PER_WEIGHT, FEWEST_IN_SAMPLE = 20, 2_000  # rows that are enough to find α
 PERCENT = 0.01  # of α and β, better than they are known
 REFIT_NATS = 1e-3  # nats for each weight: enough for a fit without some of the rows
 EVIDENCE, RULE = "evidence", "rule"  # of alpha: by what it is found
+LEAST_GAMMA = 1e-3  # of a group, in a mean over groups
 ENDED = ("converged", FIXED_POINT)
 # ln α above the usual one, and the share of the variance that is taken for noise: where weights are
 # many the evidence has many maxima, and where the search begins decides which of them is found
@@ -312,7 +312,7 @@ def reestimate_hyperparameters(
         Of the start, as `estimate_hyperparameters` takes them.
     anew : bool
         Whether the search begins not only where all rows have ended, but also at the usual α and β,
-        and above them.
+        and above them; a fixed point is then looked for from above only.
     cancellation : Cancellation, optional
         When it ends the search, that is where it is.
 
@@ -361,9 +361,18 @@ def reestimate_hyperparameters(
 
 def _is_delicate(objective: Objective) -> bool:
     """Return whether rows are so few that a fixed point may lie far off, and all else is cheap."""
-    # by weights, so that a row that is written twice is the row with twice the weight
-    numbers, p = float(objective.w.sum()) * objective.net.layers[-1], objective.net.n_parameters
-    return numbers < NUMBERS_PER_WEIGHT * p and (numbers + p) * p**2 <= LITTLE_WORK
+    few = numbers_by_weights(objective) < NUMBERS_PER_WEIGHT * objective.net.n_parameters
+    return few and _work_by_weights(objective) <= LITTLE_WORK
+
+
+def numbers_by_weights(objective: Objective) -> float:
+    """Return how many numbers there are to fit: a row of weight 2 is the row written twice."""
+    return float(objective.w.sum()) * objective.net.layers[-1]
+
+
+def _work_by_weights(objective: Objective) -> float:
+    p = objective.net.n_parameters
+    return (numbers_by_weights(objective) + p) * p**2
 
 
 def settle_from(
@@ -400,7 +409,7 @@ def settle_from(
     with one_thread():
         problem = EvidenceProblem(sample, priors, options.cancellation)
         best = settle(problem, level, sample.admitted(begin))
-        if sample.net.n_layers <= ONE_HIDDEN_LAYER and work_of(sample) <= LITTLE_WORK:
+        if sample.net.n_layers <= ONE_HIDDEN_LAYER and _work_by_weights(sample) <= LITTLE_WORK:
             logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
             near = problem.among(logs, best.theta)
             best = maximize_evidence(near, cancellation=options.cancellation, nats=REFIT_NATS)
@@ -438,13 +447,8 @@ def refine(
 
 def is_costly(objective: Objective) -> bool:
     """Return whether one step with second derivatives is many multiplications."""
-    return work_of(objective) > COSTLY
-
-
-def work_of(objective: Objective) -> float:
-    """Return the multiplications that one step with second derivatives takes."""
     p = objective.net.n_parameters
-    return float((objective.size[0] + p) * p**2)
+    return bool((objective.size[0] + p) * p**2 > COSTLY)
 
 
 def _distinct(points: Sequence[Point | None]) -> list[Point]:

@@ -47,7 +47,7 @@ STRAIGHT = 1e-10  # cosine below which a step has taught nothing about curvature
 
 ENDS = {
     "converged": "converged",
-    "fixed_point": "MacKay's fixed point",
+    "fixed_point": "stopped near MacKay's fixed point",
     "edge": "ended where the minimum that was followed disappears",
     "max_iter": "not converged",
     TIME_LIMIT: "out of time",

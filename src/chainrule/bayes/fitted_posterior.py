@@ -157,18 +157,20 @@ def fit_posterior(
     scale = given.scale(objective)
     costs: list[Objective] = []
     known: list[Minimum] = []
-    for cost, held, at in fits:
+    kept: list[int] = []
+    for m, (cost, held, at) in enumerate(fits):
         if known and cancellation.interrupted:
             break
         minimum = minimum_at(cost, at, root_of(held, at), given.unit_weight, scale)
         if minimum is not None:
             costs.append(cost)
             known.append(minimum)
+            kept.append(m)
         elif not known:
             return None
     counts = given.counts(objective)
     gamma = max(gamma_per_target(objective, minimum, counts) for minimum in known)
-    refits, first_order = _refits(objective, given, refit, len(known), gamma, cancellation)
+    refits, first_order = _refits(objective, given, refit, kept, gamma, cancellation)
     max_leverage = np.mean([of.rows.max_leverage for of in known], axis=0)
     chosen = sample(objective, max_leverage, len(known))
     known = [
@@ -209,7 +211,7 @@ def _refits(
     objective: Objective,
     given: Given,
     refit: Refit | None,
-    n_minima: int,
+    kept: Sequence[int],
     gamma: float,
     cancellation: Cancellation,
 ) -> tuple[FoldRefits | None, str | None]:
@@ -219,8 +221,12 @@ def _refits(
         return None, None
     if given.counts(objective).sum() < empirical_bayes.FEWEST_ROWS:
         return None, f"fewer than {empirical_bayes.FEWEST_ROWS} rows are too few for folds"
-    scale = given.scale(objective)
-    found = refit_folds(objective, refit, n_minima, given.unit_weight, gamma, scale, cancellation)
+    scale, n, once = given.scale(objective), len(kept), given.unit_weight
+
+    def of_kept(m: int, w: Array, seed: int, anew: bool) -> Fitted:
+        return refit(kept[m], w, seed, anew)
+
+    found = refit_folds(objective, of_kept, n, once, gamma, scale, cancellation)
     if found is not None:
         return found, None
     return None, WHY_NO_REFITS.get(cancellation.reason, "a fold could not be refitted")

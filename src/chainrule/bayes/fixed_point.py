@@ -38,7 +38,7 @@ FIRST_ROUND = 3  # times as many, from weights by chance
 MOST_ROUNDS, FEWEST_ROUNDS = 15, 8  # more make no difference to rows that were not fitted
 SETTLED_ROUNDS, SETTLED_NATS = 3, 1.0  # rounds in which less is gained
 LONGEST_UPDATE = 3.0  # of a ln α
-LEAST_GAMMA = 1e-3  # of a group, so that its α stays finite
+NEWTON_STEPS = 20  # of one equation for each ln α, from above
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def settle(
 def settle_among(
     problem: EvidenceProblem, logs: Array, theta: Array, fewest: int = FEWEST_ROUNDS
 ) -> Evidence:
-    """Return the fixed point that is reached from ln α, ln β and weights.
+    """Return the best round on the way to the fixed point from ln α, ln β and weights.
 
     The weights are near the minimum that belongs to it, but not yet there.
 
@@ -147,11 +147,19 @@ def _has_settled(points: list[Point], fewest: int) -> bool:
 def _updated(problem: EvidenceProblem, logs: Array, theta: Array, known: Laplace) -> Array:
     """Return ln α and ln β as they would be if neither the minimum nor γ depended on them."""
     n = len(problem.priors)
-    # the slope of the evidence and of what is usual is 0: γ - α Σ θ² = 2 (ln α - usual) / unusual²
-    pull = 2.0 * (logs - problem.usual)[:n] / problem.unusual(logs)[:n] ** 2
-    squares = np.maximum(problem.priors.sums(theta**2), np.finfo(np.float64).tiny)
-    log_alpha = np.log(np.maximum(known.gamma - pull, LEAST_GAMMA) / squares)
-    found = np.clip(log_alpha, logs[:n] - LONGEST_UPDATE, logs[:n] + LONGEST_UPDATE)
+    squares, gamma = problem.priors.sums(theta**2), known.gamma.clip(0.0)
+    usual = problem.usual[:n]
+    # the slope of what is maximized is 0: γ = α Σ θ² + 2 (ln α - usual) / unusual², which rises
+    above = np.exp(usual) * squares <= gamma
+    stiffness = 2.0 / problem.unusual(np.where(above, usual + 1.0, usual - 1.0))[:n] ** 2
+    with np.errstate(divide="ignore"):
+        where = np.maximum(usual, np.log(gamma) - np.log(squares))
+    found = np.where(above, np.fmin(where, usual + gamma / stiffness), usual)
+    for _ in range(NEWTON_STEPS):  # convex: from above no step goes too far
+        alpha_squares = np.exp(found) * squares
+        excess = alpha_squares + stiffness * (found - usual) - gamma
+        found = found - excess / (alpha_squares + stiffness)
+    found = np.clip(found, logs[:n] - LONGEST_UPDATE, logs[:n] + LONGEST_UPDATE)
     if problem.noisy:
         found = np.append(found, problem.noise_left(logs, theta, known))
     return on_grid(found)

@@ -287,6 +287,7 @@ def _settings(asked: FitOptions, work: Work, chosen: Chosen) -> FitSettings:
         ensemble=work.ensemble,
         brief=work.brief,
         most_layers=MOST_HIDDEN_LAYERS if one_for_all else 1,
+        or_else_ensemble=asked.ensemble or 1,
         or_else=network_of(UNITS) if work.hidden == AUTO and asked.hidden is None else None,
         n_restarts=work.n_restarts,
         seed=asked.seed,

@@ -203,6 +203,7 @@ class NetworkEstimator(
             ensemble=work.ensemble,
             brief=work.brief,
             most_layers=MOST_HIDDEN_LAYERS if one_for_all else 1,
+            or_else_ensemble=self.ensemble or 1,
             or_else=self._network(n_inputs, target, UNITS) if by_effort else None,
             patience=self.n_iter_no_change,
             n_restarts=work.n_restarts,

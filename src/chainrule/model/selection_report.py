@@ -55,7 +55,7 @@ class CandidateReport:
     widths : tuple of int
     n_weights : int
     log_evidence : float or None
-        None if it predicts so badly that it was not asked.
+        None if it was given up before.
     levels : tuple of str
     explained : float or None
         The share of the cost of predicting the mean that fits without a fold explain, which is R²

@@ -106,12 +106,17 @@ def _train(
 ) -> Trained:
     prepared = _prepare(data, settings)
     if settings.or_else is not None and _cannot_search(prepared, data):
-        settings = replace(settings, network=settings.or_else, ensemble=1)
+        ensemble = settings.or_else_ensemble
+        settings = replace(settings, network=settings.or_else, ensemble=ensemble)
         prepared = _prepare(data, settings)
     passes = prepared.passes
     # what is resumed from a checkpoint has to be the same task
     lasting = control.checkpoint is not None
-    first = settings.ensemble > 1 and not isinstance(settings.network, Network)
+    # what is watched, stopped early or resumed are starts of one network
+    single = lasting or control.monitor is not None or control.resume is not None
+    single = single or prepared.held_out is not None or settings.fixed is not None
+    deeper = not isinstance(settings.network, Network) and settings.most_layers > 1
+    first = settings.ensemble > 1 and deeper and not single
     search = Search(
         settings.seed,
         settings.scheme,
@@ -122,10 +127,12 @@ def _train(
         settings.brief,
     )
     task = _choose(prepared, data, settings, search)
+    if not single:
+        task = with_members(task, search, _ensemble(settings))
     passes.note("choose")
     held = prepared.validation(task.model)
     if task.members and not task.interrupted:
-        restarts = minimize_members(task, settings, cancellation)
+        task, restarts = minimize_members(task, settings, cancellation)
     else:
         restarts = minimize_task(task, settings, control, cancellation, held)
     passes.note("minimize")
@@ -306,9 +313,12 @@ def _choose(prepared: _Prepared, data: FitData, settings: FitSettings, search: S
             net = network_of((hidden,)) if hidden else settings.first_network.without_hidden_layers
             return Objective.on(objective.rows, net, signs=settings.signs_of(net))
 
-    task = resolve_task(start, settings.alpha, search, sizes=sizes, noise=settings.noise)
-    if prepared.held_out is not None or settings.fixed is not None:
-        return task
+    return resolve_task(start, settings.alpha, search, sizes=sizes, noise=settings.noise)
+
+
+def _ensemble(settings: FitSettings) -> Ensemble:
+    """Return what is asked of the networks that predict."""
+    network_of = settings.network
 
     def of_widths(widths: tuple[int, ...], like: Objective) -> Objective:
         if isinstance(network_of, Network):
@@ -317,9 +327,7 @@ def _choose(prepared: _Prepared, data: FitData, settings: FitSettings, search: S
         return Objective.on(like.rows, net, signs=settings.signs_of(net))
 
     is_open = not isinstance(network_of, Network)
-    return with_members(
-        task, search, Ensemble(settings.ensemble, of_widths, is_open, settings.most_layers)
-    )
+    return Ensemble(settings.ensemble, of_widths, is_open, settings.most_layers)
 
 
 # ---------------------------------------------------------------- posterior and report

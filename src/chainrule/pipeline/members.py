@@ -16,7 +16,8 @@ import numpy as np
 from chainrule._cancellation import Cancellation
 from chainrule._errors import TrainingError
 from chainrule.bayes import empirical_bayes
-from chainrule.bayes.architecture import ArchitecturePath, Comparison, Widths
+from chainrule.bayes.architecture import ArchitecturePath, Comparison, Member, Widths
+from chainrule.bayes.empirical_bayes import SearchOptions
 from chainrule.bayes.evidence import TOLERANCE
 from chainrule.bayes.fixed_point import Level
 from chainrule.kernels.parallel import in_parallel
@@ -27,7 +28,7 @@ from chainrule.optimize.multistart import stopped_at
 from chainrule.optimize.saddles import leave_saddles
 from chainrule.optimize.starts import Restarts
 from chainrule.optimize.stopping import Termination, limits
-from chainrule.pipeline.plan import Member, Search, Task, groups_of
+from chainrule.pipeline.plan import Search, Task, groups_of
 from chainrule.pipeline.settings import FitSettings
 
 STARTS_OF_ONE = 3  # of a network that predicts alone
@@ -62,7 +63,7 @@ def with_members(now: Task, search: Search, ensemble: Ensemble) -> Task:
     widths = tuple(now.model.network.layers[1:-1])
     if now.found is None or now.interrupted or not widths or not (deeper or ensemble.size > 1):
         return now
-    options = replace(search.options, n_rows=None)
+    options = search.options  # one limit for all that is looked for here
 
     def objective_of(widths: Sequence[int]) -> Objective:
         return ensemble.objective_of(tuple(widths), now.objective)
@@ -89,52 +90,53 @@ def with_members(now: Task, search: Search, ensemble: Ensemble) -> Task:
         return now  # the evidence has looked at it from more levels
     objective = objective_of(chosen.widths)
     n = ensemble.size if ensemble.size > 1 else STARTS_OF_ONE
-    members = _members(now, objective, search, chosen.levels, n)[: ensemble.size]
+    members = _members(now, objective, search.seed, options, chosen.levels, n)[: ensemble.size]
     if not members or search.cancellation.interrupted:
         return replace(now, interrupted=search.cancellation.interrupted)
-    found = members[0].found
     net = objective.net
-    return replace(
-        now,
-        model=replace(now.model, network=net, theta=np.zeros(net.n_parameters)),
-        objective=objective.with_decay(found.decay),
-        alpha=found.decay,
-        found=found,
-        members=members,
-    )
+    model = replace(now.model, network=net, theta=np.zeros(net.n_parameters))
+    return replace(now, model=model, objective=objective).of_members(members)
 
 
 def _members(
-    now: Task, objective: Objective, search: Search, levels: Sequence[Level], n: int
+    now: Task,
+    objective: Objective,
+    seed: int,
+    options: SearchOptions,
+    levels: Sequence[Level],
+    n: int,
 ) -> tuple[Member, ...]:
     """Return about n networks, from as many starts, the one of the highest evidence first."""
     priors = groups_of(now.model, objective.net)
 
     def member(start: int) -> Member | None:
         level = levels[start % len(levels)]
-        if start and search.options.cancellation.reason:
+        if start and options.cancellation.reason:
             return None
-        search.cancellation.tell(f"network {start + 1} of {n}")
+        options.cancellation.tell(f"network {start + 1} of {n}")
         try:
             found = empirical_bayes.settle_from(
-                objective, priors, level, search.seed, start, search.options, now.row_weight_unit
+                objective, priors, level, seed, start, options, now.row_weight_unit
             )
         except TrainingError:
             return None
         gone = found.best.laplace.gamma.sum() <= empirical_bayes.GONE
-        return None if gone else Member(found, level, start)
+        late = start > 0 and found.best.ended == options.cancellation.reason
+        return None if gone or late else Member(found, level, start)
 
     found: list[Member] = []
     tried = 0
-    while len(found) < n and tried < SPARE * n and not search.options.cancellation.reason:
+    while len(found) < n and tried < SPARE * n and not options.cancellation.reason:
         first, more = tried, n - len(found)
         found += [of for of in in_parallel(lambda k: member(first + k), more) if of is not None]  # noqa: B023
         tried += more
     return tuple(sorted(found, key=lambda of: -of.found.best.log_evidence))
 
 
-def minimize_members(task: Task, settings: FitSettings, cancellation: Cancellation) -> Restarts:
-    """Return the minima of networks that have their own penalties, the best first."""
+def minimize_members(
+    task: Task, settings: FitSettings, cancellation: Cancellation
+) -> tuple[Task, Restarts]:
+    """Return the minima of networks that have their own penalties, and the task of these."""
     begin = task.objective.admitted(task.objective.net.initial(seed=settings.seed))
 
     def minimum(m: int) -> Restarts | None:
@@ -159,4 +161,5 @@ def minimize_members(task: Task, settings: FitSettings, cancellation: Cancellati
     cut_short = None
     if cancellation.reason is not None:
         cut_short = Termination(cancellation.reason, "while the networks were minimized")
-    return Restarts(found[0][1].best, tuple(runs), 1, cut_short, len(runs), theta=theta)
+    restarts = Restarts(found[0][1].best, tuple(runs), 1, cut_short, len(runs), theta=theta)
+    return task.of_members([task.members[m] for m, _ in found]), restarts

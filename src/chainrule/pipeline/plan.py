@@ -12,9 +12,8 @@ from chainrule._cancellation import Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import default_alpha, empirical_bayes, model_selection
-from chainrule.bayes.architecture import ArchitecturePath
+from chainrule.bayes.architecture import ArchitecturePath, Member
 from chainrule.bayes.empirical_bayes import EVIDENCE, RULE, SearchOptions
-from chainrule.bayes.fixed_point import Level
 from chainrule.bayes.laplace import Priors
 from chainrule.bayes.priors import priors_of, usual
 from chainrule.bayes.student_t import STUDENT, StudentTNoise, fit_student_t, robust_weights
@@ -35,15 +34,6 @@ ROUNDS_OF_TAILS, SAME_COUNTS = 10, 0.1
 SHARE_OF_TIME = 0.5  # that a search may take of what is left
 
 Alpha = float | Sequence[float] | str
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """One of several networks that predict together: where its penalty was found, and how."""
-
-    found: empirical_bayes.EvidenceResult
-    level: Level
-    start: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +89,17 @@ class Task:
         found, objective = self.found, self.objective
         return None if found is None else lambda theta: found.log_evidence(objective, theta)
 
+    def of_members(self, members: Sequence[Member]) -> Task:
+        """Return the task of networks that predict together; the first is the one that is shown."""
+        found = members[0].found
+        return replace(
+            self,
+            objective=self.objective.with_decay(found.decay),
+            alpha=found.decay,
+            found=found,
+            members=tuple(members),
+        )
+
     def cost_of(self, member: int) -> Objective:
         """Return the cost of one of the networks that predict together."""
         return self.objective.with_decay(self.members[member].found.decay)
@@ -139,7 +140,8 @@ class Task:
         seed, scheme
             Of a start that has not seen these.
         anew : bool
-            Whether the penalty is looked for from several levels: see `reestimate_hyperparameters`.
+            Whether the penalty is looked for from several levels: see `reestimate_hyperparameters`;
+            that of several networks always is, from the level of each.
         cancellation : Cancellation, optional
             When it ends that search, the best until then is taken.
 

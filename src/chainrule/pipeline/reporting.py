@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule._contracts import Array
 from chainrule._records import to_json
 from chainrule._strict_json import SMALLEST
-from chainrule.bayes.architecture import ArchitecturePath
+from chainrule.bayes.architecture import ArchitecturePath, Member
 from chainrule.bayes.empirical_bayes import EvidenceResult
 from chainrule.bayes.fitted_posterior import FittedPosterior
 from chainrule.bayes.leverage import REFIT_ABOVE
@@ -48,7 +48,7 @@ from chainrule.model.selection_report import (
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.certificate import Certificate
 from chainrule.optimize.starts import Restarts
-from chainrule.pipeline.plan import Member, Task
+from chainrule.pipeline.plan import Task
 from chainrule.rows.protocol import Rows
 
 COVERAGE = 0.95  # of ± 1.96 standard deviations of normal errors
@@ -127,7 +127,9 @@ def posterior_report(
             # a penalty that was given is not looked for
             None
             if refits is None
-            else RefitReport(refits.n_folds, refits.anew and task.found is not None),
+            else RefitReport(
+                refits.n_folds, (refits.anew or bool(task.members)) and task.found is not None
+            ),
             belief.first_order,
         ),
         sensitivity=average_partial_effects(model, task.objective.rows.reweighted(w)),

@@ -97,6 +97,8 @@ class FitSettings:
         Hidden layers of a network whose size is to be found.
     or_else : Network, optional
         What to fit where the evidence, by which sizes are compared, is not available.
+    or_else_ensemble : int
+        How many of its starts predict together.
     like : Model, optional
         Whose scaling to take, instead of measuring it.
     n_restarts, seed, scheme
@@ -117,6 +119,7 @@ class FitSettings:
     patience: int = 10
     like: Model | None = None
     or_else: Network | None = None
+    or_else_ensemble: int = 1
     most_layers: int = MOST_HIDDEN_LAYERS
     n_restarts: int = 10
     seed: int = 0

@@ -135,20 +135,20 @@ def _together(model: Model) -> str:
     members = model.report.selection.members
     if members is not None:
         levels = " and ".join(sorted({of.level for of in members}))
-        return f"each with its own penalty, from {levels} ones; shown is that of most evidence"
+        return f"each with its own penalty, found from {levels}; the first is shown"
     same = model.report.optimizer.n_agree >= len(model.posterior)
     return "at the same minimum: as one of them does" if same else "weights are of the best"
 
 
 def path_lines(path: PathReport, chosen: tuple[int, ...]) -> Iterator[str]:
     """Return the networks whose depth and width were compared on rows that were left out."""
-    yield f"layers       share explained of {path.n_rows} rows by fits without their fold, ± what a"
-    yield "             larger network has to gain; log evidence"
+    yield f"layers       share explained of {path.n_rows} rows by fits that have not seen them,"
+    yield "             ± standard error of the gain; log evidence"
     for of in path.candidates:
         widths = ", ".join(map(str, of.widths))
         what = "   chosen" if of.widths == chosen else ""
         if of.explained is None:
-            yield f"             {widths:<14} {'given up: much worse':>20}"
+            yield f"             {widths:<14} {'given up: worse':>20}"
             continue
         height = "not known" if of.log_evidence is None else f"{of.log_evidence:.2f}"
         shown = f"{of.explained:.6f} ± {of.standard_error:.6f}"

@@ -57,7 +57,7 @@ def _network(model: Model, report: FitReport) -> str:
         return f"{shown}, as asked or by default"
     if path is not None and len(path.candidates) > 1:
         widths = "; ".join(", ".join(map(str, of.widths)) for of in path.candidates)
-        return f"{shown}: rows left out are predicted best, of {widths}"
+        return f"{shown}: chosen from {widths} by how well they predict rows left out"
     sizes = ", ".join(str(size) for size in sorted(of.hidden for of in tried))
     return f"{shown}: the fewest within {STRONG_EVIDENCE:g} nats of the highest evidence of {sizes}"
 
