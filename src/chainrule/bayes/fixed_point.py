@@ -152,7 +152,7 @@ def _updated(problem: EvidenceProblem, logs: Array, theta: Array, known: Laplace
     # the slope of what is maximized is 0: γ = α Σ θ² + 2 (ln α - usual) / unusual², which rises
     above = np.exp(usual) * squares <= gamma
     stiffness = 2.0 / problem.unusual(np.where(above, usual + 1.0, usual - 1.0))[:n] ** 2
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a group that is held at 0
         where = np.maximum(usual, np.log(gamma) - np.log(squares))
     found = np.where(above, np.fmin(where, usual + gamma / stiffness), usual)
     for _ in range(NEWTON_STEPS):  # convex: from above no step goes too far
