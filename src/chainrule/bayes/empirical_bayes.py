@@ -242,7 +242,8 @@ class _Search:
         """Return the fixed points from smaller networks, and from the first start at two levels."""
         problem, n = self.problem, len(self.nested)
         # what begins at a minimum without a skip layer needs no other start
-        levels = () if self.within else (STRONG, USUAL)
+        several = (STRONG, USUAL)[: 1 if self.costly else 2]
+        levels = () if self.within else several
 
         def of(r: int) -> Evidence | None:
             try:
