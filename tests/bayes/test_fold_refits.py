@@ -438,3 +438,23 @@ def test_an_interrupt_or_a_limit_after_all_starts_keeps_them(monkeypatch):
         assert restarts.interrupted == interrupts
         assert restarts.from_search == ended
         assert len(restarts.runs) == 10
+
+
+def test_of_several_networks_those_that_predict_are_refitted():
+    X, y = table(40, 3, 2)
+    o = Objective(Network([3, 4, 1]), X, y[:, None], alpha=0.1)
+    theta = empirical_bayes.refine(o, o.net.initial(seed=0))
+    asked = set()
+
+    def refit(member, w, seed, anew):
+        asked.add(member)
+        some = o.with_rows(o.rows.reweighted(w).take(w > 0.0))
+        return some, some, theta
+
+    nowhere = np.full(len(theta), np.nan)
+    fits = [(o, o, theta), (o, o, nowhere), (o, o, theta)]
+    given = fitted_posterior.Given(1.0, np.ones(40), noise="constant")
+    found = fitted_posterior.fit_posterior(fits, given, refit=refit)
+    assert len(found.posterior) == 2
+    assert found.refits.n_folds == 5
+    assert asked == {0, 2}
