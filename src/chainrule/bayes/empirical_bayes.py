@@ -64,7 +64,7 @@ SMALLER = 0.5  # of the starting weights there
 ROWS_PER_COLUMN = 4  # below which α of all rows tells a fit without some of them what to look for
 ONE_HIDDEN_LAYER = 3  # layers
 COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
-NUMBERS_PER_WEIGHT = 2.0  # below which weights are many for a fixed point
+NUMBERS_PER_WEIGHT = 5.0  # below which weights are many for a fixed point
 LITTLE_WORK = 0.1 * COSTLY  # up to which the evidence is maximized from a fixed point on
 
 

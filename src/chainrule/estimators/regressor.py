@@ -44,9 +44,10 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         How much work is spent on what is left out of hidden_layer_sizes, alpha, n_restarts and
         ensemble. "fast": 10 units, the penalty by rule, 3 starts. "normal": the same with the
         penalty by the evidence, at MacKay's fixed point (`chainrule.bayes.fixed_point`) where rows
-        are not few. "best": depth and width as "auto" finds them, and 6 networks that predict
-        together, each with its own penalty; where there is no evidence, as with fewer than 10 rows,
-        10 units; with ensemble=1 the penalty of the highest evidence that several searches find.
+        are not few, or the whole search takes long. "best": depth and width as "auto" finds them,
+        and 6 networks that predict together, each with its own penalty; where there is no evidence,
+        as with fewer than 10 rows, 10 units; with ensemble=1 the penalty of the highest evidence
+        that several searches find.
     output_activation : {"identity", "sigmoid", "softmax", "exp"}, optional
         The one of the task if left out: identity for numbers, sigmoid for two classes and for
         labels, softmax for more classes.
