@@ -77,6 +77,6 @@ def one_climb_in_python(request, monkeypatch):
         monkeypatch.setattr(empirical_bayes, "CLIMBS", 1)
         monkeypatch.setattr(empirical_bayes, "BEGINNINGS", 1)
         if "test_fold_refits" not in name:
-            monkeypatch.setattr(empirical_bayes, "LEVELS", ())
+            monkeypatch.setattr(empirical_bayes, "LEVELS_ABOVE", ())
             monkeypatch.setattr(empirical_bayes, "linear_start", lambda problem: None)
             monkeypatch.setattr(fitted_posterior, "BEARABLE", np.inf)

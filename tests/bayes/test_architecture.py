@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from chainrule import Network, Objective
+from chainrule import Network, Objective, TrainingError
 from chainrule._cancellation import Cancellation
 from chainrule.bayes import architecture
 from chainrule.bayes.architecture import Comparison
 from chainrule.bayes.empirical_bayes import SearchOptions
-from chainrule.bayes.fixed_point import LEVELS
+from chainrule.bayes.evidence import LEVELS
 from chainrule.bayes.priors import priors_of
 
 
@@ -94,3 +94,19 @@ def test_the_first_is_kept_when_it_is_cancelled(interrupt):
     path = comparison(bend, options=SearchOptions(cancellation=cancellation)).path_from((2,))
     assert path.ended == ("interrupted" if interrupt else "time_limit")
     assert [of.widths for of in path.tried] == [(2,)]
+
+
+def test_a_network_that_fails_in_a_fold_is_not_chosen(monkeypatch):
+    real = architecture.hyperparameters_at_level
+
+    def fails(objective, priors, level, seed, start, options):
+        if objective.net.layers[1] == 5 and start == 3:
+            raise TrainingError("no minimum without the fourth fold")
+        return real(objective, priors, level, seed, start, options)
+
+    monkeypatch.setattr(architecture, "hyperparameters_at_level", fails)
+    path = comparison(ripples, most_layers=1).path_from((3,))
+    tried = {of.widths: of for of in path.tried}
+    assert tried[5,].gain > 0.0  # in the first folds
+    assert not np.isfinite(tried[5,].cost)
+    assert path.chosen.widths == (3,)

@@ -6,9 +6,21 @@ import pytest
 from chainrule import Network, Objective
 from chainrule._cancellation import Cancellation
 from chainrule.bayes import fixed_point
-from chainrule.bayes.empirical_bayes import SearchOptions, estimate_hyperparameters, settle_from
-from chainrule.bayes.evidence import UNUSUAL_NOISE, EvidenceProblem
-from chainrule.bayes.fixed_point import LEVELS, STRONG, USUAL, WEAK, settle
+from chainrule.bayes.empirical_bayes import (
+    SearchOptions,
+    estimate_hyperparameters,
+    hyperparameters_at_level,
+)
+from chainrule.bayes.evidence import (
+    LEVELS,
+    STRONG,
+    UNUSUAL_NOISE,
+    USUAL,
+    WEAK,
+    EvidenceProblem,
+    Point,
+)
+from chainrule.bayes.fixed_point import fixed_point_from_level
 from chainrule.bayes.priors import priors_of
 from chainrule.heart.initialisation import Starts
 
@@ -37,20 +49,29 @@ def test_the_equations_hold_at_the_fixed_point():
     assert beta * error == pytest.approx(problem.n_numbers - known.n_effective - off, rel=0.02)
 
 
-def test_what_was_better_on_the_way_is_kept():
-    problem = noisy_problem((8, 8), n=40)
+def test_what_was_better_on_the_way_is_kept(monkeypatch):
+    problem, rounds = noisy_problem((8, 8), n=40), []
+
+    def noted(*arguments):
+        rounds.append(Point(*arguments))
+        return rounds[-1]
+
+    monkeypatch.setattr(fixed_point, "Point", noted)
+    last = 0
     for level in LEVELS:
-        found = settle(problem, level, problem.objective.net.initial(seed=0))
-        assert found.ended == "fixed_point"
-        # the height, what is maximized, counts how usual penalty and noise are, too
-        assert found.log_evidence >= max(of.log_evidence for of in found.steps) - 30.0
-        assert found.log_evidence > found.steps[0].log_evidence
+        rounds.clear()
+        found = fixed_point_from_level(problem, level, problem.objective.net.initial(seed=0))
+        best = max(rounds, key=lambda of: of.height)
+        last += best is rounds[-1]
+        assert found.theta is best.theta
+        assert np.log(found.beta) == pytest.approx(best.logs[-1])
+    assert last < len(LEVELS)  # not always the last round
 
 
 def test_a_weak_penalty_ends_at_less_noise_than_a_strong_one():
     problem = noisy_problem((8, 8))
     start = problem.objective.net.initial(seed=0)
-    strong, usual, weak = (settle(problem, level, start) for level in LEVELS)
+    strong, usual, weak = (fixed_point_from_level(problem, level, start) for level in LEVELS)
     assert LEVELS == (STRONG, USUAL, WEAK)
     assert weak.beta > strong.beta
     assert weak.laplace.n_effective > strong.laplace.n_effective
@@ -62,7 +83,7 @@ def test_losses_without_noise_have_no_beta(output, K):
     X = np.random.default_rng(2).standard_normal((90, 2))
     Y = np.eye(3)[np.digitize(X[:, 0], [-0.5, 0.5])] if K == 3 else (X[:, :1] > 0) * 1.0
     objective = Objective(Network([2, 3, K], output=output), X, Y)
-    found = settle_from(objective, priors_of(objective.net), USUAL, 0)
+    found = hyperparameters_at_level(objective, priors_of(objective.net), USUAL, 0)
     assert found.best.beta == 1.0
     assert np.isfinite(found.best.log_evidence)
     assert not found.noisy
@@ -70,8 +91,9 @@ def test_losses_without_noise_have_no_beta(output, K):
 
 def test_one_hidden_layer_ends_at_a_maximum_of_the_evidence():
     problem = noisy_problem((3,))
-    only = settle(problem, USUAL, Starts(problem.objective.net, 0, "auto").take(1)[0])
-    found = settle_from(problem.objective, problem.priors, USUAL, 0)
+    start = Starts(problem.objective.net, 0, "auto").take(1)[0]
+    only = fixed_point_from_level(problem, USUAL, start)
+    found = hyperparameters_at_level(problem.objective, problem.priors, USUAL, 0)
     assert found.best.ended != "fixed_point"
     assert found.best.log_evidence >= only.log_evidence - 1e-6
 
@@ -79,7 +101,7 @@ def test_one_hidden_layer_ends_at_a_maximum_of_the_evidence():
 def test_a_time_limit_ends_it():
     problem = noisy_problem()
     over = SearchOptions(cancellation=Cancellation(max_time=1e-9))
-    found = settle_from(problem.objective, problem.priors, USUAL, 0, options=over)
+    found = hyperparameters_at_level(problem.objective, problem.priors, USUAL, 0, options=over)
     assert found.best.ended == "time_limit"
     assert len(found.best.steps) == 1
 

@@ -410,6 +410,19 @@ def test_what_is_too_low_does_not_predict_with_the_minimum_of_the_search(n_resta
     assert "J of the starts: lowest" in model.summary()
 
 
+def test_starts_that_are_too_low_do_not_predict_with_the_minimum_of_the_search(
+    tmp_path, monkeypatch
+):
+    search_is_higher(monkeypatch)
+    X, y = table(40, 3, 0)
+    names = {"target_names": ("y",), "input_names": ("a", "b", "c")}
+    # what can be resumed are starts of one network, whose best would predict together
+    options = {**names, "noise": "constant", "n_restarts": 3, "ensemble": 3}
+    model = train(X, y[:, None], Network([3, 3, 1]), **options, checkpoint=tmp_path / "c").model
+    assert model.report.optimizer.from_search
+    assert len(model.posterior) == 1
+
+
 def test_an_interrupt_or_a_limit_after_all_starts_keeps_them(monkeypatch):
     def fitted(**options):
         net = Network([3, 3, 1])

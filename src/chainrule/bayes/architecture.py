@@ -10,7 +10,6 @@ Olshen & Stone 1984, Classification and Regression Trees, section 3.4.3).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -23,12 +22,12 @@ from chainrule._errors import TrainingError
 from chainrule.bayes.empirical_bayes import (
     EvidenceResult,
     SearchOptions,
+    hyperparameters_at_level,
     numbers_by_weights,
     on_some_rows,
-    settle_from,
     why_no_evidence,
 )
-from chainrule.bayes.fixed_point import LEVELS, Level
+from chainrule.bayes.evidence import LEVELS, Level
 from chainrule.bayes.fold_refits import folds
 from chainrule.bayes.laplace import Priors
 from chainrule.bayes.model_selection import MOST_ROWS_OF_SIZE, SIZES
@@ -64,7 +63,6 @@ class Candidate:
         Of each row by fits without its fold, infinite where there is none.
     gain, standard_error : float
         By how much the mean cost of a row is lower than that of the network it was compared with.
-    seconds : float
     """
 
     widths: Widths
@@ -74,7 +72,6 @@ class Candidate:
     costs: Array
     gain: float = 0.0
     standard_error: float = 0.0
-    seconds: float = 0.0
 
     @property
     def cost(self) -> float:
@@ -150,7 +147,7 @@ class Comparison:
         cancellation, ended = self.options.cancellation, "settled"
         chosen = self.examine(widths)
         tried = [chosen]
-        if not np.all(np.isfinite(chosen.costs)):
+        if not np.isfinite(chosen.cost):
             return self._path(chosen, tried, cancellation.reason or ended)
         while True:
             larger = _larger(chosen.widths, self.most_layers)
@@ -164,7 +161,9 @@ class Comparison:
                 if (reason := cancellation.reason) is not None:  # some of its folds are missing
                     return self._path(chosen, tried, reason)
                 tried.append(candidate)
-                if candidate.gain > self.enough * candidate.standard_error:
+                # a network that could not be fitted without a fold is no candidate
+                known = np.isfinite(candidate.cost)
+                if known and candidate.gain > self.enough * candidate.standard_error:
                     better.append(candidate)
             if not better:
                 return self._path(chosen, tried, ended)
@@ -178,7 +177,6 @@ class Comparison:
 
         No more folds are predicted once it is much worse.
         """
-        began = time.monotonic()
         objective = self._rows_of(widths)
         shown = f"{', '.join(map(str, widths))} hidden units"
         fold, _ = folds(objective.rows, COMPARED_FOLDS)
@@ -198,10 +196,9 @@ class Comparison:
             error = float(better.std(ddof=1) / np.sqrt(len(better)))
             if gain < -MUCH_WORSE * error:
                 break
-        known = bool(np.all(np.isfinite(costs)))
+        known = np.isfinite(costs.mean())
         evidence = self._evidence(objective, levels[0]) if known else float("nan")
-        n, seconds = objective.net.n_parameters, time.monotonic() - began
-        return Candidate(widths, n, evidence, levels, costs, gain, error, seconds)
+        return Candidate(widths, objective.net.n_parameters, evidence, levels, costs, gain, error)
 
     def _rows_of(self, widths: Widths) -> Objective:
         return on_some_rows(
@@ -221,12 +218,12 @@ class Comparison:
 
     def _evidence(self, objective: Objective, level: Level) -> float:
         try:
-            return self._settled(objective, level, 0).best.log_evidence
+            return self._at_level(objective, level, 0).best.log_evidence
         except TrainingError:
             return float("nan")
 
-    def _settled(self, objective: Objective, level: Level, start: int) -> EvidenceResult:
-        return settle_from(
+    def _at_level(self, objective: Objective, level: Level, start: int) -> EvidenceResult:
+        return hyperparameters_at_level(
             objective, self.priors_of(objective), level, self.seed, start, self.options
         )
 
@@ -239,7 +236,7 @@ class Comparison:
                 return
             some = objective.with_rows(objective.rows.take(fold != k))
             try:
-                found = self._settled(some, LEVELS[m], k)
+                found = self._at_level(some, LEVELS[m], k)
             except TrainingError:
                 return
             z[m, fold == k] = z_of(objective.net, found.best.theta, objective.rows.take(fold == k))

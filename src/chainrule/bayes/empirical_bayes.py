@@ -19,22 +19,23 @@ from chainrule._cancellation import INTERRUPTED, Cancellation
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
 from chainrule.bayes.evidence import (
+    STRONG,
+    STRONGEST,
     TOLERANCE,
+    USUAL,
     Evidence,
     EvidenceProblem,
+    Level,
     Point,
     Step,
     maximize_evidence,
 )
 from chainrule.bayes.fixed_point import (
     FIXED_POINT,
-    SETTLED_ROUNDS,
-    STRONG,
-    USUAL,
-    Level,
+    SAME_ROUNDS,
     at_minimum,
-    settle,
-    settle_among,
+    fixed_point_from,
+    fixed_point_from_level,
 )
 from chainrule.bayes.laplace import Priors, laplace
 from chainrule.bayes.linear_start import linear_start
@@ -57,12 +58,11 @@ REFIT_NATS = 1e-3  # nats for each weight: enough for a fit without some of the 
 EVIDENCE, RULE = "evidence", "rule"  # of alpha: by what it is found
 LEAST_GAMMA = 1e-3  # of a group, in a mean over groups
 ENDED = ("converged", FIXED_POINT)
-# ln α above the usual one, and the share of the variance that is taken for noise: where weights are
-# many the evidence has many maxima, and where the search begins decides which of them is found
-LEVELS = ((1.0, 0.3), (2.0, 0.5))
+# where weights are many the evidence has many maxima, and where the search begins decides which of
+# them is found
+LEVELS_ABOVE = (STRONG, STRONGEST)
 SMALLER = 0.5  # of the starting weights there
 ROWS_PER_COLUMN = 4  # below which α of all rows tells a fit without some of them what to look for
-ONE_HIDDEN_LAYER = 3  # layers
 COSTLY = 2e8  # multiplications for second derivatives: beyond, one climb has to do
 NUMBERS_PER_WEIGHT = 5.0  # below which weights are many for a fixed point
 LITTLE_WORK = 0.1 * COSTLY  # up to which the evidence is maximized from a fixed point on
@@ -183,7 +183,7 @@ def estimate_hyperparameters(
     sample = on_some_rows(objective, row_weight_unit, enough, seed)
     with one_thread():
         search = _Search.of(sample, priors, seed, options, smaller)
-        found = search.fixed_points() if options.brief and not _is_delicate(sample) else []
+        found = search.fixed_points() if options.brief and not _needs_whole_search(sample) else []
         points = [] if found else search.points()
         if not (found or points):
             raise options.cancellation.failure(
@@ -204,10 +204,10 @@ class _Search:
 
     problem: EvidenceProblem
     starts: Array
-    levels: Sequence[tuple[float, float]]
+    levels: Sequence[Level]
     nested: Sequence[tuple[Array, Array]]
     costly: bool
-    within: bool
+    nested_given: bool
 
     @classmethod
     def of(
@@ -226,7 +226,7 @@ class _Search:
         many = weights_are_many(sample)
         linear = linear_start(problem) if many else None
         nested = [*smaller, *([] if linear is None else [linear])]
-        levels = LEVELS if many else ()
+        levels = LEVELS_ABOVE if many else ()
         return cls(problem, starts, levels, nested, costly, bool(smaller))
 
     def points(self) -> list[Point]:
@@ -243,16 +243,18 @@ class _Search:
         problem, n = self.problem, len(self.nested)
         # what begins at a minimum without a skip layer needs no other start
         several = (STRONG, USUAL)[: 1 if self.costly else 2]
-        levels = () if self.within else several
+        levels = () if self.nested_given else several
 
         def of(r: int) -> Evidence | None:
             try:
                 if r < n:
                     logs, theta = self.nested[r]
                     # rounding errors of where that search has ended are forgotten
-                    found = settle_among(problem, np.round(logs, 1), theta, SETTLED_ROUNDS)
+                    found = fixed_point_from(problem, np.round(logs, 1), theta, SAME_ROUNDS)
                 else:
-                    found = settle(problem, levels[r - n], self.starts[0], SETTLED_ROUNDS)
+                    found = fixed_point_from_level(
+                        problem, levels[r - n], self.starts[0], SAME_ROUNDS
+                    )
                 return at_minimum(problem, found)
             except (TrainingError, linalg.LinAlgError):
                 return None
@@ -281,7 +283,7 @@ class _Search:
                 return problem.beginning(self.starts[r])
             if r < n + len(self.levels):
                 start = problem.objective.admitted(SMALLER * self.starts[0])
-                return problem.above(start, *self.levels[r - n])
+                return problem.beginning_at(start, self.levels[r - n])
             return problem.among(*self.nested[r - n - len(self.levels)])
         except TrainingError:
             return None
@@ -334,15 +336,15 @@ def reestimate_hyperparameters(
         logs[into] = np.round(mean, 1)  # rounding errors are forgotten
     if best.ended == FIXED_POINT:
         if anew:
-            again = settle(problem, STRONG, start, SETTLED_ROUNDS)
+            again = fixed_point_from_level(problem, STRONG, start, SAME_ROUNDS)
         else:
-            again = settle_among(problem, logs, start, SETTLED_ROUNDS)
+            again = fixed_point_from(problem, logs, start, SAME_ROUNDS)
         again = at_minimum(problem, again)
         return replace(found, best=again, n_climbs=1, n_rows=len(objective.w))
     begin: list[Callable[[], Point]] = [lambda: problem.among(logs, start)]
     if anew:  # first what has seen no other row: of two as good the first is taken
         begin = [
-            lambda: problem.above(objective.admitted(SMALLER * start), *LEVELS[0]),
+            lambda: problem.beginning_at(objective.admitted(SMALLER * start), STRONG),
             lambda: problem.beginning(start),
             *begin,
         ]
@@ -360,10 +362,10 @@ def reestimate_hyperparameters(
     return replace(found, best=_best(ends), n_climbs=len(ends), n_rows=len(objective.w))
 
 
-def _is_delicate(objective: Objective) -> bool:
+def _needs_whole_search(objective: Objective) -> bool:
     """Return whether rows are so few that a fixed point may lie far off, and all else is cheap."""
     few = numbers_by_weights(objective) < NUMBERS_PER_WEIGHT * objective.net.n_parameters
-    return few and _work_by_weights(objective) <= LITTLE_WORK
+    return few and work_by_weights(objective) <= LITTLE_WORK
 
 
 def numbers_by_weights(objective: Objective) -> float:
@@ -371,12 +373,13 @@ def numbers_by_weights(objective: Objective) -> float:
     return float(objective.w.sum()) * objective.net.layers[-1]
 
 
-def _work_by_weights(objective: Objective) -> float:
+def work_by_weights(objective: Objective) -> float:
+    """Return the multiplications that one step with second derivatives takes on so many numbers."""
     p = objective.net.n_parameters
     return (numbers_by_weights(objective) + p) * p**2
 
 
-def settle_from(
+def hyperparameters_at_level(
     objective: Objective,
     priors: Priors,
     level: Level,
@@ -409,8 +412,8 @@ def settle_from(
     begin = Starts(sample.net, seed, options.scheme).take(start + 1)[start]
     with one_thread():
         problem = EvidenceProblem(sample, priors, options.cancellation)
-        best = settle(problem, level, sample.admitted(begin))
-        if sample.net.n_layers <= ONE_HIDDEN_LAYER and _work_by_weights(sample) <= LITTLE_WORK:
+        best = fixed_point_from_level(problem, level, sample.admitted(begin))
+        if sample.net.n_layers <= 3 and work_by_weights(sample) <= LITTLE_WORK:
             logs = np.log(np.append(best.alpha, [best.beta] * problem.noisy))
             near = problem.among(logs, best.theta)
             best = maximize_evidence(near, cancellation=options.cancellation, nats=REFIT_NATS)
@@ -425,7 +428,7 @@ def on_some_rows(objective: Objective, row_weight_unit: float, enough: int, seed
 
 def weights_are_many(objective: Objective, row_weight_unit: float = 1.0) -> bool:
     """Return whether weights are many for so few rows, so that more has to be tried."""
-    numbers = float(objective.w.sum()) / row_weight_unit * objective.net.layers[-1]
+    numbers = numbers_by_weights(objective) / row_weight_unit
     return numbers < ROWS_PER_WEIGHT * objective.net.n_parameters
 
 

@@ -58,6 +58,31 @@ Monitor = Callable[["Step"], None]
 
 
 @dataclass(frozen=True)
+class Level:
+    """Where α and β begin.
+
+    Attributes
+    ----------
+    name : str
+    log_alpha : float
+        Ln α above what is usual.
+    noise : float
+        The variance of the noise, as a share of that of the targets.
+    """
+
+    name: str
+    log_alpha: float
+    noise: float
+
+
+WEAK = Level("weak", -3.0, 0.1 * NOISE_IF_UNKNOWN)  # a 20th of α, a 10th of the noise
+USUAL = Level("usual", 0.0, NOISE_IF_UNKNOWN)  # as `default_alpha` has it
+STRONG = Level("strong", 1.0, 3.0 * NOISE_IF_UNKNOWN)  # about three times as much of both
+STRONGEST = Level("strongest", 2.0, 5.0 * NOISE_IF_UNKNOWN)
+LEVELS = (STRONG, USUAL, WEAK)  # from which networks are compared
+
+
+@dataclass(frozen=True)
 class Step:
     """One step of α and β.
 
@@ -275,19 +300,23 @@ class EvidenceProblem:
             ) from None
         return point
 
-    def above(self, theta: Array, level: float, noise: float) -> Point:
-        """Return the point with e^level times the usual penalty, and so much noise in the targets.
+    def logs_at_level(self, level: Level) -> Array:
+        """Return the ln α and ln β of a level."""
+        logs = self.usual.copy()
+        logs[: len(self.priors)] += level.log_alpha
+        if self.noisy:
+            logs[-1] = min(logs[-1] + np.log(NOISE_IF_UNKNOWN / level.noise), self.highest)
+        return logs
+
+    def beginning_at(self, theta: Array, level: Level) -> Point:
+        """Return the minimum near a point with the penalty and the noise of a level.
 
         Raises
         ------
         TrainingError
             If the curvature of the cost is not positive at its minimum.
         """
-        logs = self.usual.copy()
-        logs[: len(self.priors)] += level
-        if self.noisy:
-            logs[-1] += np.log(NOISE_IF_UNKNOWN / noise)
-        return self.among(logs, theta)
+        return self.among(self.logs_at_level(level), theta)
 
     def among(self, logs: Array, theta: Array) -> Point:
         """Return the minimum near a point, as `at`, or raise TrainingError if there is none."""

@@ -11,18 +11,18 @@ the evidence of a deep network puts below smoother ones and which may predict be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy import linalg
 
 from chainrule._contracts import Array
 from chainrule._errors import TrainingError
-from chainrule.bayes.default_alpha import NOISE_IF_UNKNOWN
 from chainrule.bayes.evidence import (
     TOLERANCE,
     Evidence,
     EvidenceProblem,
+    Level,
     Point,
     Step,
     on_grid,
@@ -36,47 +36,19 @@ FIXED_POINT = "fixed_point"
 ITERATIONS = {"lm": 10, "broyden": 30, "lbfgs": 100}  # of the weights, between two estimates
 FIRST_ROUND = 3  # times as many, from weights by chance
 MOST_ROUNDS, FEWEST_ROUNDS = 15, 8  # more make no difference to rows that were not fitted
-SETTLED_ROUNDS, SETTLED_NATS = 3, 1.0  # rounds in which less is gained
+SAME_ROUNDS, SAME_NATS = 3, 1.0  # rounds in which less is gained
 LONGEST_UPDATE = 3.0  # of a ln α
 NEWTON_STEPS = 20  # of one equation for each ln α, from above
 
 
-@dataclass(frozen=True)
-class Level:
-    """Where α and β begin.
-
-    Attributes
-    ----------
-    name : str
-    log_alpha : float
-        Ln α above what is usual.
-    noise : float
-        The variance of the noise, as a share of that of the targets.
-    """
-
-    name: str
-    log_alpha: float
-    noise: float
-
-
-WEAK = Level("weak", -3.0, 0.1 * NOISE_IF_UNKNOWN)  # a 20th of α, a 10th of the noise
-USUAL = Level("usual", 0.0, NOISE_IF_UNKNOWN)  # as `default_alpha` has it
-STRONG = Level("strong", 1.0, 3.0 * NOISE_IF_UNKNOWN)  # about three times as much of both
-LEVELS = (STRONG, USUAL, WEAK)
-
-
-def settle(
+def fixed_point_from_level(
     problem: EvidenceProblem, level: Level, theta: Array, fewest: int = FEWEST_ROUNDS
 ) -> Evidence:
-    """Return the fixed point that is reached from a level and a start: see `settle_among`."""
-    logs = problem.usual.copy()
-    logs[: len(problem.priors)] += level.log_alpha
-    if problem.noisy:
-        logs[-1] = min(logs[-1] + np.log(NOISE_IF_UNKNOWN / level.noise), problem.highest)
-    return settle_among(problem, logs, theta, fewest)
+    """Return the fixed point that is reached from a level and a start."""
+    return fixed_point_from(problem, problem.logs_at_level(level), theta, fewest)
 
 
-def settle_among(
+def fixed_point_from(
     problem: EvidenceProblem, logs: Array, theta: Array, fewest: int = FEWEST_ROUNDS
 ) -> Evidence:
     """Return the best round on the way to the fixed point from ln α, ln β and weights.
@@ -103,7 +75,7 @@ def settle_among(
         theta, known = _round(problem, logs, theta, 1 if steps else FIRST_ROUND)
         steps.append(Step(known.log_evidence, known.n_effective, known.cost))
         points.append(Point(problem, logs, problem.cost_with(logs), theta, known))
-        enough = len(steps) == MOST_ROUNDS or _has_settled(points, fewest)
+        enough = len(steps) == MOST_ROUNDS or _has_converged(points, fewest)
         if enough or problem.cancellation.reason:
             break
         logs = _updated(problem, logs, theta, known)
@@ -138,10 +110,10 @@ def _round(
         raise TrainingError("the curvature of the cost is not positive on the way") from None
 
 
-def _has_settled(points: list[Point], fewest: int) -> bool:
-    if len(points) <= max(fewest, SETTLED_ROUNDS):
+def _has_converged(points: list[Point], fewest: int) -> bool:
+    if len(points) <= max(fewest, SAME_ROUNDS):
         return False
-    return abs(points[-1].height - points[-1 - SETTLED_ROUNDS].height) < SETTLED_NATS
+    return abs(points[-1].height - points[-1 - SAME_ROUNDS].height) < SAME_NATS
 
 
 def _updated(problem: EvidenceProblem, logs: Array, theta: Array, known: Laplace) -> Array:

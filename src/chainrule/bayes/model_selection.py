@@ -19,7 +19,7 @@ from chainrule._contracts import Array
 from chainrule._errors import ConfigurationError, TrainingError
 from chainrule.bayes import empirical_bayes
 from chainrule.bayes.empirical_bayes import SearchOptions
-from chainrule.bayes.fixed_point import STRONG, USUAL, Level
+from chainrule.bayes.evidence import STRONG, USUAL, Level
 from chainrule.bayes.laplace import Priors
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.idle_units import Unit, idle_units_of_rows
@@ -201,7 +201,9 @@ def _quickly(
     """Return the penalty that is found from one start, from the better of two levels."""
 
     def of(level: Level) -> empirical_bayes.EvidenceResult:
-        return empirical_bayes.settle_from(objective, priors, level, seed, 0, options, unit)
+        return empirical_bayes.hyperparameters_at_level(
+            objective, priors, level, seed, 0, options, unit
+        )
 
     strong, usual = map(of, (STRONG, USUAL))
     return strong if strong.best.log_evidence > usual.best.log_evidence else usual

@@ -187,12 +187,12 @@ def command(
     max_time, checkpoint = given.pop("max_time"), given.pop("checkpoint")
     _require_free(out, table, checkpoint)
     asked = _asked(given, like)
-    _work(asked)
+    work = _work(asked)
     data = table_from(table, written)
     task = "as_given" if asked.task == "auto" and (asked.output_name or asked.loss) else asked.task
     columns = {of.name: getattr(asked, of.name) for of in fields(ColumnOptions)}
     chosen = columns_of(data, ColumnOptions(**{**columns, "task": task}))
-    settings = _settings(asked, _work(asked), chosen)
+    settings = _settings(asked, work, chosen)
     auto = not isinstance(settings.network, Network)
     n_weights = settings.first_network.n_parameters
     what = "the size of a network" if auto else f"{n_weights} weights"

@@ -35,7 +35,7 @@ from chainrule.optimize.early_stopping import Validation
 from chainrule.optimize.minimize import CUT_SHORT, Fit
 from chainrule.optimize.starts import Restarts
 from chainrule.optimize.stopping import Termination
-from chainrule.pipeline.members import Ensemble, minimize_members, with_members
+from chainrule.pipeline.members import minimize_members, with_members
 from chainrule.pipeline.minimization import minimize_task, predicting
 from chainrule.pipeline.plan import Search, Task, resolve_task
 from chainrule.pipeline.reporting import is_sound, posterior_report, report_of
@@ -128,7 +128,7 @@ def _train(
     )
     task = _choose(prepared, data, settings, search)
     if not single:
-        task = with_members(task, search, _ensemble(settings))
+        task = with_members(task, search, settings)
     passes.note("choose")
     held = prepared.validation(task.model)
     if task.members and not task.interrupted:
@@ -293,19 +293,20 @@ def _target_scale(network: Network, scale: str) -> str:
 
 def _cannot_search(prepared: _Prepared, data: FitData) -> bool:
     """Return whether there is no evidence by which sizes could be compared."""
-    objective, unit = prepared.objective, data.row_weight_unit
-    if unit is None:
-        unit = default_alpha.row_weight_unit_of(objective.w)
-    return empirical_bayes.why_no_evidence(objective, unit) is not None
+    unit = _row_weight_unit(prepared, data)
+    return empirical_bayes.why_no_evidence(prepared.objective, unit) is not None
+
+
+def _row_weight_unit(prepared: _Prepared, data: FitData) -> float:
+    """Return the weight that counts as one row, as it was given or by the weights."""
+    given = data.row_weight_unit
+    return default_alpha.row_weight_unit_of(prepared.objective.w) if given is None else given
 
 
 def _choose(prepared: _Prepared, data: FitData, settings: FitSettings, search: Search) -> Task:
     """Return the cost that is to be minimized, with what was left open resolved."""
     objective, network_of = prepared.objective, settings.network
-    unit = data.row_weight_unit
-    if unit is None:
-        unit = default_alpha.row_weight_unit_of(objective.w)
-    start = Task(prepared.model, objective, unit)
+    start = Task(prepared.model, objective, _row_weight_unit(prepared, data))
     sizes = None
     if not isinstance(network_of, Network):
 
@@ -314,20 +315,6 @@ def _choose(prepared: _Prepared, data: FitData, settings: FitSettings, search: S
             return Objective.on(objective.rows, net, signs=settings.signs_of(net))
 
     return resolve_task(start, settings.alpha, search, sizes=sizes, noise=settings.noise)
-
-
-def _ensemble(settings: FitSettings) -> Ensemble:
-    """Return what is asked of the networks that predict."""
-    network_of = settings.network
-
-    def of_widths(widths: tuple[int, ...], like: Objective) -> Objective:
-        if isinstance(network_of, Network):
-            return Objective.on(like.rows, like.net, signs=settings.signs_of(like.net))
-        net = replace(network_of(widths), skip=like.net.skip)
-        return Objective.on(like.rows, net, signs=settings.signs_of(net))
-
-    is_open = not isinstance(network_of, Network)
-    return Ensemble(settings.ensemble, of_widths, is_open, settings.most_layers)
 
 
 # ---------------------------------------------------------------- posterior and report

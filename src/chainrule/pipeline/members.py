@@ -8,18 +8,18 @@ the mean of their predictions is better than any of them (Hansen & Salamon 1990,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from chainrule._cancellation import Cancellation
 from chainrule._errors import TrainingError
 from chainrule.bayes import empirical_bayes
-from chainrule.bayes.architecture import ArchitecturePath, Comparison, Member, Widths
+from chainrule.bayes.architecture import ArchitecturePath, Comparison, Member
 from chainrule.bayes.empirical_bayes import SearchOptions
-from chainrule.bayes.evidence import TOLERANCE
-from chainrule.bayes.fixed_point import Level
+from chainrule.bayes.evidence import TOLERANCE, Level
+from chainrule.heart.network import Network
 from chainrule.kernels.parallel import in_parallel
 from chainrule.objectives.objective import Objective
 from chainrule.optimize.methods import choose
@@ -35,38 +35,21 @@ STARTS_OF_ONE = 3  # of a network that predicts alone
 SPARE = 2  # searches for each member, as some find nothing
 
 
-@dataclass(frozen=True, eq=False)
-class Ensemble:
-    """What is asked of the networks that predict.
-
-    Attributes
-    ----------
-    size : int
-        How many predict together.
-    objective_of : callable
-        ``objective_of(widths)``: the cost of a network of other widths on the rows of an objective.
-    is_open : bool
-        Whether depth and width are to be found.
-    most_layers : int
-        Hidden layers, if they are; with one the evidence has compared widths.
-    """
-
-    size: int
-    objective_of: Callable[[Widths, Objective], Objective]
-    is_open: bool
-    most_layers: int
-
-
-def with_members(now: Task, search: Search, ensemble: Ensemble) -> Task:
+def with_members(now: Task, search: Search, settings: FitSettings) -> Task:
     """Return the cost with the networks that predict, if more than what was found is asked for."""
-    deeper = ensemble.is_open and ensemble.most_layers > 1
+    network_of, size = settings.network, settings.ensemble
+    deeper = not isinstance(network_of, Network) and settings.most_layers > 1
     widths = tuple(now.model.network.layers[1:-1])
-    if now.found is None or now.interrupted or not widths or not (deeper or ensemble.size > 1):
+    if now.found is None or now.interrupted or not widths or not (deeper or size > 1):
         return now
     options = search.options  # one limit for all that is looked for here
+    like = now.objective.net
 
     def objective_of(widths: Sequence[int]) -> Objective:
-        return ensemble.objective_of(tuple(widths), now.objective)
+        net = like
+        if not isinstance(network_of, Network):
+            net = replace(network_of(widths), skip=like.skip)
+        return Objective.on(now.objective.rows, net, signs=settings.signs_of(net))
 
     comparison = Comparison(
         objective_of,
@@ -74,8 +57,8 @@ def with_members(now: Task, search: Search, ensemble: Ensemble) -> Task:
         search.seed,
         now.row_weight_unit,
         options,
-        ensemble.size > 1,
-        ensemble.most_layers,
+        size > 1,
+        settings.most_layers,
     )
     if deeper:
         path = comparison.path_from(widths)
@@ -84,13 +67,13 @@ def with_members(now: Task, search: Search, ensemble: Ensemble) -> Task:
         path = ArchitecturePath(only, (only,), "settled", len(only.costs))
     now = replace(now, path=path)
     chosen, cancelled = path.chosen, search.cancellation.interrupted
-    if cancelled or not np.all(np.isfinite(chosen.costs)):
+    if cancelled or not np.isfinite(chosen.cost):
         return replace(now, interrupted=cancelled)
-    if ensemble.size == 1 and chosen.widths == widths:
+    if size == 1 and chosen.widths == widths:
         return now  # the evidence has looked at it from more levels
     objective = objective_of(chosen.widths)
-    n = ensemble.size if ensemble.size > 1 else STARTS_OF_ONE
-    members = _members(now, objective, search.seed, options, chosen.levels, n)[: ensemble.size]
+    n = size if size > 1 else STARTS_OF_ONE
+    members = _members(now, objective, search.seed, options, chosen.levels, n)[:size]
     if not members or search.cancellation.interrupted:
         return replace(now, interrupted=search.cancellation.interrupted)
     net = objective.net
@@ -115,7 +98,7 @@ def _members(
             return None
         options.cancellation.tell(f"network {start + 1} of {n}")
         try:
-            found = empirical_bayes.settle_from(
+            found = empirical_bayes.hyperparameters_at_level(
                 objective, priors, level, seed, start, options, now.row_weight_unit
             )
         except TrainingError:

@@ -155,7 +155,7 @@ class Task:
         if self.members:
             options = SearchOptions(scheme, None, cancellation or Cancellation())
             of, unit = self.members[member], self.row_weight_unit
-            found = empirical_bayes.settle_from(
+            found = empirical_bayes.hyperparameters_at_level(
                 some, of.found.priors, of.level, seed, 0, options, unit
             )
             some = some.with_decay(found.decay)

@@ -143,16 +143,16 @@ def _together(model: Model) -> str:
 def path_lines(path: PathReport, chosen: tuple[int, ...]) -> Iterator[str]:
     """Return the networks whose depth and width were compared on rows that were left out."""
     yield f"layers       share explained of {path.n_rows} rows by fits that have not seen them,"
-    yield "             ± standard error of the gain; log evidence"
+    yield "             ± standard error of the gain; weights, log evidence"
     for of in path.candidates:
         widths = ", ".join(map(str, of.widths))
         what = "   chosen" if of.widths == chosen else ""
         if of.explained is None:
-            yield f"             {widths:<14} {'given up: worse':>20}"
+            yield f"             {widths:<14} {'given up: worse':>20} {of.n_weights:>8}"
             continue
         height = "not known" if of.log_evidence is None else f"{of.log_evidence:.2f}"
         shown = f"{of.explained:.6f} ± {of.standard_error:.6f}"
-        yield f"             {widths:<14} {shown:>20} {height:>12}{what}"
+        yield f"             {widths:<14} {shown:>20} {of.n_weights:>8} {height:>12}{what}"
     if why := SIZES_ENDED[path.ended]:
         yield f"             {why}"
 
